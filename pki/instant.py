@@ -1,0 +1,115 @@
+"""Points in time as whole seconds of UTC, periods whose last second counts, and Japanese legal days."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Protocol
+
+from pki.errors import InvalidValue
+
+JAPAN = timezone(timedelta(hours=9), "JST")
+"""Asia/Tokyo: nine hours ahead, without summer time since 1951."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Instant:
+    """A point in time: whole seconds since 1970-01-01T00:00:00Z, without leap seconds."""
+
+    seconds: int
+
+    @classmethod
+    def from_datetime(cls, moment: datetime) -> "Instant":
+        """The second that `moment` lies in. Errors: InvalidValue for a datetime without a zone."""
+        if moment.tzinfo is None:
+            raise InvalidValue("a moment must carry its time zone")
+        return cls(int((moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1)))
+
+    @classmethod
+    def parse(cls, text: str) -> "Instant":
+        """Read RFC 3339 with a zone, as in `2026-11-23T09:00:00Z`; fractions of a second are cut off."""
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError as error:
+            raise InvalidValue("a time must be written as RFC 3339, like 2026-11-23T09:00:00Z") from error
+        return cls.from_datetime(moment)
+
+    @classmethod
+    def of_japan(cls, day: date, hour: int = 0, minute: int = 0, second: int = 0) -> "Instant":
+        """That time of day in Japan."""
+        return cls.from_datetime(datetime(day.year, day.month, day.day, hour, minute, second, tzinfo=JAPAN))
+
+    @property
+    def datetime(self) -> datetime:
+        """This instant as an aware datetime in UTC."""
+        return datetime.fromtimestamp(self.seconds, UTC)
+
+    def iso(self) -> str:
+        """RFC 3339 in UTC, `2026-11-23T00:00:00Z`."""
+        return self.datetime.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def jst_date(self) -> date:
+        """The calendar day in Japan that this instant lies in."""
+        return self.datetime.astimezone(JAPAN).date()
+
+    def __add__(self, span: timedelta) -> "Instant":
+        return Instant(self.seconds + span // timedelta(seconds=1))
+
+    def __sub__(self, other: "Instant") -> timedelta:
+        return timedelta(seconds=self.seconds - other.seconds)
+
+    def __str__(self) -> str:
+        return self.iso()
+
+
+def end_of_japanese_day(day: date) -> Instant:
+    """The last second of a legal day: 23:59:59 in Japan, 14:59:59Z."""
+    return Instant.of_japan(day, 23, 59, 59)
+
+
+def anniversaries(of: date, after: date) -> Iterator[date]:
+    """The anniversaries of `of` that lie strictly after `after`, in order, without end.
+
+    Somebody born on 29 February grows a year older at the end of 28 February in common years (年齢計算ニ関スル法律
+    with 民法 143 条 2 項), so that day stands for the missing one.
+    """
+    year = after.year
+    while True:
+        try:
+            day = of.replace(year=year)
+        except ValueError:
+            day = date(year, 2, 28)
+        if day > after:
+            yield day
+        year += 1
+
+
+def years_later(day: date, years: int) -> date:
+    """The same day `years` later; 29 February becomes 28 February in a common year (民法 143 条 2 項)."""
+    try:
+        return day.replace(year=day.year + years)
+    except ValueError:
+        return date(day.year + years, 2, 28)
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """A period that includes both its first and its last second (RFC 5280 4.1.2.5)."""
+
+    not_before: Instant
+    not_after: Instant
+
+    def __post_init__(self) -> None:
+        if self.not_after < self.not_before:
+            raise InvalidValue("a validity must not end before it begins")
+
+    def contains(self, at: Instant) -> bool:
+        """Whether `at` lies within, ends included."""
+        return self.not_before <= at <= self.not_after
+
+
+class Clock(Protocol):
+    """Whoever knows what time it is; only the wiring makes one that looks at the machine."""
+
+    def now(self) -> Instant:
+        """The present instant. It may stand still between two calls; it never goes back."""
+        ...
