@@ -1,0 +1,1 @@
+"""Issuing and revoking: profiles, key stores, CRLs, OCSP, ceremonies."""
