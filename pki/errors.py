@@ -1,17 +1,16 @@
 """The root of every error that Jitsuin raises on purpose.
 
-    Error                         code, why, todo; one base per package below it
-    ├── Retryable                 the same transaction may simply be run again
-    ├── Malformed                 octets that are not what they claim to be
-    ├── InvalidValue              a value outside what its type promises
-    ├── cardio.errors.CardError …
-    ├── ca.errors.AuthorityError …
-    ├── verifier.errors.VerifierError …
-    ├── transparency.errors.TransparencyError …
-    └── enrollment.errors.EnrollmentError …
+Error                         code, why, todo; one base per package below it
+├── Retryable                 the same transaction may simply be run again
+├── Malformed                 octets that are not what they claim to be
+├── InvalidValue              a value outside what its type promises
+├── cardio.errors.CardError …
+├── ca.errors.AuthorityError …
+├── verifier.errors.VerifierError …
+├── transparency.errors.TransparencyError …
+└── enrollment.errors.EnrollmentError …
 """
 
-import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -29,9 +28,7 @@ class Error(Exception):
 
     def fields(self) -> dict[str, object]:
         """The typed fields of this leaf by name, in the order of their declaration."""
-        if not dataclasses.is_dataclass(self):
-            return {}
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {name: getattr(self, name) for name in getattr(self, "__dataclass_fields__", ())}
 
     @property
     def reason(self) -> str:
