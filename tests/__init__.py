@@ -1,0 +1,1 @@
+"""Tests: a folder per package, then by kind (vectors, properties, faults, referee, journeys)."""

@@ -1,0 +1,1 @@
+"""What several tests stand on: a private PostgreSQL, the processes of a test run, fixed time and chance."""
