@@ -129,5 +129,5 @@ def postgresql_database(postgresql_server: Server, _postgresql_template: str) ->
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest) -> "Database":
     """A fresh, migrated database of either kind: the test runs on both."""
-    given: "Database" = request.getfixturevalue(f"{request.param}_database")
+    given: Database = request.getfixturevalue(f"{request.param}_database")
     return given

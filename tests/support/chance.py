@@ -28,7 +28,7 @@ class SetClock:
 
 
 class SeededOctets:
-    """Octets that look random and are the same in every run: SHA-256(seed, 0), SHA-256(seed, 1), …; safe for threads."""
+    """Octets that look random and are the same in every run (SHA-256 of seed and number); safe for threads."""
 
     def __init__(self, seed: str) -> None:
         self._seed = hashlib.sha256(seed.encode()).digest()

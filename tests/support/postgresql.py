@@ -19,6 +19,9 @@ _UNPRIVILEGED = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups
 _WITH_US = ("setpriv", "--pdeathsig=QUIT")
 """PostgreSQL's immediate shutdown, sent by the kernel should the test run be killed: nothing outlives it."""
 
+_NEW = ("-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
+"""Trust: the folder of the socket is open to its owner only."""
+
 _FAST = {
     # A test's database need not survive a power cut; everything else is PostgreSQL as it comes.
     "fsync": "off",
@@ -77,14 +80,13 @@ def private_server() -> Iterator[Server]:
     data = folder / "data"
     try:
         subprocess.run(
-            [*as_user, programs / "initdb", "-D", data, "-U", "jitsuin", "-A", "trust", "-E", "UTF8"]
-            + ["--locale=C", "--no-sync", "--no-instructions"],
+            [*as_user, f"{programs}/initdb", "-D", f"{data}", "-U", "jitsuin", *_NEW],
             check=True,
             cwd=folder,
             stdout=subprocess.DEVNULL,
         )
         options = [part for key, value in _FAST.items() for part in ("-c", f"{key}={value}")]
-        command = [*as_user, *_WITH_US, programs / "postgres", "-D", data, "-k", folder, *options]
+        command = [*as_user, *_WITH_US, f"{programs}/postgres", "-D", f"{data}", "-k", f"{folder}", *options]
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
         try:
