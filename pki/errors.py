@@ -56,11 +56,16 @@ class Malformed(Error):
     """Octets that are not what they claim to be; `offset` counts octets from their start."""
 
     code = "pki.malformed"
-    why = "malformed data: {what} (at octet {offset})"
+    why = "malformed data: {what}{place}"
     todo = "Send the data again in the form that is asked for."
 
     what: str
     offset: int | None = None
+
+    @property
+    def reason(self) -> str:
+        """What was malformed, and where if that is known."""
+        return self.why.format(what=self.what, place="" if self.offset is None else f" (at octet {self.offset})")
 
 
 @dataclass(eq=False)

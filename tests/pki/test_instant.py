@@ -1,0 +1,55 @@
+"""Instants, legal days in Japan, and birthdays."""
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pki.errors import InvalidValue
+from pki.instant import Instant, Validity, anniversaries, end_of_japanese_day, years_later
+
+EARLIEST, LATEST = (datetime(year, 1, 1) for year in (1900, 2200))  # noqa: DTZ001 -- hypothesis wants them bare
+
+
+@given(st.datetimes(EARLIEST, LATEST))
+def test_an_instant_is_the_second_a_moment_lies_in(moment: datetime) -> None:
+    at = Instant.from_datetime(moment.replace(tzinfo=UTC))
+    assert at.datetime == moment.replace(tzinfo=UTC, microsecond=0)
+    assert Instant.parse(at.iso()) == at
+
+
+def test_a_moment_without_zone_is_refused() -> None:
+    with pytest.raises(InvalidValue):
+        Instant.from_datetime(EARLIEST)
+    with pytest.raises(InvalidValue):
+        Instant.parse("2026-01-01T00:00:00")
+    with pytest.raises(InvalidValue):
+        Instant.parse("yesterday")
+
+
+def test_a_legal_day_ends_at_14_59_59_utc() -> None:
+    end = end_of_japanese_day(date(2026, 11, 23))
+    assert end.iso() == "2026-11-23T14:59:59Z"
+    assert (end.jst_date(), (end + timedelta(seconds=1)).jst_date()) == (date(2026, 11, 23), date(2026, 11, 24))
+
+
+def test_both_ends_of_a_validity_count() -> None:
+    validity = Validity(Instant(10), Instant(20))
+    assert [validity.contains(Instant(second)) for second in (9, 10, 20, 21)] == [False, True, True, False]
+    with pytest.raises(InvalidValue):
+        Validity(Instant(2), Instant(1))
+
+
+def test_birthdays_of_a_leap_day_fall_on_28_february_in_common_years() -> None:
+    days = list(islice(anniversaries(date(2004, 2, 29), date(2026, 11, 23)), 3))
+    assert days == [date(2027, 2, 28), date(2028, 2, 29), date(2029, 2, 28)]
+    assert years_later(date(2024, 2, 29), 5) == date(2029, 2, 28)
+
+
+@given(st.dates(date(1900, 1, 1), date(2020, 1, 1)), st.dates(date(2020, 1, 1), date(2100, 1, 1)))
+def test_the_next_birthday_is_within_a_year(born: date, after: date) -> None:
+    first, second = islice(anniversaries(born, after), 2)
+    assert after < first <= years_later(after, 1) + timedelta(days=1)
+    assert timedelta(days=365) <= second - first <= timedelta(days=366)
