@@ -48,8 +48,8 @@ class _Picture:
 
     def draw(self) -> str:
         self.parts = [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}" '
-            f'role="img" aria-labelledby="picture-title picture-text" font-family="inherit">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}" role="img"',
+            'aria-labelledby="picture-title picture-text" font-family="inherit">',
             '<title id="picture-title">対面確認からの距離 / Distance from the last in-person check</title>',
             f'<desc id="picture-text">{escape(self._in_words())}</desc>',
         ]

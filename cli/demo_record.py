@@ -75,7 +75,7 @@ class Span:
 
 @dataclass(slots=True)
 class Record:
-    """Everything that the report tells. `cap` is the policy's `max_consecutive`, `years` its `max_years_since_anchor`."""
+    """Everything that the report tells; `cap` and `years` are the policy's limits on consecutive moves and on age."""
 
     cap: int
     years: int

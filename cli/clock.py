@@ -1,0 +1,42 @@
+"""The clocks of a running program: the machine's, and one that was set to another time."""
+
+import threading
+import time
+from dataclasses import dataclass, field
+
+from pki.instant import Instant
+
+
+@dataclass(slots=True)
+class SystemClock:
+    """The machine's clock, shifted by `shift` seconds; it stands still rather than go back.
+
+    A step back of the machine's clock (a wrong time server, a restored snapshot) would put events before those that
+    they follow from; until the time catches up, the last one told is told again.
+    """
+
+    shift: int = 0
+    _last: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def now(self) -> Instant:
+        """The present second."""
+        with self._lock:
+            self._last = max(self._last, int(time.time()) + self.shift)
+            return Instant(self._last)
+
+    @classmethod
+    def starting_at(cls, at: Instant) -> "SystemClock":
+        """A clock that shows `at` now and goes on from there."""
+        return cls(shift=at.seconds - int(time.time()))
+
+
+@dataclass(slots=True)
+class StandingClock:
+    """A clock that shows `at` until somebody sets it: for what happened on an earlier day of a story."""
+
+    at: Instant
+
+    def now(self) -> Instant:
+        """The instant that it was set to."""
+        return self.at
