@@ -5,7 +5,18 @@ Error
     ├── DatabaseFull           the disk has no room; nothing was written
     ├── DatabaseUnavailable    it cannot be opened or does not answer
     ├── DatabaseNewer          a later version of this program migrated it
-    └── DatabaseOutdated       `jitsuin migrate` has to run first
+    ├── DatabaseOutdated       `jitsuin migrate` has to run first
+    ├── SettingsMissing        no jitsuin.toml where a deployment was expected
+    ├── SettingsUnreadable     it is there, but it is not TOML
+    ├── SettingWrong           one key of it, named
+    ├── SecretMissing          the file of a secret is not there or is open to others
+    ├── FolderNotEmpty         `jitsuin init` never writes over anything
+    ├── PortTaken              somebody else listens there
+    ├── AddressUnusable        nobody can listen there
+    ├── PartStopped            a process of the deployment ended by itself
+    ├── DiskFull               a file could not be written for want of room
+    ├── FileUnusable           a file could not be read or written for another reason
+    └── CommandBroken          a command's own module cannot be loaded
 """
 
 from dataclasses import dataclass
@@ -60,3 +71,131 @@ class DatabaseOutdated(CommandError):
     todo = "Run `jitsuin migrate` on this deployment, after a backup."
 
     package: str
+
+
+@dataclass(eq=False)
+class SettingsMissing(CommandError):
+    """There is no settings file at `folder`."""
+
+    code = "cli.settings-missing"
+    why = "{folder} is not a deployment: it has no jitsuin.toml"
+    todo = "Name a deployment's folder, or make one with `jitsuin init DIR`."
+
+    folder: str
+
+
+@dataclass(eq=False)
+class SettingsUnreadable(CommandError):
+    """The settings file is no TOML; `what` says where."""
+
+    code = "cli.settings-unreadable"
+    why = "{file} cannot be read: {what}"
+    todo = "Correct the file; config/example.toml shows every key."
+
+    file: str
+    what: str
+
+
+@dataclass(eq=False)
+class SettingWrong(CommandError):
+    """One setting is unknown or out of range. The value is not repeated: it may be an address with a password."""
+
+    code = "cli.setting-wrong"
+    why = "the setting {key} is wrong: {what}"
+    todo = "Correct it in jitsuin.toml or in the environment; config/example.toml shows every key."
+
+    key: str
+    what: str
+
+
+@dataclass(eq=False)
+class SecretMissing(CommandError):
+    """The file that holds a secret cannot be used; `what` says why."""
+
+    code = "cli.secret-missing"
+    why = "the secret in {file} cannot be used: {what}"
+    todo = "Restore the file with mode 0600, owned by the user who runs this command."
+
+    file: str
+    what: str
+
+
+@dataclass(eq=False)
+class FolderNotEmpty(CommandError):
+    """A new deployment was to be made where something is already."""
+
+    code = "cli.folder-not-empty"
+    why = "{folder} is not empty"
+    todo = "Name a new folder; nothing is ever written over."
+
+    folder: str
+
+
+@dataclass(eq=False)
+class PortTaken(CommandError):
+    """Another process listens at `address`."""
+
+    code = "cli.port-taken"
+    why = "another program already listens on {address}"
+    todo = "Stop that program, or choose another port with --listen."
+
+    address: str
+
+
+@dataclass(eq=False)
+class AddressUnusable(CommandError):
+    """This machine cannot listen at `address`."""
+
+    code = "cli.address-unusable"
+    why = "nothing can listen on {address} ({what})"
+    todo = "Choose an address of this machine with --listen, like 127.0.0.1:8080."
+
+    address: str
+    what: str
+
+
+@dataclass(eq=False)
+class PartStopped(CommandError):
+    """One process of the deployment ended although nobody told it to."""
+
+    code = "cli.part-stopped"
+    why = "the {part} process ended by itself (status {status}); the others were stopped"
+    todo = "Look at its last lines above, then start again."
+
+    part: str
+    status: int
+
+
+@dataclass(eq=False)
+class DiskFull(CommandError):
+    """A file could not be written."""
+
+    code = "cli.disk-full"
+    why = "there is no room left for {file}"
+    todo = "Make room on that disk, then repeat the same call."
+
+    file: str
+
+
+@dataclass(eq=False)
+class FileUnusable(CommandError):
+    """A file could not be read or written; `what` is the operating system's reason."""
+
+    code = "cli.file-unusable"
+    why = "{file} cannot be used: {what}"
+    todo = "Check the path and its permissions."
+
+    file: str
+    what: str
+
+
+@dataclass(eq=False)
+class CommandBroken(CommandError):
+    """The module of `command` cannot be loaded."""
+
+    code = "cli.command-broken"
+    why = "the command {command} cannot be loaded: {what}"
+    todo = "Run scripts/setup, then `jitsuin doctor`."
+
+    command: str
+    what: str

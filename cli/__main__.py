@@ -1,0 +1,160 @@
+"""The command `jitsuin`: the list of its commands, and how an error is told.
+
+A command's module is imported when the command is called, not before: `jitsuin --help` stays quick, and a command whose
+module is broken breaks no other.
+"""
+
+import errno
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from cli.errors import CommandBroken, DiskFull, FileUnusable
+from pki.errors import Error
+
+
+@dataclass(frozen=True, slots=True)
+class _Announced:
+    """One line of `jitsuin --help`, known without importing the command."""
+
+    module: str
+    panel: str
+    summary: str
+
+
+_START, _DAILY, _KEEP = "To begin", "Every day", "To keep it running"
+
+COMMANDS = {
+    "demo": _Announced("cli.demo", _START, "One person's whole story in a minute, through a real card stack."),
+    "doctor": _Announced("cli.doctor", _START, "What is missing on this machine, and how to get it."),
+    "init": _Announced("cli.init", _START, "Make a new deployment: settings, secrets, database, authorities."),
+    "serve": _Announced("cli.serve", _START, "Run a deployment's services, all of them or one."),
+    "card": _Announced("cli.card", _DAILY, "Look at a card, change its PINs, lend a virtual one."),
+    "enroll": _Announced("cli.enroll", _DAILY, "Applications, approvals and in-person checks from a terminal."),
+    "sign": _Announced("cli.sign", _DAILY, "Sign a file with a card."),
+    "verify": _Announced("cli.verify", _DAILY, "Decide whether to believe a signature or a certificate."),
+    "status": _Announced("cli.status", _DAILY, "What OCSP and CRL say about a certificate."),
+    "audit": _Announced("cli.audit", _DAILY, "Prove an access record; compare two checkpoints."),
+    "authority": _Announced("cli.authority", _KEEP, "Certificates and CRLs of the authorities."),
+    "ceremony": _Announced("cli.ceremony", _KEEP, "Carry out a reviewed ceremony file."),
+    "migrate": _Announced("cli.migrate", _KEEP, "Bring a deployment's database to this version."),
+}
+"""Every command, in the order of the help. One whose module this version does not have is not shown."""
+
+
+class Commands(TyperGroup):
+    """A group that shows what is announced and imports only what is called."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, announced in COMMANDS.items():
+            if find_spec(announced.module) is not None:
+                self.commands[name] = TyperCommand(
+                    name, help=announced.summary, callback=lambda: None, rich_help_panel=announced.panel
+                )
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The real command behind the announced one. Errors: CommandBroken."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if name is not None and command is not None:
+            command = load_command(name)
+        return name, command, rest
+
+
+def load_command(name: str) -> Any:
+    """Import the module of an announced command. Errors: CommandBroken, saying what could not be imported."""
+    try:
+        group: typer.Typer = import_module(COMMANDS[name].module).app
+    except (ImportError, AttributeError, SyntaxError) as error:
+        raise CommandBroken(name, str(error)) from error
+    command = typer.main.get_command(group)
+    command.name = name
+    return command
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # its tracebacks print variables, and a variable may hold a PIN
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="An open public-key identity and trust-anchor service: authorities, cards, counters, verification.",
+    epilog="Begin with `jitsuin demo --out DIR`. Every command takes --help; most take --json.",
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"jitsuin {version('jitsuin')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    show_version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version and leave."
+    ),
+) -> None:
+    pass
+
+
+def describe(error: Error) -> dict[str, object]:
+    """An error as JSON gives it: code, why, todo, and its typed fields as text or number."""
+    fields = {
+        name: value if isinstance(value, bool | int | str | None) else str(value)
+        for name, value in error.fields().items()
+    }
+    return {"error": {"code": error.code, "why": error.reason, "todo": error.remedy, "fields": fields}}
+
+
+def named(error: OSError) -> Error:
+    """An operating system's refusal about a file as one of our errors."""
+    file = str(error.filename or "a file")
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull(file)
+    return FileUnusable(file, os.strerror(error.errno) if error.errno else type(error).__name__)
+
+
+def report(error: Error, *, as_json: bool) -> None:
+    """Tell one error: a line on standard error, or with --json a document on standard output."""
+    if as_json:
+        print(json.dumps(describe(error), ensure_ascii=False))
+        return
+    remedy = f" {error.remedy}" if error.remedy else ""
+    reason = error.reason.rstrip(".")
+    print(f"jitsuin: {error.code}: {reason}.{remedy}", file=sys.stderr)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line; the exit status is 0 (done), 1 (a named error) or 2 (not understood)."""
+    try:
+        typer.main.get_command(app).main(args=list(arguments), prog_name="jitsuin")
+    except Error as error:
+        report(error, as_json="--json" in arguments)
+        return 1
+    except OSError as error:
+        if error.errno is None:
+            raise
+        report(named(error), as_json="--json" in arguments)
+        return 1
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    return 0
+
+
+def main() -> None:
+    """The entry point of the command `jitsuin`."""
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

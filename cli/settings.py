@@ -1,0 +1,220 @@
+"""The settings of one deployment: a TOML file, changed by the environment, checked before anything starts.
+
+`JITSUIN_DATABASE__URL=…` in the environment overrides `url` of the table `[database]`. Relative paths are relative to
+the folder of the file. Secrets are never settings: a setting names the file that holds one.
+"""
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from cli.errors import SettingsMissing, SettingsUnreadable, SettingWrong
+
+FILE = "jitsuin.toml"
+"""The name of the settings file inside a deployment's folder."""
+
+
+def _listen(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise ValueError("must be HOST:PORT, like 127.0.0.1:8080 (port 0: any free one)")
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        raise ValueError("the host must be a numeric address, like 127.0.0.1 or [::1]") from None
+    return text
+
+
+def _oid(text: str) -> str:
+    if not re.fullmatch(r"[0-2](\.(0|[1-9]\d*)){2,}", text):
+        raise ValueError("must be an object identifier in dots, like 1.3.6.1.4.1.32473")
+    return text
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("must be http://… or https://… with a host, without a query")
+    return text.rstrip("/")
+
+
+def _database(text: str) -> str:
+    if not text.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
+        raise ValueError("must begin with sqlite:/// or postgresql://")
+    return text
+
+
+def _municipality_code(text: str) -> str:
+    if not re.fullmatch(r"\d{5}", text):
+        raise ValueError("must be five digits, like 99201")
+    return text
+
+
+Listen = Annotated[str, AfterValidator(_listen)]
+ObjectIdentifier = Annotated[str, AfterValidator(_oid)]
+Url = Annotated[str, AfterValidator(_url)]
+DatabaseUrl = Annotated[str, AfterValidator(_database)]
+MunicipalityCode = Annotated[str, AfterValidator(_municipality_code)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class DatabaseTable(_Table):
+    """Where the one database of this deployment is."""
+
+    url: DatabaseUrl = "sqlite:///jitsuin.db"
+    """SQLAlchemy's address; a relative SQLite path is relative to the settings file."""
+
+
+class ServiceTable(_Table):
+    """What the web process listens on and what others call it."""
+
+    listen: Listen = "127.0.0.1:8080"
+    """Numeric host and port; port 0 takes any free one."""
+    public_url: Url | None = None
+    """The address written into certificates (OCSP, CRL) and pages; by default http:// and `listen`."""
+    language: Literal["ja", "en"] = "ja"
+    """For those who do not ask for one."""
+    max_body: Annotated[int, Field(ge=1024, le=100 * 1024 * 1024)] = 2 * 1024 * 1024
+    """The largest request body, in octets."""
+
+
+class AuthoritiesTable(_Table):
+    """The two authorities and where their keys live."""
+
+    profile: Literal["jpki", "next"] = "jpki"
+    """`jpki`: RSA-2048 with SHA-256; `next`: P-384 with SHA-384."""
+    policy_arc: ObjectIdentifier = "1.3.6.1.4.1.32473"
+    """The arc that our certificate policies hang under; the default is the arc for documentation."""
+    keys: Path = Path("keys")
+    """The folder of the encrypted key files."""
+    passphrase_file: Path = Path("secrets/keys-passphrase")
+    """A file of mode 0600 whose content opens the key files."""
+    pkcs11_module: Path | None = None
+    """A PKCS#11 library: the keys then live in its token instead of in files."""
+    pkcs11_token: str = "jitsuin"  # noqa: S105 - a label
+    """The label of the token."""
+    pkcs11_pin_file: Path = Path("secrets/pkcs11-pin")
+    """A file of mode 0600 with the token's user PIN."""
+
+
+class StatusTable(_Table):
+    """How long what we say about a certificate is good for."""
+
+    ocsp_minutes: Annotated[int, Field(ge=1, le=7 * 24 * 60)] = 10
+    """From this_update to next_update of an OCSP answer."""
+    crl_hours: Annotated[int, Field(ge=1, le=31 * 24)] = 24
+    """From this_update to next_update of a CRL."""
+
+
+class CapsTable(_Table):
+    """How much may be done from afar before one has to come in person."""
+
+    max_consecutive: Annotated[int, Field(ge=1, le=100)] = 3
+    """Remote procedures since the last in-person check."""
+    max_years: Annotated[int, Field(ge=1, le=10)] = 5
+    """Years since the last in-person check."""
+    max_total: Annotated[int, Field(ge=1, le=1000)] = 5
+    """Remote procedures within `total_years`, in-person checks or not."""
+    total_years: Annotated[int, Field(ge=1, le=50)] = 10
+    """The span that `max_total` looks back over."""
+
+
+class MunicipalityTable(_Table):
+    """The municipality that this deployment begins with."""
+
+    code: MunicipalityCode = "99201"
+    """Five digits; 99xxx exists nowhere."""
+    name: str = "見本市"
+    """As residents write it."""
+    prefecture_roman: str = "Mihon-ken"
+    municipality_roman: str = "Mihon-shi"
+
+
+class Settings(BaseSettings):
+    """All of them; frozen once loaded."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="JITSUIN_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    database: DatabaseTable = DatabaseTable()
+    service: ServiceTable = ServiceTable()
+    authorities: AuthoritiesTable = AuthoritiesTable()
+    status: StatusTable = StatusTable()
+    caps: CapsTable = CapsTable()
+    municipality: MunicipalityTable = MunicipalityTable()
+
+    _folder: Path = Path()
+
+    @property
+    def folder(self) -> Path:
+        """The deployment's folder: that of the settings file."""
+        return self._folder
+
+    def path(self, relative: Path) -> Path:
+        """A path of these settings, from the settings file's folder."""
+        return self._folder / relative
+
+    @property
+    def database_url(self) -> str:
+        """`database.url` with a relative SQLite path made absolute."""
+        file = self.database.url.removeprefix("sqlite:///")
+        if file == self.database.url:
+            return self.database.url
+        return f"sqlite:///{self._folder.absolute() / file}"
+
+    @property
+    def public_url(self) -> str:
+        """`service.public_url`, or what `service.listen` makes of it; without a slash at the end."""
+        return self.service.public_url or f"http://{self.service.listen}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment before file; nothing else is read."""
+        return env_settings, init_settings
+
+
+def load_settings(folder: Path) -> Settings:
+    """The settings of the deployment in `folder` (or in the TOML file that `folder` names).
+
+    Errors: SettingsMissing, SettingsUnreadable (not TOML), SettingWrong with the first key that is wrong.
+    """
+    file = folder if folder.is_file() else folder / FILE
+    if not file.is_file():
+        raise SettingsMissing(str(folder))
+    try:
+        tables = TomlConfigSettingsSource(Settings, file)()
+    except ValueError as error:  # tomllib's and UTF-8's errors are both one
+        raise SettingsUnreadable(str(file), str(error)) from None
+    settings = make_settings(tables)
+    object.__setattr__(settings, "_folder", file.parent)
+    return settings
+
+
+def make_settings(tables: dict[str, object]) -> Settings:
+    """Settings from tables as TOML gives them, over the defaults and under the environment. Errors: SettingWrong."""
+    try:
+        return Settings(**tables)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        what = "is not a setting" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+        raise SettingWrong(".".join(str(part) for part in first["loc"]), what) from None
