@@ -7,6 +7,7 @@ whatever octets it is given.
     ├── FormatFailure            a signature that is not in its format (→ FORMAT_FAILURE in a report)
     ├── UnacceptableAlgorithm    a scheme that policy does not accept (→ CRYPTO_CONSTRAINTS_FAILURE)
     ├── UnacceptableKey          a key that policy does not accept (→ CRYPTO_CONSTRAINTS_FAILURE)
+    ├── BudgetExhausted          more work than one request may cause (→ INDETERMINATE)
     ├── FetchRefused             an address that must not be asked
     ├── FetchFailed              a source that is down, slow, too large or answers nonsense
     ├── ChallengeRefused         a log-in challenge that is unknown, used, or too old
@@ -56,6 +57,17 @@ class UnacceptableKey(VerifierError):
     code = "verifier.unacceptable-key"
     why = "the signer has {what}, which is not accepted"
     todo = "Sign with a card whose keys are accepted."
+
+    what: str
+
+
+@dataclass(eq=False)
+class BudgetExhausted(VerifierError):
+    """A bound of `budget.Budget` was reached before an answer was found; nothing is said about the certificate."""
+
+    code = "verifier.budget-exhausted"
+    why = "the check was ended after too many {what}"
+    todo = "Send only the certificates and the evidence that belong to the path."
 
     what: str
 

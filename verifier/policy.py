@@ -87,7 +87,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class ProofOfExistence:
-    """When the signature is known to have existed, by something other than the signer's word (EN 319 102-1 5.5, 5.6)."""
+    """When the signature is known to have existed, by other than the signer's word (EN 319 102-1 5.5, 5.6)."""
 
     existed_by: Instant | None = None
     """It existed at this time: a receipt of the recipient, or a time-stamp checked elsewhere."""

@@ -218,7 +218,7 @@ def signature_holds(key: PublicKey, scheme: Scheme, signature: bytes, message: b
 
 
 def digest_signature_holds(key: PublicKey, scheme: Scheme, signature: bytes, digest: bytes) -> bool:
-    """As `signature_holds`, for a message of which only the digest is known. EdDSA and ML-DSA need the message: False."""
+    """As `signature_holds`, for a message known by its digest only. EdDSA and ML-DSA need the message: False."""
     if len(digest) != HASHES[scheme.hash_name].digest_size:
         return False
     return _holds(key, scheme, signature, digest, prehashed=True)
