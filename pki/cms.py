@@ -76,12 +76,14 @@ def assemble(
     algorithm: SignatureAlgorithm | None = None,
     content: bytes | None = None,
     content_type: str = oids.CMS_DATA,
+    with_certificates: bool = True,
 ) -> bytes:
     """The whole signature in DER.
 
     Shapes: `signed_attributes` as `to_be_signed` gave them; `signature` as the algorithm of the certificate's key
     makes it (ECDSA: DER), unless another `algorithm` is named. `content` makes it enclose the document; detached
-    otherwise. Errors: InvalidValue if `signed_attributes` are not a SET.
+    otherwise. `with_certificates` False leaves all certificates out (RFC 3161 certReq).
+    Errors: InvalidValue if `signed_attributes` are not a SET.
     """
     if not signed_attributes or signed_attributes[0] != der.SET:
         raise InvalidValue("the signed attributes are a SET OF Attribute")
@@ -111,7 +113,7 @@ def assemble(
                 der.integer(1 if content_type == oids.CMS_DATA else 3),
                 der.set_of(digest_algorithm),
                 encapsulated,
-                b"\xa0" + certificates[1:],
+                b"\xa0" + certificates[1:] if with_certificates else b"",
                 der.set_of(signer_info),
             ),
         ),

@@ -200,7 +200,7 @@ class _Timed(io.RawIOBase):
         self._stream.settimeout(self._left())
         self._stream.sendall(octets)
 
-    def makefile(self, mode: str) -> io.BufferedReader:
+    def makefile(self, _mode: str) -> io.BufferedReader:
         return io.BufferedReader(self)
 
 
