@@ -1,0 +1,1 @@
+"""Who looked at whom: an append-only Merkle log for each owner, and proofs that anyone can check."""
