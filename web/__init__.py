@@ -1,0 +1,1 @@
+"""HTTP faces of the servers; each file makes one from given parts."""

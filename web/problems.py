@@ -1,0 +1,131 @@
+"""What HTTP says about an error: one table from code to status and title (RFC 9457).
+
+A code that is not in the table becomes a 500 that tells nothing: whoever adds an error decides here what strangers may
+learn of it. No other file knows both a code and a status.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import date
+from enum import Enum
+from http import HTTPStatus as S
+from types import MappingProxyType
+
+from pki.errors import Error
+from pki.instant import Instant
+from web.language import Language
+from web.wording import WORDING
+
+MEDIA_TYPE = "application/problem+json"
+INTERNAL = "jitsuin.internal"
+"""The one thing said about what nobody foresaw."""
+
+
+@dataclass(frozen=True, slots=True)
+class Title:
+    """A status with its short title, which is the same for every occurrence (RFC 9457 3.1.4)."""
+
+    status: S
+    en: str
+    ja: str
+
+    def in_language(self, language: Language) -> str:
+        """The title in one of our languages."""
+        return self.ja if language is Language.JA else self.en
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One problem as it is sent: RFC 9457 3.1 members, then our code, remedy and the error's fields."""
+
+    status: int
+    code: str
+    title: str
+    detail: str
+    todo: str
+    fields: Mapping[str, object] = field(default_factory=dict)
+
+    def document(self) -> dict[str, object]:
+        """The members of the JSON document; `type` is a page of this server about the code."""
+        members: dict[str, object] = {
+            "type": f"/problems/{self.code}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+        }
+        if self.todo:
+            members["todo"] = self.todo
+        if self.fields:
+            members["fields"] = dict(self.fields)
+        return members
+
+
+BAD_REQUEST = Title(S.BAD_REQUEST, "The request cannot be read", "リクエストを読み取れません")
+NOT_FOUND = Title(S.NOT_FOUND, "There is no such thing here", "該当するものがありません")
+FORBIDDEN = Title(S.FORBIDDEN, "Not allowed", "許可されていません")
+CONFLICT = Title(S.CONFLICT, "Not possible in the present state", "現在の状態では実行できません")
+REFUSED = Title(S.UNPROCESSABLE_ENTITY, "Understood, and refused", "内容は読めましたが、受け付けられません")
+GONE = Title(S.GONE, "No longer valid", "有効ではなくなりました")
+LATER = Title(S.SERVICE_UNAVAILABLE, "Not possible just now", "ただいま処理できません")
+TOO_LARGE = Title(S.REQUEST_ENTITY_TOO_LARGE, "The request is too large", "リクエストが大きすぎます")
+UNFORESEEN = Title(S.INTERNAL_SERVER_ERROR, "Something went wrong here", "内部でエラーが発生しました")
+
+TITLES: Mapping[str, Title] = MappingProxyType(
+    {
+        "pki.malformed": BAD_REQUEST,
+        "pki.invalid-value": BAD_REQUEST,
+        "jitsuin.retryable": LATER,
+        "cli.database-full": LATER,
+        "cli.database-unavailable": LATER,
+    }
+)
+"""Every code that a stranger may see."""
+
+
+def problem_of(error: Error, language: Language) -> Problem:
+    """What is said about `error`; about an unknown code nothing but that it happened."""
+    title = TITLES.get(error.code)
+    if title is None:
+        return unforeseen(language)
+    given = {name: plain(value) for name, value in error.fields().items()}
+    why, todo = error.reason, error.remedy
+    if language is Language.JA and (wording := WORDING.get(error.code)) is not None:
+        why, todo = wording.why.format(**error.fields()), wording.todo.format(**error.fields())
+    return Problem(int(title.status), error.code, title.in_language(language), why, todo, given)
+
+
+def unforeseen(language: Language) -> Problem:
+    """A 500 that tells nothing."""
+    said = {
+        Language.EN: (
+            "The request was not carried out.",
+            "Try again later; give the request id when you ask for help.",
+        ),
+        Language.JA: (
+            "リクエストは処理されませんでした。",
+            "しばらくしてからやり直してください。お問い合わせの際はリクエスト ID をお知らせください。",
+        ),
+    }[language]
+    return Problem(int(UNFORESEEN.status), INTERNAL, UNFORESEEN.in_language(language), *said)
+
+
+def plain(value: object) -> object:
+    """A field as JSON can hold it: numbers and text as they are, times as RFC 3339, octets in hex, records by name."""
+    if isinstance(value, Enum):
+        return plain(value.value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Instant):
+        return value.iso()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.hex()
+    if is_dataclass(value) and not isinstance(value, type):
+        return {part.name: plain(getattr(value, part.name)) for part in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(name): plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(part) for part in value]
+    return str(value)

@@ -1,0 +1,27 @@
+"""What an error says in Japanese: code → why and what to do, with the same `{fields}` as the English in its class."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """Two templates over the fields of the error."""
+
+    why: str
+    todo: str
+
+
+WORDING: Mapping[str, Wording] = MappingProxyType(
+    {
+        "jitsuin.retryable": Wording("ほかの処理が先に行われました。", "もう一度お試しください。"),
+        "cli.database-full": Wording(
+            "データベースのディスクがいっぱいです。何も書き込まれていません。",
+            "管理者に連絡し、空きができてから同じ操作をもう一度行ってください。",
+        ),
+        "cli.database-unavailable": Wording(
+            "ただいまデータベースを利用できません。", "しばらくしてから同じ操作をもう一度行ってください。"
+        ),
+    }
+)
