@@ -18,6 +18,7 @@ class SignatureFormat(StrEnum):
     PDF = "pdf"
     JWS = "jws"
     RAW = "raw"
+    LOGIN = "login"
 
 
 class SignatureLevel(StrEnum):
