@@ -116,6 +116,17 @@ CERTIFICATES = Table(
 )
 """Every certificate that left the authority: roots, responders, people, operators, relying parties."""
 
+PARTITIONS = Table(
+    "ca_partitions",
+    METADATA,
+    Column("issuer", Text, ForeignKey("ca_authorities.id"), primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("point", LargeBinary, nullable=False),
+)
+"""The CRL partitions that certificates were put in. `point` is the DistributionPointName (RFC 5280 4.2.1.13), encoded,
+that those certificates carry and the partition's CRL repeats in its issuingDistributionPoint. Partition 0 is the
+authority's whole CRL and has no row."""
+
 KEYS = Table(
     "ca_keys",
     METADATA,
@@ -166,12 +177,18 @@ REVOCATIONS = Table(
     Column("reason", Integer, nullable=False),
     Column("invalidity_date", BigInteger),
     Column("cause", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("not_after", BigInteger, nullable=False),
+    Column("position", BigInteger, nullable=False),
     Column("entry_der", LargeBinary, nullable=False),
-    ForeignKeyConstraint(["issuer", "serial"], ["ca_intents.issuer", "ca_intents.serial"]),
-    CheckConstraint("reason BETWEEN 0 AND 10 AND reason <> 7", name="reason"),
+    CheckConstraint("reason BETWEEN 0 AND 10 AND reason NOT IN (7, 8)", name="reason"),
     Index(None, "issuer", "at"),
+    Index(None, "issuer", "position"),
+    sqlite_with_rowid=False,
 )
-"""The present revocation or hold of a certificate; reasons by number (RFC 5280 5.3.1)."""
+"""The present revocation or hold of a certificate; reasons by number (RFC 5280 5.3.1). `position` is its place in the
+journal; `partition`, `not_after` and the CRL entry stand here too, so that a CRL is one ordered scan of one table. No
+foreign key: a revocation outlives a certificate that a restored database has forgotten."""
 
 CRLS = Table(
     "ca_crls",
@@ -182,9 +199,13 @@ CRLS = Table(
     Column("number", BigInteger, primary_key=True),
     Column("this_update", BigInteger, nullable=False),
     Column("next_update", BigInteger, nullable=False),
+    Column("base", BigInteger),
+    Column("position", BigInteger, nullable=False),
+    Column("fingerprint", Text, nullable=False),
     Column("der", LargeBinary, nullable=False),
     Column("published", BigInteger),
     CheckConstraint("number >= 1", name="number"),
     CheckConstraint("this_update < next_update", name="update"),
 )
-"""Every CRL that was signed, full and delta, by partition; `published` is the second it was handed to the store."""
+"""Every CRL that was signed, full and delta, by partition. `base` is the number of the full CRL that a delta adds to,
+`position` the journal position it covers, `published` the second it was handed to the store."""

@@ -96,6 +96,14 @@ def upgrade() -> None:
     op.create_index("ix_ca_certificates_not_after", "ca_certificates", ["not_after"])
     op.create_index("ix_ca_certificates_owner", "ca_certificates", ["owner"])
     op.create_table(
+        "ca_partitions",
+        sa.Column("issuer", sa.Text(), nullable=False),
+        sa.Column("partition", sa.Integer(), nullable=False),
+        sa.Column("point", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("issuer", "partition", name="pk_ca_partitions"),
+        sa.ForeignKeyConstraint(["issuer"], ["ca_authorities.id"], name="fk_ca_partitions_issuer"),
+    )
+    op.create_table(
         "ca_keys",
         sa.Column("key_hash", sa.Text(), nullable=False),
         sa.Column("owner", sa.Text(), nullable=False),
@@ -139,14 +147,15 @@ def upgrade() -> None:
         sa.Column("reason", sa.Integer(), nullable=False),
         sa.Column("invalidity_date", sa.BigInteger(), nullable=True),
         sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("partition", sa.Integer(), nullable=False),
+        sa.Column("not_after", sa.BigInteger(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("entry_der", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("issuer", "serial", name="pk_ca_revocations"),
-        sa.CheckConstraint("reason BETWEEN 0 AND 10 AND reason <> 7", name=op.f("ck_ca_revocations_reason")),
-        sa.ForeignKeyConstraint(
-            ["issuer", "serial"], ["ca_intents.issuer", "ca_intents.serial"], name="fk_ca_revocations_issuer_serial"
-        ),
+        sa.CheckConstraint("reason BETWEEN 0 AND 10 AND reason NOT IN (7, 8)", name=op.f("ck_ca_revocations_reason")),
     )
     op.create_index("ix_ca_revocations_issuer_at", "ca_revocations", ["issuer", "at"])
+    op.create_index("ix_ca_revocations_issuer_position", "ca_revocations", ["issuer", "position"])
     op.create_table(
         "ca_crls",
         sa.Column("issuer", sa.Text(), nullable=False),
@@ -155,6 +164,9 @@ def upgrade() -> None:
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("this_update", sa.BigInteger(), nullable=False),
         sa.Column("next_update", sa.BigInteger(), nullable=False),
+        sa.Column("base", sa.BigInteger(), nullable=True),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
         sa.Column("der", sa.LargeBinary(), nullable=False),
         sa.Column("published", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("issuer", "partition", "kind", "number", name="pk_ca_crls"),
@@ -171,6 +183,7 @@ def downgrade() -> None:
         "ca_responders",
         "ca_blocked_keys",
         "ca_keys",
+        "ca_partitions",
         "ca_certificates",
         "ca_intents",
         "ca_authorities",

@@ -1,0 +1,256 @@
+"""Is a certificate what its profile says? Judged on the octets, by the profile's table."""
+
+import re
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+from ca.authority import Authority, key_identifier
+from ca.errors import WeakKey
+from ca.findings import Finding, Severity
+from ca.key_policy import check_key
+from ca.lint_rules import extended_usage, key_usage, times
+from ca.profiles import SIGNATURE_AGE, Kind, Profile, SubjectField, Text, Value
+from ca.reading import ReadCertificate
+from ca.validity import Birthdays, Days, Years
+from pki import der, names, oids
+from pki.attributes import Gender
+from pki.errors import InvalidValue, Malformed
+from pki.instant import Instant, end_of_japanese_day, years_later
+
+_FORMS = {
+    Text.SIGNATURE_CN: re.compile(r"[0-9]{28}\Z"),
+    Text.AUTHENTICATION_CN: re.compile(r"[0-9]{6}[A-Z][0-9]{2}[A-Z]{5}[0-9]{8}[A-Z]\Z"),
+}
+_DATE_OF_BIRTH = re.compile(r"[1-5][0-9]{8}\Z")
+_PERSON_ORDER = (
+    oids.JPKI_NAME,
+    oids.JPKI_DATE_OF_BIRTH,
+    oids.JPKI_GENDER,
+    oids.JPKI_ADDRESS,
+    oids.JPKI_NAME_SUBSTITUTES,
+    oids.JPKI_ADDRESS_SUBSTITUTES,
+)
+
+
+def judge_profile(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[Finding]:
+    """Everything in which the certificate is not what `profile` and the issuer's parameters say."""
+    for name, clause, check in (
+        ("serial", "4.1.2.2", _serial),
+        ("algorithm", "4.1.2.3", _algorithm),
+        ("issuer", "4.1.2.4", _issuer),
+        ("subject", "4.1.2.6", _subject),
+        ("key", "4.1.2.7", _key),
+        ("lifetime", "4.1.2.5", _lifetime),
+        ("extensions", "4.2", _extensions),
+        ("key-usage", "4.2.1.3", _key_usage),
+        ("extended-key-usage", "4.2.1.12", _extended_usage),
+        ("policy", "4.2.1.4", _policy),
+        ("authority-key", "4.2.1.1", _authority_key),
+        ("subject-key", "4.2.1.2 (1)", _subject_key),
+        ("basic-constraints", "4.2.1.9", _basic_constraints),
+        ("person", "4.2.1.6; JPKI", _person),
+        ("access", "4.2.2.1", _access),
+        ("distribution-point", "4.2.1.13", _point),
+    ):
+        try:
+            for detail in check(certificate, profile, issuer):
+                yield Finding(f"profile.{name}", Severity.ERROR, clause, detail)
+        except (Malformed, InvalidValue, ValueError, IndexError):
+            yield Finding(f"profile.{name}", Severity.ERROR, clause, "cannot be read")
+
+
+def _serial(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[str]:
+    # Fewer octets would tell that the serial was not drawn: 158 random bits leave 20 octets always.
+    if len(certificate.serial) != 20 or not 0x40 <= certificate.serial[0] < 0x80:
+        yield "the serial number was not drawn at random"
+
+
+def _algorithm(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[str]:
+    if certificate.algorithm != issuer.algorithm.identifier:
+        yield f"the signature algorithm is not {issuer.algorithm.name}"
+    if issuer.key_shape is not profile.issuer_key:
+        yield "the issuer's key is not of the profile's variant"
+
+
+def _issuer(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[str]:
+    if certificate.issuer != issuer.subject:
+        yield "the issuer's name is not the authority's, octet for octet"
+
+
+def _subject(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[str]:
+    rdns = names.parse_name(certificate.subject)
+    if len(rdns) != len(profile.subject) or any(len(rdn) != 1 for rdn in rdns):
+        yield f"the subject has not the {len(profile.subject)} parts of its profile"
+        return
+    if profile.kind is Kind.ROOT and certificate.subject != certificate.issuer:
+        yield "a root is not its own issuer"
+    for field, (part,) in zip(profile.subject, rdns, strict=True):
+        yield from _subject_field(field, part, issuer)
+
+
+def _subject_field(field: SubjectField, part: names.Attribute, issuer: Authority) -> Iterator[str]:
+    if part.type != field.type:
+        yield f"an attribute {part.type} stands where {field.type} should"
+    if part.raw[0] != (der.PRINTABLE_STRING if field.printable else der.UTF8_STRING):
+        yield f"the attribute {field.type} is not of its string type"
+    form = _FORMS.get(field.text)
+    if form is not None and not form.match(part.text or ""):
+        yield f"the common name is not {field.text}"
+    fixed = {
+        Text.COUNTRY: issuer.parameters.country,
+        Text.ORGANIZATION: issuer.parameters.organization,
+        Text.UNIT: issuer.parameters.roman_unit(issuer.purpose),
+        Text.AGENCY: issuer.parameters.agency,
+    }.get(field.text)
+    if fixed is not None and part.text != fixed:
+        yield f"the attribute {field.type} is not {field.text}"
+
+
+def _key(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[str]:
+    try:
+        check_key(certificate.spki, profile.keys)
+    except WeakKey as weak:
+        yield weak.weakness
+
+
+def _lifetime(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[str]:
+    not_before, not_after = times(certificate)
+    if not_after > latest_end(profile, issuer, not_before):
+        yield "it lives longer than its profile allows"
+    if not issuer.validity.not_before <= not_before or not not_after <= issuer.validity.not_after:
+        yield "it does not lie within its issuer's life"
+
+
+def latest_end(profile: Profile, issuer: Authority, not_before: Instant) -> Instant:
+    """The last second that any order could reach under a profile."""
+    day = not_before.jst_date()
+    match profile.lifetime:
+        case Birthdays(renewed=renewed):
+            return end_of_japanese_day(years_later(day, renewed))
+        case Years(years=years):
+            return end_of_japanese_day(years_later(day, years) - timedelta(days=1))
+        case Days(parameter=parameter):
+            return not_before + timedelta(days=getattr(issuer.parameters, parameter), seconds=-1)
+
+
+def _extensions(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[str]:
+    found = [(extension.oid, extension.critical) for extension in certificate.extensions]
+    present = {oid for oid, _ in found}
+    wanted = [(row.oid, row.critical) for row in profile.extensions if row.oid in present or not row.optional]
+    if found != wanted:
+        yield "the extensions are not those of the profile, in its order and criticality"
+
+
+def _key_usage(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[str]:
+    if key_usage(certificate) != profile.key_usage:
+        yield "the key's usage is not the profile's"
+
+
+def _extended_usage(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[str]:
+    if extended_usage(certificate) != profile.extended_key_usage:
+        yield "the key's purposes are not the profile's"
+
+
+def _policy(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[str]:
+    found = certificate.find(oids.CERTIFICATE_POLICIES)
+    if found is None:
+        return
+    listed = der.read_whole(found.value).children()
+    policy = listed[0].children()[0].oid()
+    if len(listed) != 1 or policy not in {issuer.parameters.policy(*arcs) for arcs in profile.policy.values()}:
+        yield "the policy is not one that this profile may state"
+    (qualifier,) = listed[0].children()[1].children()
+    if qualifier.children()[1].value != issuer.parameters.cps_uri.encode():
+        yield "the CPS pointer is not the deployment's"
+
+
+def _authority_key(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[str]:
+    found = certificate.find(oids.AUTHORITY_KEY_IDENTIFIER)
+    if found is None:
+        return
+    parts = der.read_whole(found.value).children()
+    if parts[0].tag != 0x80 or parts[0].value != key_identifier(issuer.spki):
+        yield "the key identifier is not that of the issuer's key"
+    if issuer.certificate is None:
+        return
+    with_name = len(parts) == 3
+    if with_name != issuer.parameters.issuer_and_serial:
+        yield "issuer and serial number are there against the parameters, or missing"
+    if with_name:
+        named = parts[1].children()[0].children()[0].raw
+        serial = int.from_bytes(parts[2].value, signed=True)
+        if (named, serial) != (issuer.certificate.issuer, issuer.certificate.serial):
+            yield "issuer and serial number are not those of the issuer's certificate"
+
+
+def _subject_key(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[str]:
+    found = certificate.find(oids.SUBJECT_KEY_IDENTIFIER)
+    if found is not None and der.read_whole(found.value).octets() != key_identifier(certificate.spki):
+        yield "the key identifier is not that of the key"
+
+
+def _basic_constraints(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[str]:
+    found = certificate.find(oids.BASIC_CONSTRAINTS)
+    if found is not None and found.value != der.sequence(der.boolean(True)):
+        yield "basicConstraints is not cA without a path length"
+
+
+def _person(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[str]:
+    if not any(row.value is Value.PERSON for row in profile.extensions):
+        return
+    found = certificate.find(oids.SUBJECT_ALT_NAME)
+    if found is None:
+        return
+    pairs = [_other_name(part) for part in der.read_whole(found.value).children()]
+    if tuple(oid for oid, _ in pairs) != _PERSON_ORDER:
+        yield "the person's attributes are not the six, in their order"
+        return
+    texts = dict(pairs)
+    for text, flags in (
+        (oids.JPKI_NAME, oids.JPKI_NAME_SUBSTITUTES),
+        (oids.JPKI_ADDRESS, oids.JPKI_ADDRESS_SUBSTITUTES),
+    ):
+        if not texts[text] or len(texts[text]) != len(texts[flags]) or set(texts[flags]) - {"0", "1"}:
+            yield "substitute flags are not one 0 or 1 a character"
+    if texts[oids.JPKI_GENDER] not in {gender.value for gender in Gender}:
+        yield "the gender is not one of the digits"
+    birth = texts[oids.JPKI_DATE_OF_BIRTH]
+    if not _DATE_OF_BIRTH.match(birth):
+        yield "the date of birth has not nine digits"
+        return
+    day = date(int(birth[1:5]), int(birth[5:7]), int(birth[7:9]))
+    if certificate.not_before.instant().jst_date() < years_later(day, SIGNATURE_AGE):
+        yield f"the person is younger than {SIGNATURE_AGE}"
+
+
+def _other_name(part: der.Node) -> tuple[str, str]:
+    kind, value = part.expect(0xA0, "an otherName").children()
+    (text,) = value.children()
+    return kind.oid(), text.expect(der.UTF8_STRING, "a UTF8String").value.decode("utf-8")
+
+
+def _access(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[str]:
+    found = certificate.find(oids.AUTHORITY_INFO_ACCESS)
+    listed = any(row.value is Value.OCSP for row in profile.extensions)
+    if found is None:
+        if listed and issuer.parameters.ocsp_uri is not None:
+            yield "the OCSP responder's address is missing"
+        return
+    (description,) = der.read_whole(found.value).children()
+    method, location = description.children()
+    if method.oid() != oids.ACCESS_OCSP or location.value.decode("ascii") != issuer.parameters.ocsp_uri:
+        yield "the OCSP responder's address is not the deployment's"
+
+
+def _point(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[str]:
+    found = certificate.find(oids.CRL_DISTRIBUTION_POINTS)
+    if found is None:
+        return
+    (point,) = der.read_whole(found.value).children()
+    (name,) = point.children()
+    (full,) = name.expect(0xA0, "a DistributionPointName").children()
+    if full.tag != 0xA0 or len(full.children()) != 1:
+        yield "the distribution point is not one full name"
+    if profile.kind is Kind.ROOT and full.children()[0].tag == 0xA4:
+        if full.children()[0].children()[0].raw != certificate.subject:
+            yield "a root's distribution point is not its own name"

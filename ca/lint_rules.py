@@ -1,0 +1,482 @@
+"""Rules of RFC 5280 (and the RFCs it leans on) that any certificate can be judged by.
+
+Each rule is a function from a read certificate to what is wrong, registered with id, severity and clause. The rules
+know nothing of profiles; those are judged in `ca.lint_profile`.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ca.authority import key_identifier
+from ca.findings import Finding, Severity
+from ca.key_policy import check_rsa
+from ca.errors import WeakKey
+from ca.reading import ReadCertificate
+from cryptography.hazmat.primitives.asymmetric import rsa
+from pki import der, names, oids
+from pki.algorithms import ALGORITHMS, load_public_key
+from pki.errors import InvalidValue, Malformed
+from pki.instant import Instant
+
+Check = Callable[[ReadCertificate], Iterator[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule: `check` yields a line for each breach."""
+
+    id: str
+    severity: Severity
+    clause: str
+    check: Check
+
+    def apply(self, certificate: ReadCertificate) -> Iterator[Finding]:
+        """Findings of this rule; a part that cannot be read is one too."""
+        try:
+            for detail in self.check(certificate):
+                yield Finding(self.id, self.severity, self.clause, detail)
+        except (Malformed, InvalidValue) as error:
+            yield Finding(self.id, Severity.ERROR, self.clause, f"cannot be read: {error.what}")
+        except (ValueError, IndexError):
+            yield Finding(self.id, Severity.ERROR, self.clause, "cannot be read")
+
+
+RULES: list[Rule] = []
+
+
+def rule(identifier: str, severity: Severity, clause: str) -> Callable[[Check], Check]:
+    """Enter a check into the table."""
+
+    def enter(check: Check) -> Check:
+        RULES.append(Rule(identifier, severity, clause, check))
+        return check
+
+    return enter
+
+
+ERROR, WARNING, NOTICE = Severity.ERROR, Severity.WARNING, Severity.NOTICE
+
+KNOWN_EXTENSIONS = frozenset(
+    {
+        oids.SUBJECT_KEY_IDENTIFIER,
+        oids.KEY_USAGE,
+        oids.SUBJECT_ALT_NAME,
+        oids.ISSUER_ALT_NAME,
+        oids.BASIC_CONSTRAINTS,
+        oids.NAME_CONSTRAINTS,
+        oids.CRL_DISTRIBUTION_POINTS,
+        oids.CERTIFICATE_POLICIES,
+        oids.POLICY_MAPPINGS,
+        oids.AUTHORITY_KEY_IDENTIFIER,
+        oids.POLICY_CONSTRAINTS,
+        oids.EXTENDED_KEY_USAGE,
+        oids.FRESHEST_CRL,
+        oids.INHIBIT_ANY_POLICY,
+        oids.AUTHORITY_INFO_ACCESS,
+        oids.SUBJECT_INFO_ACCESS,
+        oids.OCSP_NO_CHECK,
+    }
+)
+_MUST_BE_CRITICAL = {
+    oids.NAME_CONSTRAINTS: "4.2.1.10",
+    oids.POLICY_CONSTRAINTS: "4.2.1.11",
+    oids.INHIBIT_ANY_POLICY: "4.2.1.14",
+}
+_MUST_NOT_BE_CRITICAL = {
+    oids.AUTHORITY_KEY_IDENTIFIER: "4.2.1.1",
+    oids.SUBJECT_KEY_IDENTIFIER: "4.2.1.2",
+    oids.FRESHEST_CRL: "4.2.1.15",
+    oids.AUTHORITY_INFO_ACCESS: "4.2.2.1",
+    oids.SUBJECT_INFO_ACCESS: "4.2.2.2",
+}
+_UPPER_BOUNDS = {
+    oids.COMMON_NAME: 64,
+    oids.ORGANIZATION_NAME: 64,
+    oids.ORGANIZATIONAL_UNIT_NAME: 64,
+    oids.LOCALITY_NAME: 128,
+    oids.STATE_OR_PROVINCE_NAME: 128,
+    oids.SERIAL_NUMBER: 64,
+    oids.EMAIL_ADDRESS: 255,
+}
+
+
+def is_authority(certificate: ReadCertificate) -> bool:
+    """Whether basicConstraints says cA."""
+    found = certificate.find(oids.BASIC_CONSTRAINTS)
+    if found is None:
+        return False
+    parts = der.read_whole(found.value).expect(der.SEQUENCE, "a BasicConstraints").children()
+    return bool(parts) and parts[0].tag == der.BOOLEAN and parts[0].boolean()
+
+
+def key_usage(certificate: ReadCertificate) -> frozenset[int] | None:
+    """The bits of keyUsage that are set; None without the extension."""
+    found = certificate.find(oids.KEY_USAGE)
+    if found is None:
+        return None
+    octets = der.read_whole(found.value).expect(der.BIT_STRING, "a KeyUsage").value
+    if not octets or octets[0] > 7:
+        raise Malformed("a BIT STRING expected", 0)
+    return frozenset(
+        index * 8 + bit for index, octet in enumerate(octets[1:]) for bit in range(8) if octet & 0x80 >> bit
+    )
+
+
+def extended_usage(certificate: ReadCertificate) -> tuple[str, ...]:
+    """The purposes of extKeyUsage; empty without the extension."""
+    found = certificate.find(oids.EXTENDED_KEY_USAGE)
+    if found is None:
+        return ()
+    return tuple(node.oid() for node in der.read_whole(found.value).expect(der.SEQUENCE, "purposes").children())
+
+
+def times(certificate: ReadCertificate) -> tuple[Instant, Instant]:
+    """notBefore and notAfter."""
+    return certificate.not_before.instant(), certificate.not_after.instant()
+
+
+@rule("rfc5280.version", ERROR, "4.1.2.1")
+def _version(certificate: ReadCertificate) -> Iterator[str]:
+    if certificate.extensions and certificate.version != 2:
+        yield "a certificate with extensions is version 3"
+
+
+@rule("rfc5280.serial-positive", ERROR, "4.1.2.2")
+def _serial_positive(certificate: ReadCertificate) -> Iterator[str]:
+    if certificate.serial[0] & 0x80 or not any(certificate.serial):
+        yield "the serial number is not positive"
+
+
+@rule("rfc5280.serial-length", ERROR, "4.1.2.2")
+def _serial_length(certificate: ReadCertificate) -> Iterator[str]:
+    if len(certificate.serial) > 20:
+        yield f"the serial number has {len(certificate.serial)} octets"
+
+
+@rule("rfc5280.algorithm", ERROR, "4.1.2.3; RFC 4055, 5758, 9881")
+def _algorithm(certificate: ReadCertificate) -> Iterator[str]:
+    found = ALGORITHMS.get(der.read_whole(certificate.algorithm).children()[0].oid())
+    if found is not None and found.identifier != certificate.algorithm:
+        yield "the signature algorithm's parameters are not what its standard says"
+
+
+@rule("rfc5280.algorithm-strength", WARNING, "RFC 6194, 9155")
+def _algorithm_strength(certificate: ReadCertificate) -> Iterator[str]:
+    found = ALGORITHMS.get(der.read_whole(certificate.algorithm).children()[0].oid())
+    if found is not None and found.hash_name == "sha1":
+        yield "SHA-1 no longer stands for anything"
+
+
+@rule("rfc5280.issuer-empty", ERROR, "4.1.2.4")
+def _issuer_empty(certificate: ReadCertificate) -> Iterator[str]:
+    if not names.parse_name(certificate.issuer):
+        yield "the issuer's name is empty"
+
+
+@rule("rfc5280.name-strings", ERROR, "4.1.2.4, 4.1.2.6, appendix A")
+def _name_strings(certificate: ReadCertificate) -> Iterator[str]:
+    for which, name in (("issuer", certificate.issuer), ("subject", certificate.subject)):
+        for rdn in names.parse_name(name):
+            for part in rdn:
+                yield from _attribute_faults(which, part)
+
+
+def _attribute_faults(which: str, part: names.Attribute) -> Iterator[str]:
+    tag = part.raw[0]
+    if part.type == oids.COUNTRY_NAME:
+        if tag != der.PRINTABLE_STRING or part.text is None or len(part.text) != 2:
+            yield f"the {which}'s country is not a PrintableString of two letters"
+        return
+    if part.type in (oids.EMAIL_ADDRESS, oids.DOMAIN_COMPONENT):
+        if tag != der.IA5_STRING:
+            yield f"an attribute {part.type} of the {which} is not an IA5String"
+    elif part.type == oids.SERIAL_NUMBER:
+        if tag != der.PRINTABLE_STRING:
+            yield f"the serialNumber of the {which} is not a PrintableString"
+    elif part.type in _UPPER_BOUNDS and tag not in (der.PRINTABLE_STRING, der.UTF8_STRING):
+        yield f"an attribute {part.type} of the {which} is neither PrintableString nor UTF8String"
+    if part.text is not None and not part.text.strip():
+        yield f"an attribute {part.type} of the {which} is empty"
+    if part.text is not None and len(part.text) > _UPPER_BOUNDS.get(part.type, len(part.text)):
+        yield f"an attribute {part.type} of the {which} is longer than {_UPPER_BOUNDS[part.type]} characters"
+
+
+@rule("rfc5280.validity-order", ERROR, "4.1.2.5")
+def _validity_order(certificate: ReadCertificate) -> Iterator[str]:
+    not_before, not_after = times(certificate)
+    if not_after < not_before:
+        yield "notAfter lies before notBefore"
+
+
+@rule("rfc5280.validity-form", ERROR, "4.1.2.5")
+def _validity_form(certificate: ReadCertificate) -> Iterator[str]:
+    for node in (certificate.not_before, certificate.not_after):
+        if node.raw != der.time(node.instant()):
+            yield "a date through 2049 is not a UTCTime, or a later one is"
+
+
+@rule("rfc5280.subject-empty", ERROR, "4.1.2.6, 4.2.1.6")
+def _subject_empty(certificate: ReadCertificate) -> Iterator[str]:
+    if names.parse_name(certificate.subject):
+        return
+    if is_authority(certificate):
+        yield "an authority has a name"
+    alternative = certificate.find(oids.SUBJECT_ALT_NAME)
+    if alternative is None or not alternative.critical:
+        yield "without a subject, subjectAltName must be there and critical"
+
+
+@rule("rfc5280.key", ERROR, "4.1.2.7; RFC 3279, 5480, 9881")
+def _key(certificate: ReadCertificate) -> Iterator[str]:
+    try:
+        load_public_key(certificate.spki)
+    except InvalidValue:
+        return
+    except Malformed:
+        yield "the subject's public key cannot be read"
+
+
+@rule("ca.key-strength", ERROR, "SP 800-57, CVE-2017-15361, CVE-2022-26320")
+def _key_strength(certificate: ReadCertificate) -> Iterator[str]:
+    try:
+        key = load_public_key(certificate.spki)
+    except (InvalidValue, Malformed):
+        return
+    if isinstance(key, rsa.RSAPublicKey):
+        if key.key_size < 2048:
+            yield f"an RSA key of {key.key_size} bits"
+        numbers = key.public_numbers()
+        try:
+            check_rsa(numbers.n, numbers.e)
+        except WeakKey as weak:
+            yield weak.weakness
+
+
+@rule("rfc5280.unique-identifiers", ERROR, "4.1.2.8")
+def _unique(certificate: ReadCertificate) -> Iterator[str]:
+    if certificate.unique_identifiers:
+        yield "unique identifiers must not be written"
+
+
+@rule("rfc5280.extension-twice", ERROR, "4.2")
+def _twice(certificate: ReadCertificate) -> Iterator[str]:
+    found = [extension.oid for extension in certificate.extensions]
+    for oid in sorted({oid for oid in found if found.count(oid) > 1}):
+        yield f"extension {oid} is there more than once"
+
+
+@rule("x690.default-false", ERROR, "X.690 11.5")
+def _explicit_false(certificate: ReadCertificate) -> Iterator[str]:
+    for extension in certificate.extensions:
+        if extension.explicit_false:
+            yield f"extension {extension.oid} writes its criticality FALSE out"
+
+
+@rule("rfc5280.unknown-critical", ERROR, "4.2")
+def _unknown_critical(certificate: ReadCertificate) -> Iterator[str]:
+    for extension in certificate.extensions:
+        if extension.critical and extension.oid not in KNOWN_EXTENSIONS:
+            yield f"extension {extension.oid} is critical, and few verifiers know it"
+
+
+@rule("rfc5280.criticality", ERROR, "4.2.1.1, 4.2.1.2, 4.2.1.10, 4.2.1.11, 4.2.1.14, 4.2.1.15, 4.2.2")
+def _criticality(certificate: ReadCertificate) -> Iterator[str]:
+    for extension in certificate.extensions:
+        if extension.oid in _MUST_BE_CRITICAL and not extension.critical:
+            yield f"extension {extension.oid} must be critical ({_MUST_BE_CRITICAL[extension.oid]})"
+        if extension.oid in _MUST_NOT_BE_CRITICAL and extension.critical:
+            yield f"extension {extension.oid} must not be critical ({_MUST_NOT_BE_CRITICAL[extension.oid]})"
+
+
+@rule("rfc5280.key-usage-form", ERROR, "4.2.1.3")
+def _key_usage_form(certificate: ReadCertificate) -> Iterator[str]:
+    bits = key_usage(certificate)
+    if bits is None:
+        return
+    if not bits:
+        yield "no bit is set"
+    found = certificate.find(oids.KEY_USAGE)
+    if found is not None and bits and found.value != der.named_bits(*sorted(bits)):
+        yield "the bits are not in DER"
+
+
+@rule("rfc5280.key-usage-critical", WARNING, "4.2.1.3")
+def _key_usage_critical(certificate: ReadCertificate) -> Iterator[str]:
+    found = certificate.find(oids.KEY_USAGE)
+    if found is not None and not found.critical:
+        yield "keyUsage should be critical"
+
+
+@rule("rfc5280.authority-bits", ERROR, "4.2.1.3, 4.2.1.9")
+def _authority_bits(certificate: ReadCertificate) -> Iterator[str]:
+    bits, authority = key_usage(certificate), is_authority(certificate)
+    if bits is not None and 5 in bits and not authority:
+        yield "keyCertSign without cA"
+    if authority and bits is None:
+        yield "an authority without keyUsage"
+    if authority and bits is not None and 5 not in bits:
+        yield "an authority whose key may not sign certificates"
+    constraints = certificate.find(oids.BASIC_CONSTRAINTS)
+    if authority and constraints is not None and not constraints.critical:
+        yield "an authority's basicConstraints must be critical"
+    if constraints is not None and not authority and len(der.read_whole(constraints.value).children()) > 0:
+        yield "basicConstraints of an end entity says more than nothing"
+
+
+@rule("rfc5280.subject-key", WARNING, "4.2.1.2")
+def _subject_key(certificate: ReadCertificate) -> Iterator[str]:
+    found = certificate.find(oids.SUBJECT_KEY_IDENTIFIER)
+    if found is None:
+        yield "no subjectKeyIdentifier"
+    elif not der.read_whole(found.value).octets():
+        yield "an empty subjectKeyIdentifier"
+
+
+@rule("rfc5280.subject-key-method", NOTICE, "4.2.1.2 (1)")
+def _subject_key_method(certificate: ReadCertificate) -> Iterator[str]:
+    found = certificate.find(oids.SUBJECT_KEY_IDENTIFIER)
+    if found is not None and der.read_whole(found.value).octets() != key_identifier(certificate.spki):
+        yield "the identifier is not the SHA-1 of the key's bits"
+
+
+@rule("rfc5280.authority-key", ERROR, "4.2.1.1")
+def _authority_key(certificate: ReadCertificate) -> Iterator[str]:
+    found = certificate.find(oids.AUTHORITY_KEY_IDENTIFIER)
+    self_issued = certificate.issuer == certificate.subject
+    if found is None:
+        if not self_issued:
+            yield "no authorityKeyIdentifier"
+        return
+    tags = [part.tag for part in der.read_whole(found.value).expect(der.SEQUENCE, "a key identifier").children()]
+    if 0x80 not in tags and not self_issued:
+        yield "no keyIdentifier"
+    if (0xA1 in tags) != (0x82 in tags):
+        yield "issuer and serial number come together or not at all"
+
+
+@rule("rfc5280.alternative-names", ERROR, "4.2.1.6, 4.2.1.7")
+def _alternative_names(certificate: ReadCertificate) -> Iterator[str]:
+    for oid in (oids.SUBJECT_ALT_NAME, oids.ISSUER_ALT_NAME):
+        found = certificate.find(oid)
+        if found is None:
+            continue
+        parts = der.read_whole(found.value).expect(der.SEQUENCE, "GeneralNames").children()
+        if not parts:
+            yield f"extension {oid} is empty"
+        for part in parts:
+            yield from _general_name_faults(oid, part)
+
+
+def _general_name_faults(oid: str, part: der.Node) -> Iterator[str]:
+    if part.tag == 0xA4:
+        (directory,) = part.children()
+        names.parse_name(directory.raw)
+    elif part.tag == 0xA0:
+        kind, value = part.children()
+        kind.oid()
+        if value.tag != 0xA0 or len(value.children()) != 1:
+            yield f"an otherName of extension {oid} is not a type and one value"
+    elif part.tag in (0x81, 0x82, 0x86):
+        if not part.value or not part.value.isascii():
+            yield f"a name of extension {oid} is empty or not ASCII"
+    elif part.tag not in (0x87, 0x88, 0xA3, 0xA5):
+        yield f"extension {oid} holds a name of no known kind"
+
+
+@rule("rfc5280.issuer-alt-critical", WARNING, "4.2.1.7")
+def _issuer_alt_critical(certificate: ReadCertificate) -> Iterator[str]:
+    found = certificate.find(oids.ISSUER_ALT_NAME)
+    if found is not None and found.critical:
+        yield "issuerAltName should not be critical"
+
+
+@rule("rfc5280.policies", ERROR, "4.2.1.4")
+def _policies(certificate: ReadCertificate) -> Iterator[str]:
+    found = certificate.find(oids.CERTIFICATE_POLICIES)
+    if found is None:
+        return
+    seen: set[str] = set()
+    for information in der.read_whole(found.value).expect(der.SEQUENCE, "policies").children():
+        parts = information.expect(der.SEQUENCE, "a PolicyInformation").children()
+        policy = parts[0].oid()
+        if policy in seen:
+            yield f"policy {policy} is there more than once"
+        seen.add(policy)
+        for qualifier in parts[1].children() if len(parts) > 1 else ():
+            kind, value = qualifier.children()
+            if kind.oid() == oids.CPS_QUALIFIER and (value.tag != der.IA5_STRING or b":" not in value.value):
+                yield "a CPS pointer is not a URI"
+            elif policy == oids.ANY_POLICY and kind.oid() not in (oids.CPS_QUALIFIER, oids.USER_NOTICE_QUALIFIER):
+                yield "anyPolicy with a qualifier of another kind"
+    if not seen:
+        yield "no policy inside"
+
+
+@rule("rfc5280.distribution-points", ERROR, "4.2.1.13")
+def _points(certificate: ReadCertificate) -> Iterator[str]:
+    found = certificate.find(oids.CRL_DISTRIBUTION_POINTS)
+    if found is None:
+        return
+    points = der.read_whole(found.value).expect(der.SEQUENCE, "distribution points").children()
+    if not points:
+        yield "no distribution point inside"
+    for point in points:
+        tags = {part.tag for part in point.expect(der.SEQUENCE, "a DistributionPoint").children()}
+        if not tags & {0xA0, 0xA2}:
+            yield "a distribution point without name and issuer"
+
+
+@rule("rfc5280.distribution-points-critical", WARNING, "4.2.1.13")
+def _points_critical(certificate: ReadCertificate) -> Iterator[str]:
+    found = certificate.find(oids.CRL_DISTRIBUTION_POINTS)
+    if found is not None and found.critical:
+        yield "cRLDistributionPoints should not be critical"
+
+
+@rule("rfc5280.extended-key-usage", ERROR, "4.2.1.12")
+def _extended(certificate: ReadCertificate) -> Iterator[str]:
+    if certificate.find(oids.EXTENDED_KEY_USAGE) is None:
+        return
+    purposes = extended_usage(certificate)
+    if not purposes:
+        yield "no purpose inside"
+    bits = key_usage(certificate)
+    if bits is None:
+        return
+    signing = {oids.CLIENT_AUTH, oids.OCSP_SIGNING, oids.CODE_SIGNING, oids.TIME_STAMPING}
+    if signing & set(purposes) and not bits & {0, 1}:
+        yield "a purpose that needs signatures, and a key that may not sign"
+
+
+@rule("rfc5280.access", ERROR, "4.2.2.1")
+def _access(certificate: ReadCertificate) -> Iterator[str]:
+    found = certificate.find(oids.AUTHORITY_INFO_ACCESS)
+    if found is None:
+        return
+    descriptions = der.read_whole(found.value).expect(der.SEQUENCE, "access descriptions").children()
+    if not descriptions:
+        yield "no access description inside"
+    for description in descriptions:
+        method, location = description.children()
+        if method.oid() in (oids.ACCESS_OCSP, oids.ACCESS_CA_ISSUERS) and location.tag != 0x86:
+            yield "an address that is not a URI"
+
+
+@rule("rfc6960.no-check", ERROR, "RFC 6960 4.2.2.2.1")
+def _no_check(certificate: ReadCertificate) -> Iterator[str]:
+    found = certificate.find(oids.OCSP_NO_CHECK)
+    if found is None:
+        return
+    if found.value != der.null():
+        yield "ocsp-nocheck is not NULL"
+    if oids.OCSP_SIGNING not in extended_usage(certificate):
+        yield "ocsp-nocheck in a certificate that may not sign OCSP answers"
+
+
+@rule("rfc6960.responder-life", WARNING, "RFC 6960 4.2.2.2.1")
+def _responder_life(certificate: ReadCertificate) -> Iterator[str]:
+    if certificate.find(oids.OCSP_NO_CHECK) is None:
+        return
+    not_before, not_after = times(certificate)
+    if (not_after - not_before).days > 397:
+        yield "a responder that nobody checks lives longer than 397 days"

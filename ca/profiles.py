@@ -1,0 +1,315 @@
+"""Every profile of every certificate that this authority makes, as one table: each field with its clause.
+
+A profile is a row of (kind, variant). The table says what a certificate carries and in which order; `ca.template` turns
+it into octets and `ca.lint` judges the octets by the same table with a reader of its own.
+
+Clauses: a bare number is RFC 5280; `JPKI` is the shape that J-LIS's certificates have been seen to have.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ca.orders import Assurance
+from ca.validity import Birthdays, Days, Lifetime, Years
+from pki import oids
+
+
+class Kind(StrEnum):
+    """What a certificate is for."""
+
+    ROOT = "root"
+    RESPONDER = "ocsp-responder"
+    SIGNATURE = "signature"
+    AUTHENTICATION = "authentication"
+    OPERATOR = "operator"
+    TLS_CLIENT = "tls-client"
+
+    @property
+    def personal(self) -> bool:
+        """Whether it is made for a person's card."""
+        return self in (Kind.SIGNATURE, Kind.AUTHENTICATION)
+
+
+class Variant(StrEnum):
+    """Which generation of algorithms an authority belongs to."""
+
+    JPKI = "jpki"
+    NEXT = "next"
+    ML_DSA = "ml-dsa-65"
+
+
+class KeyShape(StrEnum):
+    """A kind of public key with its size."""
+
+    RSA_2048 = "rsa-2048"
+    P256 = "p-256"
+    P384 = "p-384"
+    ML_DSA_65 = "ml-dsa-65"
+
+    @property
+    def signature_algorithm(self) -> str:
+        """The identifier of the algorithm that such a key signs with."""
+        return {
+            KeyShape.RSA_2048: oids.SHA256_WITH_RSA,
+            KeyShape.P256: oids.ECDSA_WITH_SHA256,
+            KeyShape.P384: oids.ECDSA_WITH_SHA384,
+            KeyShape.ML_DSA_65: oids.ML_DSA_65,
+        }[self]
+
+
+class Text(StrEnum):
+    """Where the text of a subject's attribute comes from."""
+
+    COUNTRY = "the deployment's country"
+    ORGANIZATION = "the deployment's organization"
+    UNIT = "the authority's unit"
+    AGENCY = "the deployment's agency"
+    PREFECTURE = "the municipality's prefecture"
+    MUNICIPALITY = "the municipality"
+    SIGNATURE_CN = "the second of issue and 14 random digits"
+    AUTHENTICATION_CN = "14 random characters, the municipality's code, 3 digits and a letter"
+    RESPONDER_CN = "authority and number of the responder"
+    ORDERED_ORGANIZATION = "the order's organization"
+    ORDERED_CN = "the order's common name"
+
+
+class Value(StrEnum):
+    """What an extension carries."""
+
+    KEY_USAGE = "the profile's bits"
+    EXTENDED_KEY_USAGE = "the profile's purposes"
+    BASIC_CONSTRAINTS_CA = "cA TRUE, no path length"
+    PERSON = "six otherNames: the four attributes and their substitute flags"
+    ALT_NAME = "the authority's name in Japanese"
+    POLICIES = "one policy with a CPS pointer"
+    OWN_POINT = "the authority's own CRL"
+    POINT = "the CRL of the certificate's partition"
+    OCSP = "the OCSP responder's address, when there is one"
+    NO_CHECK = "NULL"
+    AUTHORITY_KEY = "the issuer's key id, with name and serial where the parameters say so"
+    SUBJECT_KEY = "SHA-1 of the key's bits"
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectField:
+    """One relative distinguished name: its type, whether PrintableString (else UTF8String), its text, its clause."""
+
+    type: str
+    printable: bool
+    text: Text
+    clause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """One extension; `optional` ones are left out when the parameters have nothing to put in."""
+
+    oid: str
+    critical: bool
+    value: Value
+    clause: str
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One row. `keys`: shapes of subject keys that are accepted; `key_usage`: bit numbers (RFC 5280 4.2.1.3);
+    `policy`: arcs below the deployment's policy arc by assurance, empty where no policy is written."""
+
+    kind: Kind
+    variant: Variant
+    issuer_key: KeyShape
+    keys: frozenset[KeyShape]
+    lifetime: Lifetime
+    subject: tuple[SubjectField, ...]
+    key_usage: frozenset[int]
+    extended_key_usage: tuple[str, ...]
+    policy: Mapping[Assurance, tuple[int, ...]]
+    extensions: tuple[Extension, ...]
+
+    @property
+    def name(self) -> str:
+        """`kind/variant`, as errors and records name it."""
+        return f"{self.kind}/{self.variant}"
+
+
+DIGITAL_SIGNATURE, NON_REPUDIATION, KEY_CERT_SIGN, CRL_SIGN = 0, 1, 5, 6
+"""Bit numbers of KeyUsage (RFC 5280 4.2.1.3)."""
+
+_COUNTRY = SubjectField(oids.COUNTRY_NAME, True, Text.COUNTRY, "4.1.2.6; JPKI")
+_AUTHORITY_NAME = (
+    _COUNTRY,
+    SubjectField(oids.ORGANIZATION_NAME, False, Text.ORGANIZATION, "4.1.2.4; JPKI"),
+    SubjectField(oids.ORGANIZATIONAL_UNIT_NAME, False, Text.UNIT, "4.1.2.4; JPKI"),
+    SubjectField(oids.ORGANIZATIONAL_UNIT_NAME, False, Text.AGENCY, "4.1.2.4; JPKI"),
+)
+_SUBJECTS: Mapping[Kind, tuple[SubjectField, ...]] = {
+    Kind.ROOT: _AUTHORITY_NAME,
+    Kind.RESPONDER: (
+        *_AUTHORITY_NAME,
+        SubjectField(oids.COMMON_NAME, False, Text.RESPONDER_CN, "4.1.2.6"),
+    ),
+    Kind.SIGNATURE: (
+        _COUNTRY,
+        SubjectField(oids.LOCALITY_NAME, False, Text.PREFECTURE, "4.1.2.6; JPKI"),
+        SubjectField(oids.LOCALITY_NAME, False, Text.MUNICIPALITY, "4.1.2.6; JPKI"),
+        SubjectField(oids.COMMON_NAME, False, Text.SIGNATURE_CN, "4.1.2.6; JPKI"),
+    ),
+    Kind.AUTHENTICATION: (
+        _COUNTRY,
+        SubjectField(oids.COMMON_NAME, False, Text.AUTHENTICATION_CN, "4.1.2.6; JPKI"),
+    ),
+    Kind.OPERATOR: (
+        _COUNTRY,
+        SubjectField(oids.ORGANIZATION_NAME, False, Text.ORDERED_ORGANIZATION, "4.1.2.6"),
+        SubjectField(oids.COMMON_NAME, False, Text.ORDERED_CN, "4.1.2.6"),
+    ),
+    Kind.TLS_CLIENT: (
+        _COUNTRY,
+        SubjectField(oids.ORGANIZATION_NAME, False, Text.ORDERED_ORGANIZATION, "4.1.2.6"),
+        SubjectField(oids.COMMON_NAME, False, Text.ORDERED_CN, "4.1.2.6"),
+    ),
+}
+
+_KEY_USAGE = Extension(oids.KEY_USAGE, True, Value.KEY_USAGE, "4.2.1.3; JPKI")
+_EXTENDED = Extension(oids.EXTENDED_KEY_USAGE, False, Value.EXTENDED_KEY_USAGE, "4.2.1.12; JPKI")
+_POLICIES = Extension(oids.CERTIFICATE_POLICIES, True, Value.POLICIES, "4.2.1.4; JPKI")
+_ISSUER_ALT = Extension(oids.ISSUER_ALT_NAME, False, Value.ALT_NAME, "4.2.1.7; JPKI")
+_POINT = Extension(oids.CRL_DISTRIBUTION_POINTS, False, Value.POINT, "4.2.1.13; JPKI")
+_OCSP = Extension(oids.AUTHORITY_INFO_ACCESS, False, Value.OCSP, "4.2.2.1; JPKI", optional=True)
+_AUTHORITY_KEY = Extension(oids.AUTHORITY_KEY_IDENTIFIER, False, Value.AUTHORITY_KEY, "4.2.1.1; JPKI")
+_SUBJECT_KEY = Extension(oids.SUBJECT_KEY_IDENTIFIER, False, Value.SUBJECT_KEY, "4.2.1.2 (1); JPKI")
+
+_EXTENSIONS: Mapping[Kind, tuple[Extension, ...]] = {
+    Kind.ROOT: (
+        _KEY_USAGE,
+        Extension(oids.SUBJECT_ALT_NAME, False, Value.ALT_NAME, "4.2.1.6; JPKI"),
+        Extension(oids.BASIC_CONSTRAINTS, True, Value.BASIC_CONSTRAINTS_CA, "4.2.1.9; JPKI"),
+        Extension(oids.CRL_DISTRIBUTION_POINTS, False, Value.OWN_POINT, "4.2.1.13; JPKI"),
+        _SUBJECT_KEY,
+    ),
+    Kind.RESPONDER: (
+        _KEY_USAGE,
+        Extension(oids.EXTENDED_KEY_USAGE, False, Value.EXTENDED_KEY_USAGE, "RFC 6960 4.2.2.2"),
+        Extension(oids.OCSP_NO_CHECK, False, Value.NO_CHECK, "RFC 6960 4.2.2.2.1"),
+        _AUTHORITY_KEY,
+        _SUBJECT_KEY,
+    ),
+    Kind.SIGNATURE: (
+        _KEY_USAGE,
+        Extension(oids.SUBJECT_ALT_NAME, False, Value.PERSON, "4.2.1.6; JPKI"),
+        _POLICIES,
+        _ISSUER_ALT,
+        _POINT,
+        _OCSP,
+        _AUTHORITY_KEY,
+        _SUBJECT_KEY,
+    ),
+    Kind.AUTHENTICATION: (
+        _KEY_USAGE,
+        _EXTENDED,
+        _POLICIES,
+        _ISSUER_ALT,
+        _POINT,
+        _OCSP,
+        _AUTHORITY_KEY,
+        _SUBJECT_KEY,
+    ),
+    Kind.OPERATOR: (_KEY_USAGE, _EXTENDED, _POLICIES, _POINT, _OCSP, _AUTHORITY_KEY, _SUBJECT_KEY),
+    Kind.TLS_CLIENT: (_KEY_USAGE, _EXTENDED, _POLICIES, _POINT, _OCSP, _AUTHORITY_KEY, _SUBJECT_KEY),
+}
+
+_KEY_USAGES: Mapping[Kind, frozenset[int]] = {
+    Kind.ROOT: frozenset({KEY_CERT_SIGN, CRL_SIGN}),
+    Kind.RESPONDER: frozenset({DIGITAL_SIGNATURE}),
+    Kind.SIGNATURE: frozenset({DIGITAL_SIGNATURE, NON_REPUDIATION}),
+    Kind.AUTHENTICATION: frozenset({DIGITAL_SIGNATURE}),
+    Kind.OPERATOR: frozenset({DIGITAL_SIGNATURE}),
+    Kind.TLS_CLIENT: frozenset({DIGITAL_SIGNATURE}),
+}
+_EXTENDED_USAGES: Mapping[Kind, tuple[str, ...]] = {
+    Kind.RESPONDER: (oids.OCSP_SIGNING,),
+    Kind.AUTHENTICATION: (oids.CLIENT_AUTH,),
+    Kind.OPERATOR: (oids.CLIENT_AUTH,),
+    Kind.TLS_CLIENT: (oids.CLIENT_AUTH,),
+}
+_POLICY_ARCS: Mapping[Kind, Mapping[Assurance, tuple[int, ...]]] = {
+    # Two policies a use: any RFC 5280 verifier can demand the one for checks in person.
+    Kind.SIGNATURE: {Assurance.IN_PERSON: (1, 1), Assurance.REMOTE: (1, 2)},
+    Kind.AUTHENTICATION: {Assurance.IN_PERSON: (2, 1), Assurance.REMOTE: (2, 2)},
+    Kind.OPERATOR: {Assurance.IN_PERSON: (3, 1)},
+    Kind.TLS_CLIENT: {Assurance.IN_PERSON: (4, 1)},
+}
+
+ISSUER_KEYS: Mapping[Variant, KeyShape] = {
+    Variant.JPKI: KeyShape.RSA_2048,
+    Variant.NEXT: KeyShape.P384,
+    Variant.ML_DSA: KeyShape.ML_DSA_65,
+}
+"""The key of an authority of each variant."""
+
+_PERSON_KEYS: Mapping[Variant, frozenset[KeyShape]] = {
+    Variant.JPKI: frozenset({KeyShape.RSA_2048}),
+    Variant.NEXT: frozenset({KeyShape.P384}),
+    # Cards that hold lattice keys do not exist yet: the authority moves first, the cards' keys follow.
+    Variant.ML_DSA: frozenset({KeyShape.RSA_2048, KeyShape.P384, KeyShape.ML_DSA_65}),
+}
+_RESPONDER_KEYS: Mapping[Variant, frozenset[KeyShape]] = {
+    Variant.JPKI: frozenset({KeyShape.RSA_2048, KeyShape.P256}),
+    Variant.NEXT: frozenset({KeyShape.P256, KeyShape.P384}),
+    Variant.ML_DSA: frozenset({KeyShape.P256, KeyShape.P384, KeyShape.ML_DSA_65}),
+}
+_SERVICE_KEYS = frozenset({KeyShape.RSA_2048, KeyShape.P256, KeyShape.P384})
+
+SIGNATURE_AGE = 15
+"""Nobody younger gets a signature certificate."""
+
+
+def _lifetime(kind: Kind, variant: Variant) -> Lifetime:
+    """Roots outlive the longest certificate below them: ten years for five (six), twenty for ten (eleven)."""
+    match kind:
+        case Kind.ROOT:
+            return Years(10 if variant is Variant.JPKI else 20)
+        case Kind.RESPONDER:
+            return Days("responder_days")
+        case Kind.OPERATOR:
+            return Days("operator_days")
+        case Kind.TLS_CLIENT:
+            return Days("tls_client_days")
+        case Kind.SIGNATURE | Kind.AUTHENTICATION:
+            age = SIGNATURE_AGE if kind is Kind.SIGNATURE else None
+            return Birthdays(5, 6, 3, age) if variant is Variant.JPKI else Birthdays(10, 11, 12, age)
+
+
+def _keys(kind: Kind, variant: Variant) -> frozenset[KeyShape]:
+    match kind:
+        case Kind.ROOT:
+            return frozenset({ISSUER_KEYS[variant]})
+        case Kind.RESPONDER:
+            return _RESPONDER_KEYS[variant]
+        case Kind.SIGNATURE | Kind.AUTHENTICATION:
+            return _PERSON_KEYS[variant]
+        case Kind.OPERATOR | Kind.TLS_CLIENT:
+            return _SERVICE_KEYS
+
+
+Profiles = Mapping[tuple[Kind, Variant], Profile]
+
+PROFILES: Profiles = {
+    (kind, variant): Profile(
+        kind=kind,
+        variant=variant,
+        issuer_key=ISSUER_KEYS[variant],
+        keys=_keys(kind, variant),
+        lifetime=_lifetime(kind, variant),
+        subject=_SUBJECTS[kind],
+        key_usage=_KEY_USAGES[kind],
+        extended_key_usage=_EXTENDED_USAGES.get(kind, ()),
+        policy=_POLICY_ARCS.get(kind, {}),
+        extensions=_EXTENSIONS[kind],
+    )
+    for kind in Kind
+    for variant in Variant
+}
+"""The table."""

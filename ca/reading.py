@@ -1,0 +1,100 @@
+"""A TBSCertificate as the judge reads it: its parts by name, with their octets, nothing decided yet.
+
+This reader shares no code with the template that writes: what one gets wrong, the other shows.
+"""
+
+from dataclasses import dataclass
+
+from pki import der
+from pki.errors import Malformed
+
+
+@dataclass(frozen=True, slots=True)
+class ReadExtension:
+    """One extension as found. `explicit_false`: criticality FALSE was written out, which DER forbids."""
+
+    oid: str
+    critical: bool
+    explicit_false: bool
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCertificate:
+    """The parts of a TBSCertificate (RFC 5280 4.1), encoded unless said otherwise.
+
+    `version` is the number written (2 for v3), `serial` its content octets, `not_before`/`not_after` the two time
+    elements, `unique_identifiers` whether field [1] or [2] is there.
+    """
+
+    version: int
+    serial: bytes
+    algorithm: bytes
+    issuer: bytes
+    not_before: der.Node
+    not_after: der.Node
+    subject: bytes
+    spki: bytes
+    unique_identifiers: bool
+    extensions: tuple[ReadExtension, ...]
+
+    def find(self, oid: str) -> ReadExtension | None:
+        """The first extension of this type."""
+        return next((extension for extension in self.extensions if extension.oid == oid), None)
+
+
+def read_tbs(tbs: bytes) -> ReadCertificate:
+    """The parts of a TBSCertificate in DER. Errors: Malformed with the offset."""
+    fields = der.read_whole(tbs).expect(der.SEQUENCE, "a TBSCertificate").children()
+    version = 0
+    if fields and fields[0].tag == 0xA0:
+        (number,) = _exactly(fields[0], 1)
+        version = number.integer()
+        fields = fields[1:]
+    if len(fields) < 6:
+        raise Malformed("a TBSCertificate with its six fields expected", 0)
+    serial, algorithm, issuer, validity, subject, spki, *rest = fields
+    serial.integer()
+    not_before, not_after = _exactly(validity.expect(der.SEQUENCE, "a Validity"), 2)
+    unique = False
+    while rest and rest[0].tag in (0x81, 0x82):
+        unique, rest = True, rest[1:]
+    extensions: tuple[ReadExtension, ...] = ()
+    if rest and rest[0].tag == 0xA3:
+        (listed,) = _exactly(rest[0], 1)
+        extensions = tuple(map(_extension, listed.expect(der.SEQUENCE, "Extensions").children()))
+        if not extensions:
+            raise Malformed("at least one extension expected", listed.start)
+        rest = rest[1:]
+    if rest:
+        raise Malformed("a field that a TBSCertificate does not have", rest[0].start)
+    return ReadCertificate(
+        version,
+        serial.value,
+        algorithm.expect(der.SEQUENCE, "an AlgorithmIdentifier").raw,
+        issuer.expect(der.SEQUENCE, "a Name").raw,
+        not_before,
+        not_after,
+        subject.expect(der.SEQUENCE, "a Name").raw,
+        spki.expect(der.SEQUENCE, "a SubjectPublicKeyInfo").raw,
+        unique,
+        extensions,
+    )
+
+
+def _exactly(node: der.Node, count: int) -> list[der.Node]:
+    parts = node.children()
+    if len(parts) != count:
+        raise Malformed(f"{count} element(s) expected", node.start)
+    return parts
+
+
+def _extension(node: der.Node) -> ReadExtension:
+    parts = node.expect(der.SEQUENCE, "an Extension").children()
+    critical = explicit_false = False
+    if len(parts) == 3:
+        critical = parts[1].boolean()
+        explicit_false = not critical
+    elif len(parts) != 2:
+        raise Malformed("an Extension of two or three parts expected", node.start)
+    return ReadExtension(parts[0].oid(), critical, explicit_false, parts[-1].octets())

@@ -1,0 +1,209 @@
+"""Profile × order × issuer → the octets to be signed.
+
+TBSCertificate ::= SEQUENCE { [0] version 2, serialNumber, signature, issuer, validity, subject, subjectPublicKeyInfo,
+[3] extensions } (RFC 5280 4.1). Everything is written by the profile's table, in its order; nothing comes from a
+request but the key.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+
+from ca.authority import Authority, key_identifier
+from ca.errors import ProfileMismatch
+from ca.orders import Assurance
+from ca.points import authority_name, japanese_name
+from ca.profiles import Extension, Profile, Text, Value
+from pki import der, names, oids
+from pki.attributes import Attributes
+from pki.errors import InvalidValue
+from pki.instant import JAPAN, Instant, Validity
+from pki.municipality import Municipality
+from pki.serial import SerialNumber
+
+_ERAS = (
+    # The digit before a date of birth, and the first day of its era.
+    (date(2019, 5, 1), "5"),
+    (date(1989, 1, 8), "4"),
+    (date(1926, 12, 25), "3"),
+    (date(1912, 7, 30), "2"),
+    (date(1868, 1, 25), "1"),
+)
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_MUNICIPAL_SUFFIX = "001A"
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What one certificate carries beside the profile's constants; a field that the profile does not need is None.
+
+    `point` is the encoded DistributionPointName of its partition.
+    """
+
+    spki: bytes
+    serial: SerialNumber
+    validity: Validity
+    assurance: Assurance
+    point: bytes
+    common_name: str | None = None
+    organization: str | None = None
+    municipality: Municipality | None = None
+    attributes: Attributes | None = None
+
+
+def signature_common_name(at: Instant, random: Callable[[int], bytes]) -> str:
+    """28 digits: the second of issue in Japan, then 14 at random."""
+    moment = at.datetime.astimezone(JAPAN)
+    return f"{moment:%Y%m%d%H%M%S}{_below(random, 10**14):014d}"
+
+
+def authentication_common_name(municipality: Municipality, random: Callable[[int], bytes]) -> str:
+    """23 characters: six digits, a letter, two digits, five letters; then the municipality's nine."""
+    letters = [_LETTERS[_below(random, 26)] for _ in range(6)]
+    digits = f"{_below(random, 10**8):08d}"
+    head = f"{digits[:6]}{letters[0]}{digits[6:]}{''.join(letters[1:])}"
+    return f"{head}{municipality.code}{_MUNICIPAL_SUFFIX}"
+
+
+def _below(random: Callable[[int], bytes], limit: int) -> int:
+    """A number from 0 to limit − 1: 64 bits more than are needed leave no bias that could be seen."""
+    return int.from_bytes(random((limit.bit_length() + 7) // 8 + 8)) % limit
+
+
+def subject_name(profile: Profile, issuer: Authority, contents: Contents) -> bytes:
+    """The subject, in the order of the profile. Errors: ProfileMismatch when a text is missing."""
+    parameters, municipality = issuer.parameters, contents.municipality
+    texts: Mapping[Text, str | None] = {
+        Text.COUNTRY: parameters.country,
+        Text.ORGANIZATION: parameters.organization,
+        Text.UNIT: parameters.roman_unit(issuer.purpose),
+        Text.AGENCY: parameters.agency,
+        Text.PREFECTURE: municipality.prefecture_roman if municipality else None,
+        Text.MUNICIPALITY: municipality.municipality_roman if municipality else None,
+        Text.SIGNATURE_CN: contents.common_name,
+        Text.AUTHENTICATION_CN: contents.common_name,
+        Text.RESPONDER_CN: contents.common_name,
+        Text.ORDERED_CN: contents.common_name,
+        Text.ORDERED_ORGANIZATION: contents.organization,
+    }
+    rdns = []
+    for field in profile.subject:
+        text = texts[field.text]
+        if text is None:
+            raise ProfileMismatch(profile.name, f"{field.text} is missing")
+        rdns.append(names.attribute(field.type, text, printable=field.printable))
+    return names.name(*rdns)
+
+
+def build(profile: Profile, issuer: Authority, contents: Contents) -> bytes:
+    """The TBSCertificate. Errors: ProfileMismatch, InvalidValue."""
+    if contents.validity.not_after > issuer.validity.not_after:
+        raise ProfileMismatch(profile.name, "it would end after its issuer")
+    extensions = []
+    for extension in profile.extensions:
+        value = _value(profile, extension, issuer, contents)
+        if value is not None:
+            extensions.append(_extension(extension, value))
+        elif not extension.optional:
+            raise ProfileMismatch(profile.name, f"{extension.value} is missing")
+    return der.sequence(
+        der.context(0, der.integer(2)),
+        der.integer(contents.serial),
+        issuer.algorithm.identifier,
+        issuer.subject,
+        der.sequence(der.time(contents.validity.not_before), der.time(contents.validity.not_after)),
+        subject_name(profile, issuer, contents),
+        contents.spki,
+        der.context(3, der.sequence(*extensions)),
+    )
+
+
+def assemble(tbs: bytes, algorithm: bytes, signature: bytes) -> bytes:
+    """The certificate from its three parts; `algorithm` is an encoded AlgorithmIdentifier."""
+    return der.sequence(tbs, algorithm, der.bit_string(signature))
+
+
+def _extension(extension: Extension, value: bytes) -> bytes:
+    critical = der.boolean(True) if extension.critical else b""
+    return der.sequence(der.oid(extension.oid), critical, der.octet_string(value))
+
+
+def _value(profile: Profile, extension: Extension, issuer: Authority, contents: Contents) -> bytes | None:
+    parameters = issuer.parameters
+    match extension.value:
+        case Value.KEY_USAGE:
+            return der.named_bits(*sorted(profile.key_usage))
+        case Value.EXTENDED_KEY_USAGE:
+            return der.sequence(*map(der.oid, profile.extended_key_usage))
+        case Value.BASIC_CONSTRAINTS_CA:
+            return der.sequence(der.boolean(True))
+        case Value.PERSON:
+            return None if contents.attributes is None else person(contents.attributes)
+        case Value.ALT_NAME:
+            return der.sequence(der.tlv(0xA4, japanese_name(parameters, issuer.purpose)))
+        case Value.POLICIES:
+            arcs = profile.policy.get(contents.assurance)
+            return None if arcs is None else policies(parameters.policy(*arcs), parameters.cps_uri)
+        case Value.OWN_POINT | Value.POINT:
+            return der.sequence(der.sequence(der.context(0, contents.point)))
+        case Value.OCSP:
+            return None if parameters.ocsp_uri is None else ocsp_access(parameters.ocsp_uri)
+        case Value.NO_CHECK:
+            return der.null()
+        case Value.AUTHORITY_KEY:
+            return authority_key(issuer)
+        case Value.SUBJECT_KEY:
+            return der.octet_string(key_identifier(contents.spki))
+
+
+def person(attributes: Attributes) -> bytes:
+    """subjectAltName of a person: otherNames in JPKI's order 1, 4, 3, 5, 2, 6.
+
+    Each is `[0] { type OID, [0] UTF8String }`. The date of birth has nine digits: era, then the Gregorian date. The
+    substitute flags are one digit a character; none given means all "0".
+    """
+    values = (
+        (oids.JPKI_NAME, attributes.name),
+        (oids.JPKI_DATE_OF_BIRTH, _date_of_birth(attributes.date_of_birth)),
+        (oids.JPKI_GENDER, attributes.gender.value),
+        (oids.JPKI_ADDRESS, attributes.address),
+        (oids.JPKI_NAME_SUBSTITUTES, attributes.name_substitutes or "0" * len(attributes.name)),
+        (oids.JPKI_ADDRESS_SUBSTITUTES, attributes.address_substitutes or "0" * len(attributes.address)),
+    )
+    return der.sequence(*(der.context(0, der.oid(type_), der.context(0, der.utf8(text))) for type_, text in values))
+
+
+def _date_of_birth(day: date) -> str:
+    for first, digit in _ERAS:
+        if day >= first:
+            return f"{digit}{day:%Y%m%d}"
+    raise InvalidValue("a date of birth lies in one of the eras since Meiji")
+
+
+@lru_cache(maxsize=64)
+def policies(policy: str, cps_uri: str) -> bytes:
+    """certificatePolicies with one policy and its CPS pointer (RFC 5280 4.2.1.4)."""
+    qualifier = der.sequence(der.oid(oids.CPS_QUALIFIER), der.ia5(cps_uri))
+    return der.sequence(der.sequence(der.oid(policy), der.sequence(qualifier)))
+
+
+@lru_cache(maxsize=64)
+def ocsp_access(uri: str) -> bytes:
+    """authorityInfoAccess that names the OCSP responder (RFC 5280 4.2.2.1)."""
+    return der.sequence(der.sequence(der.oid(oids.ACCESS_OCSP), der.tlv(0x86, uri.encode("ascii"))))
+
+
+def authority_key(issuer: Authority) -> bytes:
+    """authorityKeyIdentifier: key id, and issuer's name with serial where the parameters ask for them."""
+    parts = [der.tlv(0x80, issuer.key_identifier)]
+    if issuer.parameters.issuer_and_serial and issuer.certificate is not None:
+        # The issuer is a self-signed root, so its own issuer is its subject (RFC 5280 4.2.1.1).
+        parts.append(der.context(1, der.tlv(0xA4, issuer.certificate.issuer)))
+        parts.append(der.tlv(0x82, der.integer(issuer.certificate.serial)[2:]))
+    return der.sequence(*parts)
+
+
+def root_name(issuer: Authority) -> bytes:
+    """The name that an authority of these parameters has."""
+    return authority_name(issuer.parameters, issuer.purpose)
