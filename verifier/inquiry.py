@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from pki import der, oids
@@ -26,7 +26,7 @@ NONCE_OCTETS: Final = 32
 class Answers:
     """What came back, and what did not."""
 
-    evidence: Evidence = Evidence()
+    evidence: Evidence = field(default_factory=Evidence)
     nonces: tuple[bytes, ...] = ()
     """Of the OCSP requests that were sent."""
     failures: tuple[str, ...] = ()
