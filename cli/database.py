@@ -134,6 +134,8 @@ def _histories() -> list[tuple[str, Config]]:
             continue
         config = Config()
         location = import_module(f"{package}.migrations").__path__[0]
+        if not (Path(location) / "env.py").exists():
+            continue
         config.set_main_option("script_location", str(Path(location)))
         config.set_main_option("path_separator", "os")
         histories.append((package, config))
