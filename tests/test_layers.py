@@ -160,7 +160,7 @@ def test_nobody_below_the_command_asks_the_clock_or_the_environment(package: str
 
 
 _ENVIRONMENT = ("cardio/private_pcscd.py", "cardio/pcsc.py")
-"""A child process is started with the environment it needs, and libpcsclite takes its socket's name from nowhere else."""
+"""A child gets the environment it needs, and libpcsclite takes its socket's name from nowhere else."""
 
 
 @pytest.mark.parametrize("package", MAY_IMPORT)

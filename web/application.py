@@ -22,6 +22,9 @@ from web.problems import BAD_REQUEST, LATER, MEDIA_TYPE, TITLES, TOO_LARGE, Prob
 
 log = logging.getLogger("jitsuin.web")
 
+Application = ASGIApp
+"""What `compose` makes and an HTTP server runs."""
+
 SECURITY_HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -51,7 +54,7 @@ class Frame:
     """What must hold for `/ready`: a name and a function that raises where it does not."""
 
 
-def compose(title: str, routers: Sequence[APIRouter], frame: Frame) -> ASGIApp:
+def compose(title: str, routers: Sequence[APIRouter], frame: Frame) -> Application:
     """An application that serves `routers`, `/health`, `/ready` and `/problems/{code}`."""
     application = FastAPI(
         title=title, docs_url=None, redoc_url=None, swagger_ui_oauth2_redirect_url=None, openapi_url="/openapi.json"
