@@ -34,7 +34,7 @@ def carries_secret(command: bytes) -> bool:
 
 
 def secure_messaging(cla: int) -> bool:
-    """Bits 4–3 of a first interindustry class (ISO/IEC 7816-4, 5.4.1) or GlobalPlatform class, bit 6 of a further one."""
+    """ISO/IEC 7816-4, 5.4.1: bits 4–3 of a first interindustry or GlobalPlatform class, bit 6 of a further one."""
     if cla == 0xFF:
         return False
     return bool(cla & 0x20) if cla & 0x40 else bool(cla & 0x0C)

@@ -5,7 +5,8 @@ What a kind adds: `execute` for one whole command, `_dump`/`_load` for its image
 
 Promises:
 - `process` always answers with at least a status word; only PowerLost leaves it.
-- A command's change of the image is one atomic write: after power loss the card is as before the command or as after it.
+- A command's change of the image is one atomic write: after power loss the card is as before the command or as after
+it.
 - A PIN's tries are counted down, durably, before the comparison: pulling the power during VERIFY wins nothing.
 """
 

@@ -1,8 +1,8 @@
 """Puts a virtual card into a reader of vpcd, pcscd's virtual reader driver.
 
 Each frame is a big-endian uint16 length and a body, both ways, over TCP; we dial, vpcd listens. Connecting is
-inserting, closing is removing. A body of one octet from vpcd is a control: 00 power off, 01 power on, 02 reset (none is answered),
-04 asks for the ATR (vpcd polls with it). Anything else is a command APDU.
+inserting, closing is removing. A body of one octet from vpcd is a control: 00 power off, 01 power on, 02 reset (none
+is answered), 04 asks for the ATR (vpcd polls with it). Anything else is a command APDU.
 """
 
 import contextlib
