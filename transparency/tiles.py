@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from transparency.errors import NotFound
-from transparency.merkle import Hash, Range, node_hash
+from transparency.merkle import Hash, node_hash
 
 WIDTH = 256
 HEIGHT = 8
@@ -90,10 +90,7 @@ class TileReader:
         first = index << within
         octets = self._tile(tile_level, first // WIDTH)
         start = first % WIDTH
-        hashes = [Hash(octets[32 * place : 32 * place + 32]) for place in range(start, start + (1 << within))]
-        while len(hashes) > 1:
-            hashes = [node_hash(hashes[place], hashes[place + 1]) for place in range(0, len(hashes), 2)]
-        return hashes[0]
+        return fold(octets[32 * start : 32 * (start + (1 << within))])
 
     def _tile(self, level: int, index: int) -> bytes:
         if (level, index) not in self._tiles:
@@ -105,6 +102,9 @@ class TileReader:
         return self._tiles[level, index]
 
 
-def tile_hashes(level: int, index: int, width: int, subtree: Range) -> bytes:
-    """The octets of a tile of hashes."""
-    return b"".join(subtree(HEIGHT * level, index * WIDTH + place) for place in range(width))
+def fold(octets: bytes) -> Hash:
+    """The hash over a row of hashes whose number is a power of two, 32 octets each."""
+    hashes = [Hash(octets[start : start + 32]) for start in range(0, len(octets), 32)]
+    while len(hashes) > 1:
+        hashes = [node_hash(hashes[place], hashes[place + 1]) for place in range(0, len(hashes), 2)]
+    return hashes[0]

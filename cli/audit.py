@@ -1,0 +1,118 @@
+"""`jitsuin audit`: check a published transparency log from outside, with nothing but its public key."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Check transparency logs from outside: proofs, checkpoints, forks.")
+
+_MAX_FILE = 32 * 1024 * 1024
+
+
+@app.callback()
+def _audit() -> None:
+    """Check transparency logs from outside: proofs, checkpoints, forks."""
+
+
+@app.command("verify")
+def verify(
+    place: Annotated[str, typer.Argument(help="A folder with a published log (or below it), or its http(s) address.")],
+    key: Annotated[
+        Path | None, typer.Option("--key", help="The file with the log's verifier key; else the one beside the log.")
+    ] = None,
+    witness: Annotated[
+        list[Path] | None, typer.Option("--witness", help="A file with a witness's verifier key; may be repeated.")
+    ] = None,
+    older: Annotated[
+        Path | None, typer.Option("--older", help="An older signed checkpoint: the log must have grown out of it.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """See that every entry of every log found there leads to its signed checkpoint."""
+    from rich.progress import Progress
+
+    from transparency import monitor
+    from transparency.errors import BadNote
+    from transparency.note import Verifier
+
+    loaders = _loaders(place)
+    told = []
+    with Progress(transient=True, disable=as_json) as progress:
+        for name, load in loaders:
+            verifier = Verifier.parse((key.read_bytes() if key else load("key")).decode("utf-8", "replace"))
+            witnesses = [Verifier.parse(path.read_text("utf-8")) for path in witness or []]
+            task = progress.add_task(name, total=None)
+            audited = monitor.audit(
+                load,
+                verifier,
+                witnesses,
+                lambda done, size, task=task: progress.update(task, completed=done, total=size),  # type: ignore[misc]
+            )
+            missing = {one.name for one in witnesses} - {one for one, _ in audited.witnesses}
+            if missing:
+                raise BadNote(f"not cosigned by {', '.join(sorted(missing))}")
+            if older is not None:
+                before = monitor.read_checkpoint(older.read_bytes(), verifier).checkpoint
+                monitor.follow(before, audited.checkpoint, monitor.consistency(load, before, audited.checkpoint))
+            told.append(
+                {
+                    "log": audited.checkpoint.origin,
+                    "entries": audited.checkpoint.size,
+                    "root": audited.checkpoint.root.hex(),
+                    "witnesses": [{"name": one, "at": at.iso()} for one, at in audited.witnesses],
+                    "consistent_with_older": older is not None,
+                }
+            )
+    if as_json:
+        typer.echo(json.dumps({"ok": True, "logs": told}, ensure_ascii=False))
+        return
+    for log in told:
+        typer.echo(f"OK  {log['log']}: {log['entries']} entries lead to the signed root {str(log['root'])[:16]}…")
+
+
+def _loaders(place: str) -> list[tuple[str, Callable[[str], bytes]]]:
+    from transparency.errors import NotFound
+
+    if place.startswith(("http://", "https://")):
+        return [(place, _http_loader(place.rstrip("/")))]
+    root = Path(place)
+    folders = sorted(path.parent for path in root.rglob("checkpoint") if path.is_file())
+    if not folders:
+        raise NotFound("published log in that folder")
+    return [(str(folder), _folder_loader(folder)) for folder in folders]
+
+
+def _folder_loader(folder: Path) -> Callable[[str], bytes]:
+    from transparency.errors import NotFound
+
+    def load(path: str) -> bytes:
+        try:
+            return (folder / path).read_bytes()
+        except FileNotFoundError as error:
+            raise NotFound(f"file {path} in the log") from error
+
+    return load
+
+
+def _http_loader(address: str) -> Callable[[str], bytes]:
+    import httpx
+
+    from transparency.errors import NotFound
+
+    client = httpx.Client(timeout=10, follow_redirects=False)
+
+    def load(path: str) -> bytes:
+        with client.stream("GET", f"{address}/{path}") as response:
+            if response.status_code != 200:
+                raise NotFound(f"file {path} in the log")
+            octets = b""
+            for piece in response.iter_bytes():
+                octets += piece
+                if len(octets) > _MAX_FILE:
+                    raise NotFound(f"file {path} of a sensible size in the log")
+            return octets
+
+    return load

@@ -1,0 +1,254 @@
+"""The log on both databases: order of deeds, crashes at each of them, and what anyone can check from outside."""
+
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from typer.testing import CliRunner
+
+from cli.audit import app
+from cli.database import Database
+from pki.errors import Error
+from pki.instant import Instant
+from transparency import monitor, note, tiles
+from transparency.checkpoint import parse_checkpoint
+from transparency.errors import BadNote, BadProof, ClockStepped, EntryTooLong, ForkDetected, LogBehind, NotFound
+from transparency.folder import Folder
+from transparency.log import Log, Receipt
+from transparency.merkle import leaf_hash, verify_inclusion
+from transparency.note import KeyType, Signer
+from transparency.witness import Witness
+
+ORIGIN = "mihon.example/access"
+SIGNER = Signer(ORIGIN, Ed25519PrivateKey.from_private_bytes(bytes(32)))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    folder = Folder(tmp_path / "log")
+    folder.begin(SIGNER.verifier)
+    return folder
+
+
+@pytest.fixture
+def log(database: Database, folder: Folder, random: Callable[[int], bytes]) -> Log:
+    return Log(database, SIGNER, folder, random)
+
+
+def add(log: Log, database: Database, at: Instant, count: int, start: int = 0) -> list[Receipt]:
+    return database.transaction(
+        lambda connection: [log.stage(connection, b"entry %d" % (start + place), at) for place in range(count)]
+    )
+
+
+def load(folder: Folder) -> Callable[[str], bytes]:
+    def read(path: str) -> bytes:
+        try:
+            return (folder.path / path).read_bytes()
+        except FileNotFoundError as error:
+            raise NotFound(path) from error
+
+    return read
+
+
+def audit(folder: Folder) -> int:
+    return monitor.audit(load(folder), SIGNER.verifier).checkpoint.size
+
+
+def test_a_log_grows_and_every_state_of_it_holds(log: Log, database: Database, folder: Folder, at: Instant) -> None:
+    size, checkpoints = 0, []
+    for count in (0, 1, 255, 1, 300, 7):
+        add(log, database, at, count, size)
+        size += count
+        assert log.sequence(at).size == size
+        assert audit(folder) == size
+        checkpoints.append(parse_checkpoint(note.parse((folder.path / "checkpoint").read_bytes()).text))
+    for older in checkpoints:
+        for newer in checkpoints:
+            if older.size <= newer.size:
+                monitor.follow(older, newer, monitor.consistency(load(folder), older, newer))
+
+
+def test_each_entry_has_a_proof_to_the_signed_checkpoint(log: Log, database: Database, at: Instant) -> None:
+    receipts = add(log, database, at, 300)
+    with pytest.raises(NotFound):
+        log.prove(receipts[0].id)
+    log.sequence(at)
+    numbers = set()
+    for receipt in receipts[::17]:
+        number, proof, signed = log.prove(receipt.id)
+        head = monitor.read_checkpoint(signed, SIGNER.verifier).checkpoint
+        entry = next(b"entry %d" % place for place, other in enumerate(receipts) if other == receipt)
+        verify_inclusion(leaf_hash(entry), number, head.size, proof, head.root)
+        with pytest.raises(BadProof):
+            verify_inclusion(leaf_hash(b"other"), number, head.size, proof, head.root)
+        numbers.add(number)
+    assert len(numbers) == len(receipts[::17])
+
+
+def test_two_sequencers_never_make_two_checkpoints_of_one_size(
+    database: Database, folder: Folder, random: Callable[[int], bytes], at: Instant
+) -> None:
+    logs = [Log(database, SIGNER, folder, random) for _ in range(4)]
+    add(logs[0], database, at, 1)
+    logs[0].sequence(at)
+    failures: list[BaseException] = []
+
+    def work(mine: Log, start: int) -> None:
+        try:
+            for turn in range(6):
+                add(mine, database, at, 3, start + turn * 3)
+                mine.sequence(at)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(mine, 1000 * place)) for place, mine in enumerate(logs)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    logs[0].sequence(at)
+    logs[0].recover()
+    assert audit(folder) == 1 + 4 * 6 * 3
+
+
+@pytest.mark.parametrize("lost", range(8))
+def test_a_crash_while_publishing_is_mended_by_recover(
+    log: Log, database: Database, folder: Folder, at: Instant, lost: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(log, database, at, 700)
+    log.sequence(at)
+    add(log, database, at, 400, 700)
+    done = 0
+    write = Folder._write
+
+    def crash(self: Folder, name: str, octets: bytes) -> None:
+        nonlocal done
+        if done == lost:
+            raise KeyboardInterrupt
+        done += 1
+        write(self, name, octets)
+
+    monkeypatch.setattr(Folder, "_write", crash)
+    with pytest.raises(KeyboardInterrupt):
+        log.sequence(at)
+    assert audit(folder) == 700
+    monkeypatch.undo()
+    recovered = log.recover()
+    assert recovered is not None
+    assert (recovered.size, audit(folder)) == (1100, 1100)
+
+
+def test_a_store_older_than_what_was_published_is_refused(
+    log: Log, database: Database, tmp_path: Path, folder: Folder, random: Callable[[int], bytes], at: Instant
+) -> None:
+    assert log.recover() is None
+    add(log, database, at, 3)
+    log.sequence(at)
+    older = Database(f"sqlite:///{tmp_path / 'older.db'}")
+    older.migrate()
+    with pytest.raises(LogBehind):
+        Log(older, SIGNER, folder, random).recover()
+    older.close()
+
+
+def test_an_entry_that_no_tile_can_hold_is_refused(log: Log, database: Database, at: Instant) -> None:
+    with pytest.raises(EntryTooLong):
+        database.transaction(lambda connection: log.stage(connection, bytes(65536), at))
+
+
+def test_another_history_under_the_same_name_is_a_fork(
+    database: Database, tmp_path: Path, random: Callable[[int], bytes], at: Instant
+) -> None:
+    ours, theirs = Folder(tmp_path / "a"), Folder(tmp_path / "b")
+    for folder in (ours, theirs):
+        folder.begin(SIGNER.verifier)
+    log = Log(database, SIGNER, ours, random)
+    add(log, database, at, 5)
+    log.sequence(at)
+    other = Signer(ORIGIN, Ed25519PrivateKey.from_private_bytes(bytes(32)))
+    text = parse_checkpoint(note.parse((ours.path / "checkpoint").read_bytes()).text)
+    forged = type(text)(ORIGIN, 5, type(text.root)(bytes(32)))
+    theirs.put_checkpoint(note.sign(forged.text, at, other))
+    with pytest.raises(ForkDetected):
+        Log(database, SIGNER, theirs, random).recover()
+    with pytest.raises(ForkDetected):
+        monitor.follow(text, forged, [])
+
+
+def test_a_clock_that_went_back_signs_nothing(log: Log, database: Database, folder: Folder, at: Instant) -> None:
+    add(log, database, at, 2)
+    log.sequence(at)
+    add(log, database, at, 2, 2)
+    with pytest.raises(ClockStepped):
+        log.sequence(Instant(at.seconds - 1))
+    assert audit(folder) == 2
+    assert log.sequence(at).size == 4
+
+
+def test_every_flipped_octet_of_a_published_log_is_noticed(
+    log: Log, database: Database, folder: Folder, at: Instant
+) -> None:
+    add(log, database, at, 260)
+    log.sequence(at)
+    runner = CliRunner()
+    assert runner.invoke(app, ["verify", str(folder.path)]).exit_code == 0
+    for path in sorted(path for path in folder.path.rglob("*") if path.is_file() and path.name != "key"):
+        octets = path.read_bytes()
+        for place in {0, len(octets) // 2, len(octets) - 1}:
+            path.write_bytes(octets[:place] + bytes((octets[place] ^ 1,)) + octets[place + 1 :])
+            with pytest.raises(Error):
+                audit(folder)
+            assert runner.invoke(app, ["verify", str(folder.path)]).exit_code != 0
+        path.write_bytes(octets)
+    assert audit(folder) == 260
+
+
+def test_a_witness_cosigns_only_what_grows(log: Log, database: Database, folder: Folder, at: Instant) -> None:
+    witness = Witness(
+        Signer("witness.example", Ed25519PrivateKey.from_private_bytes(bytes([7] * 32)), KeyType.COSIGNATURE),
+        [SIGNER.verifier],
+        {},
+    )
+    add(log, database, at, 3)
+    first = log.sequence(at)
+    signed = (folder.path / "checkpoint").read_bytes()
+    line = witness.add_checkpoint(signed, 0, [], at)
+    audited = monitor.read_checkpoint(signed + line, SIGNER.verifier, [witness._signer.verifier])
+    assert audited.witnesses == (("witness.example", at),)
+    add(log, database, at, 3, 3)
+    second = log.sequence(at)
+    newer = (folder.path / "checkpoint").read_bytes()
+    with pytest.raises(ForkDetected):
+        witness.add_checkpoint(newer, 0, [], at)
+    with pytest.raises(BadProof):
+        witness.add_checkpoint(newer, 3, [], at)
+    assert witness.add_checkpoint(newer, 3, monitor.consistency(load(folder), first, second), at)
+    with pytest.raises(ForkDetected):
+        witness.add_checkpoint(signed, 3, [], at)
+    stranger = Signer("stranger.example", Ed25519PrivateKey.generate())
+    with pytest.raises(BadNote):
+        witness.add_checkpoint(note.sign(first.text.replace(b"mihon", b"other"), at, stranger), 0, [], at)
+
+
+def test_the_audit_compares_with_an_older_checkpoint_and_wants_its_witnesses(
+    log: Log, database: Database, folder: Folder, at: Instant, tmp_path: Path
+) -> None:
+    add(log, database, at, 3)
+    log.sequence(at)
+    older = tmp_path / "older"
+    shutil.copy(folder.path / "checkpoint", older)
+    add(log, database, at, 300, 3)
+    log.sequence(at)
+    runner = CliRunner()
+    assert runner.invoke(app, ["verify", str(folder.path), "--older", str(older), "--json"]).exit_code == 0
+    witness = tmp_path / "witness"
+    witness.write_text(str(Signer("w.example", Ed25519PrivateKey.generate(), KeyType.COSIGNATURE).verifier))
+    missing = runner.invoke(app, ["verify", str(folder.path), "--witness", str(witness)])
+    assert isinstance(missing.exception, BadNote)
+    assert runner.invoke(app, ["verify", str(tmp_path / "nowhere")]).exit_code != 0
+    assert tiles.parse_tile_path("tile/0/000") == (0, 0, 256)

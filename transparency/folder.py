@@ -1,0 +1,71 @@
+"""Where a log is published: a folder that any web server or CDN can serve as it is."""
+
+import fcntl
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from transparency.note import Verifier
+
+CHECKPOINT = "checkpoint"
+KEY = "key"
+
+
+class Folder:
+    """A published log: `checkpoint`, `key`, and the tiles below `tile/`.
+
+    Tiles never change once they are there; the checkpoint is replaced whole. Each file is flushed to the disk before
+    it gets its name, and the checkpoint comes last, so that whatever it speaks of is there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def begin(self, verifier: Verifier) -> None:
+        """Make the folder, with the log's public key beside it for those who have it from nowhere else."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        if not (self.path / KEY).exists():
+            self._write(KEY, f"{verifier}\n".encode())
+
+    @contextmanager
+    def publishing(self) -> Iterator[None]:
+        """Held by one publisher at a time: a slower one must not put an older checkpoint over a newer one."""
+        descriptor = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def checkpoint(self) -> bytes | None:
+        """The signed checkpoint as published, None before the first."""
+        try:
+            return (self.path / CHECKPOINT).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def put(self, name: str, load: Callable[[str], bytes]) -> None:
+        """Write the tile `name`, unless it is there already."""
+        if not (self.path / name).exists():
+            self._write(name, load(name))
+
+    def put_checkpoint(self, signed: bytes) -> None:
+        """Make a checkpoint known."""
+        self._write(CHECKPOINT, signed)
+
+    def _write(self, name: str, octets: bytes) -> None:
+        target = self.path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{target.name}.{os.getpid()}.{threading.get_ident()}")
+        with partial.open("wb") as file:
+            file.write(octets)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(target)
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

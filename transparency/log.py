@@ -1,0 +1,207 @@
+"""One owner's log: entries become durable at once, get their numbers in batches, and are published as static files.
+
+The order of deeds, and what a crash after each leaves behind:
+
+    1. stage        the entry is durable, in the transaction of the deed it tells of; it has no number yet
+    2. one transaction: numbers, tiles, signed checkpoint, compare-and-swap of the checkpoint
+                    crash before the commit: the entries wait again. There is never a second checkpoint of one size.
+    3. tiles        written to the folder under names that no later content ever gets; a crash leaves some of them out
+    4. checkpoint   the file that makes them known, replaced whole and last
+
+`recover` runs 3 and 4 again, and refuses a store that is older than what was already published.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from pki.errors import Retryable
+from pki.instant import Instant
+from transparency import checkpoint, merkle, note, store, tiles
+from transparency.checkpoint import Checkpoint
+from transparency.errors import ClockStepped, EntryTooLong, ForkDetected, LogBehind, NotFound
+from transparency.folder import Folder
+from transparency.merkle import Hash
+from transparency.note import Signer
+
+BATCH = 4096
+"""Entries a round: at most so many wait for one signature."""
+
+
+@dataclass(eq=False)
+class _Overtaken(Retryable):
+    """Another sequencer swapped the checkpoint first: the round is done again on what it left."""
+
+    code = "transparency.overtaken"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Proof of having staged an entry: it will be in the log named `origin`, under the id."""
+
+    origin: str
+    id: str
+    at: Instant
+
+
+class Log:
+    """A log by its origin. Several processes may stage; one may sequence at a time, and a second one does no harm."""
+
+    def __init__(
+        self, database: store.Database, signer: Signer, folder: Folder, random: Callable[[int], bytes]
+    ) -> None:
+        self.origin = signer.verifier.name
+        self._database = database
+        self._signer = signer
+        self._folder = folder
+        self._random = random
+
+    def stage(self, connection: Connection, entry: bytes, at: Instant) -> Receipt:
+        """Make `entry` part of the log, in the caller's transaction. Errors: EntryTooLong."""
+        if len(entry) > tiles.MAX_ENTRY:
+            raise EntryTooLong
+        receipt = Receipt(self.origin, self._random(16).hex(), at)
+        store.stage(connection, self.origin, store.Staged(receipt.id, at, entry))
+        return receipt
+
+    def sequence(self, at: Instant) -> Checkpoint:
+        """Number what waits (at most BATCH entries), sign, swap, publish; the checkpoint that holds now.
+
+        Errors: ClockStepped when `at` lies before the last checkpoint; nothing is signed then.
+        """
+        current = self._database.transaction(lambda connection: self._round(connection, at))
+        self._publish(current)
+        return current
+
+    def recover(self) -> Checkpoint | None:
+        """Publish what a crash left unpublished; None for a log that has not begun.
+
+        Errors: LogBehind when the folder knows a later checkpoint than the store, ForkDetected when it knows another.
+        """
+        found = self._database.read(lambda connection: store.head(connection, self.origin))
+        published = self._published()
+        if found is None:
+            if published is not None:
+                raise LogBehind(self.origin, 0, published.size)
+            return None
+        if published is not None:
+            if published.size > found.size:
+                raise LogBehind(self.origin, found.size, published.size)
+            if self._root(published.size) != published.root:
+                raise ForkDetected(self.origin, published.size, found.size)
+        current = Checkpoint(self.origin, found.size, Hash(found.root))
+        self._publish(current)
+        return current
+
+    def prove(self, id_: str) -> tuple[int, list[Hash], bytes]:
+        """The number of an entry, its inclusion proof, and the signed checkpoint that the proof leads to.
+
+        Errors: NotFound while it has no number.
+        """
+
+        def body(connection: Connection) -> tuple[int, list[Hash], bytes]:
+            found = store.head(connection, self.origin)
+            place = store.number_of(connection, self.origin, id_)
+            if found is None or place is None:
+                raise NotFound("such entry with a number yet")
+            reader = tiles.TileReader(found.size, self._loader(connection))
+            return place, merkle.inclusion_proof(place, found.size, reader.subtree), found.note
+
+        return self._database.read(body)
+
+    def _round(self, connection: Connection, at: Instant) -> Checkpoint:
+        found = store.head(connection, self.origin)
+        if found is None:
+            empty = Checkpoint(self.origin, 0, merkle.EMPTY)
+            found = store.Head(0, merkle.EMPTY, at, note.sign(empty.text, at, self._signer))
+            try:
+                store.begin(connection, self.origin, found)
+            except store.IntegrityError as error:
+                raise _Overtaken from error
+        if at < found.at:
+            raise ClockStepped
+        batch = store.waiting(connection, self.origin, BATCH)
+        if not batch:
+            return Checkpoint(self.origin, found.size, Hash(found.root))
+        size = found.size + len(batch)
+        try:
+            store.number(connection, self.origin, found.size, batch)
+            self._grow(connection, found.size, [merkle.leaf_hash(staged.entry) for staged in batch])
+        except store.IntegrityError as error:
+            raise _Overtaken from error
+        reader = tiles.TileReader(size, self._loader(connection))
+        new = Checkpoint(self.origin, size, merkle.root(size, reader.subtree))
+        head = store.Head(size, new.root, at, note.sign(new.text, at, self._signer))
+        if not store.swap(connection, self.origin, found.size, head):
+            raise _Overtaken
+        return new
+
+    def _grow(self, connection: Connection, size: int, leaves: list[Hash]) -> None:
+        """Append hashes to the tiles at the right edge; 256 of them that fill a tile give one hash a level up."""
+        level, first, hashes = 0, size, leaves
+        while hashes:
+            upper: list[Hash] = []
+            number = first // tiles.WIDTH
+            held = (store.tile(connection, self.origin, level, number) or b"") if first % tiles.WIDTH else b""
+            octets = held[: 32 * (first % tiles.WIDTH)] + b"".join(hashes)
+            for start in range(0, len(octets), 32 * tiles.WIDTH):
+                tile = octets[start : start + 32 * tiles.WIDTH]
+                store.put_tile(connection, self.origin, level, number, tile)
+                if len(tile) == 32 * tiles.WIDTH:
+                    upper.append(tiles.fold(tile))
+                number += 1
+            level, first, hashes = level + 1, first // tiles.WIDTH, upper
+
+    def _loader(self, connection: Connection) -> tiles.Loader:
+        def load(path: str) -> bytes:
+            level, number, width = tiles.parse_tile_path(path)
+            if level is None:
+                rows = store.entries(connection, self.origin, number * tiles.WIDTH, number * tiles.WIDTH + width)
+                return tiles.entry_tile(rows)
+            hashes = store.tile(connection, self.origin, level, number)
+            return (hashes or b"")[: 32 * width]
+
+        return load
+
+    def _root(self, size: int) -> Hash:
+        def body(connection: Connection) -> Hash:
+            return merkle.root(size, tiles.TileReader(size, self._loader(connection)).subtree)
+
+        return self._database.read(body)
+
+    def _published(self) -> Checkpoint | None:
+        octets = self._folder.checkpoint()
+        if octets is None:
+            return None
+        found = note.parse(octets)
+        found.verified(self._signer.verifier)
+        return checkpoint.parse_checkpoint(found.text)
+
+    def _publish(self, current: Checkpoint) -> None:
+        with self._folder.publishing():
+            self._publish_alone(current)
+
+    def _publish_alone(self, current: Checkpoint) -> None:
+        published = self._published()
+        since = 0 if published is None else published.size
+        if published is not None and since >= current.size:
+            return
+
+        def body(connection: Connection) -> bytes:
+            load = self._loader(connection)
+            for level, number, width in tiles.tiles_of(current.size, since):
+                self._folder.put(tiles.tile_path(level, number, width), load)
+            for number in range(since // tiles.WIDTH, -(-current.size // tiles.WIDTH)):
+                width = min(tiles.WIDTH, current.size - number * tiles.WIDTH)
+                self._folder.put(tiles.tile_path(None, number, width), load)
+            found = store.head(connection, self.origin)
+            if found is None or found.size != current.size:
+                raise _Overtaken
+            return found.note
+
+        try:
+            signed = self._database.read(body)
+        except _Overtaken:
+            return  # another sequencer is ahead and publishes more than we would
+        self._folder.put_checkpoint(signed)

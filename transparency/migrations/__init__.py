@@ -1,0 +1,1 @@
+"""How the tables of the log come to be, one revision after the other."""
