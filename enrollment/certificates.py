@@ -1,0 +1,132 @@
+"""Whose certificate is whose, from the promise to the end: what was signed is noted, what must end is ended."""
+
+from dataclasses import replace
+
+from ca import issuance, revocation
+from enrollment import outbox
+from enrollment.application import Application, ApplicationEvent, ApplicationState, advance
+from enrollment.person import PersonId, Random
+from enrollment.store import Connection
+from enrollment.store import work as rows
+from enrollment.store.work import HeldCertificate
+from pki.certificate import parse_certificate
+from pki.instant import Instant
+from pki.purpose import Purpose
+from pki.revocation import Reason
+from pki.serial import SerialNumber
+
+
+def held_by(conn: Connection, person: PersonId, purpose: Purpose | None = None) -> list[HeldCertificate]:
+    """What a person holds or is promised and has not ended, oldest first."""
+    return [
+        held
+        for held in rows.certificates_of(conn, person)
+        if held.ended_at is None and (purpose is None or held.purpose is purpose)
+    ]
+
+
+def live(conn: Connection, person: PersonId, purpose: Purpose, at: Instant) -> HeldCertificate | None:
+    """The signed certificate of that purpose that has neither ended nor expired."""
+    for held in reversed(held_by(conn, person, purpose)):
+        if held.not_after is not None and at <= held.not_after:
+            return held
+    return None
+
+
+def end(
+    conn: Connection, held: HeldCertificate, reason: Reason, at: Instant, cause: str, random: Random
+) -> HeldCertificate:
+    """End a certificate in the caller's transaction: revoked at once if it is signed; if it is only promised, it is
+    revoked in the very transaction in which its signing is noted, before anybody can fetch it.
+
+    Errors: Stale (Retryable) if it was ended meanwhile.
+    """
+    held = _note(conn, held)
+    rows.end_certificate(conn, held.intent, at, f"{reason.standard_name}:{cause}")
+    _revoke(conn, held, reason, at, cause)
+    outbox.put(
+        conn,
+        held.person,
+        "certificate.ended",
+        {"intent": held.intent, "purpose": held.purpose.value, "reason": reason.standard_name, "serial": held.serial},
+        at,
+        random,
+    )
+    return replace(held, ended_at=at, ended_because=f"{reason.standard_name}:{cause}")
+
+
+def _revoke(conn: Connection, held: HeldCertificate, reason: Reason, at: Instant, cause: str) -> None:
+    if held.issuer is not None and held.serial is not None:
+        revocation.revoke(conn, held.issuer, SerialNumber.parse(f"0x{held.serial}"), reason, at, cause=cause)
+
+
+def _note(conn: Connection, held: HeldCertificate) -> HeldCertificate:
+    """What the authority made of the promise, if it has signed by now."""
+    if held.is_signed:
+        return held
+    issued = issuance.certificate_of(conn, issuance.IntentId(held.intent))
+    if issued is None:
+        return held
+    fingerprint = parse_certificate(issued.der).fingerprint.hex()
+    serial = SerialNumber(issued.serial).hex
+    rows.certificate_signed(
+        conn,
+        held.intent,
+        issued.issuer,
+        serial,
+        fingerprint,
+        issued.validity.not_before,
+        issued.validity.not_after,
+    )
+    return replace(
+        held,
+        issuer=issued.issuer,
+        serial=serial,
+        fingerprint=fingerprint,
+        not_before=issued.validity.not_before,
+        not_after=issued.validity.not_after,
+    )
+
+
+def note_signed(conn: Connection, application: Application, at: Instant) -> Application:
+    """Note what the authority has signed for this application; SIGNED once all is. Repeating it changes nothing.
+
+    A promise that was ended before it was signed is revoked here, in the transaction that first learns its serial.
+    """
+    promised = rows.certificates_of_application(conn, application.application)
+    noted = []
+    for held in promised.values():
+        now = _note(conn, held)
+        if now.ended_at is not None and not held.is_signed:
+            standard_name, _, cause = (now.ended_because or "").partition(":")
+            _revoke(conn, now, reason_named(standard_name), at, cause)
+        noted.append(now)
+    if application.state is ApplicationState.INTENDED and noted and all(held.is_signed for held in noted):
+        return change(conn, application, ApplicationEvent.SIGN, at)
+    return application
+
+
+def reason_named(standard_name: str) -> Reason:
+    """affiliationChanged → Reason.AFFILIATION_CHANGED; what is not known counts as unspecified."""
+    return next((reason for reason in Reason if reason.standard_name == standard_name), Reason.UNSPECIFIED)
+
+
+def change(
+    conn: Connection, application: Application, event: ApplicationEvent, at: Instant, reason: str = ""
+) -> Application:
+    """The application after `event`, written. Errors: WrongState, Stale (Retryable)."""
+    changed = replace(
+        application,
+        state=advance(application.state, event),
+        version=application.version + 1,
+        changed_at=at,
+        reason=reason or application.reason,
+    )
+    rows.change_application(conn, changed)
+    return changed
+
+
+def octets_of(conn: Connection, held: HeldCertificate) -> bytes | None:
+    """The certificate in DER, if it is signed."""
+    issued = issuance.certificate_of(conn, issuance.IntentId(held.intent))
+    return issued.der if issued else None

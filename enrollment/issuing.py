@@ -1,0 +1,447 @@
+"""From an application at a counter to certificates on a card. Every step may be repeated; none is done twice.
+
+    FILED ──approve──▶ APPROVED ──keys on the card, requests kept──▶ KEYS_PROVEN
+      ──one transaction: ANCHOR, both intents, card bound, outbox──▶ INTENDED ──the authority signs──▶ SIGNED
+      ──written to the card, read back──▶ INSTALLED ──▶ DELIVERED
+
+What a crash leaves behind: before KEYS_PROVEN is kept, pending keys on the card that the next try replaces; after it,
+rows from which `continue_` goes on. Nothing is ever promised that is not in the ledger, and nothing in the ledger
+without its promise: both are the one transaction.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from ca.issuance import IntentId, Registrar
+
+from ca.orders import Assurance, Order
+from ca.validity import Birthdays, renewal_window
+from enrollment import certificates, deciding, ledger, outbox, registry
+from enrollment.application import Application, ApplicationEvent, ApplicationKind, ApplicationState, advance
+from enrollment.approvals import Approved
+from enrollment.canonical import Json, digest
+from enrollment.cards import Card, CardEvent, CardSlot, CardState
+from enrollment.cards import advance as advance_card
+from enrollment.counters import Affair, Counter
+from enrollment.errors import (
+    AlreadyIssued,
+    CardDiffers,
+    CardNotUsable,
+    EvidenceTooWeak,
+    EvidenceUsed,
+    NeedsApproval,
+    NotSignedYet,
+    NotYours,
+    OutOfScope,
+    WrongCard,
+)
+from enrollment.events import EventKind
+from enrollment.evidence import InPersonEvidence
+from enrollment.ledger import Happening
+from enrollment.operators import Operator, Role
+from enrollment.person import MINOR_AGE, Person, PersonId, Random, age_at, draw_id
+from enrollment.registry import FOUR_ATTRIBUTES, Access
+from enrollment.store import Connection, Database, records
+from enrollment.store import people as people_rows
+from enrollment.store import work as rows
+from enrollment.store.work import HeldCertificate
+from pki.algorithms import algorithm_for
+from pki.certification_request import assemble_request, certification_request_info
+from pki.instant import Instant
+from pki.purpose import Purpose
+from pki.revocation import Reason
+
+AFFAIRS: Mapping[ApplicationKind, Affair] = {
+    ApplicationKind.FIRST_ISSUE: Affair.FIRST_ISSUE,
+    ApplicationKind.RENEWAL: Affair.RENEWAL,
+    ApplicationKind.REISSUE: Affair.REISSUE,
+}
+"""What may be applied for at a counter with the person present."""
+
+RENEWAL = Birthdays(first=5, renewed=6, window_months=3, minimum_age=None)
+"""When a renewal adds a birthday (jpki.md 3.1); the authority's profile holds the certificate's own end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counterside:
+    """Who files, where: an operator at a desk, both of one municipality."""
+
+    operator: Operator
+    counter: Counter
+
+    def require(self, affair: Affair, at: Instant, subject: PersonId) -> None:
+        """Errors: NotYours, OutOfScope, NotDesignated, RoleMissing, OperatorNotValid, SelfDealing."""
+        if self.operator.owner != self.counter.owner:
+            raise NotYours(self.counter.owner)
+        if self.operator.counter != self.counter.counter:
+            raise OutOfScope(self.counter.counter, affair.value)
+        self.counter.require(affair, at)
+        self.operator.require(Role.CLERK, at, subject)
+
+
+def counterside(conn: Connection, operator: str) -> Counterside:
+    """An operator at the desk that they are bound to. Errors: UnknownOperator, UnknownCounter."""
+    found = people_rows.operator_of(conn, operator)
+    return Counterside(found, people_rows.counter_of(conn, found.counter))
+
+
+def file(
+    conn: Connection,
+    kind: ApplicationKind,
+    evidence: InPersonEvidence,
+    card_not_after: Instant,
+    operator: str,
+    at: Instant,
+    random: Random,
+) -> Application:
+    """Record an application at a counter, with what was shown in person, and propose it to a second operator.
+
+    Errors: those of `Counterside.require`; NotPresent, EvidenceTooWeak, EvidenceUsed; AlreadyIssued for a first issue
+    of somebody who holds certificates, or while another application is under way; UnknownPerson, NotYours.
+    """
+    at_desk = counterside(conn, operator)
+    affair = AFFAIRS[kind]
+    at_desk.require(affair, at, evidence.person)
+    if people_rows.owner_of(conn, evidence.person) != at_desk.operator.owner:
+        raise NotYours(at_desk.operator.owner)
+    if (evidence.officer, evidence.counter) != (operator, at_desk.counter.counter):
+        raise EvidenceTooWeak("the check must be recorded by the officer and desk that file the application")
+    evidence.require_anchor()
+    _require_free(conn, kind, evidence.person)
+    application = Application(
+        application=draw_id(random),
+        owner=at_desk.operator.owner,
+        person=evidence.person,
+        kind=kind,
+        state=ApplicationState.FILED,
+        version=1,
+        filed_by=operator,
+        filed_at=at,
+        changed_at=at,
+        card_not_after=card_not_after,
+        counter=at_desk.counter.counter,
+        evidence=evidence.digest(),
+    )
+    if not records.add_evidence(conn, evidence, application.application):
+        raise EvidenceUsed(evidence.digest())
+    approval = deciding.propose(
+        conn, at_desk.operator, affair, application.application, _content(application), at, random
+    )
+    application = replace(application, approval=approval.approval)
+    rows.add_application(conn, application)
+    return application
+
+
+def _require_free(conn: Connection, kind: ApplicationKind, person: PersonId) -> None:
+    for other in rows.applications_of(conn, person):
+        if not other.state.is_final and other.kind in AFFAIRS:
+            raise AlreadyIssued(other.application)
+    held = certificates.held_by(conn, person)
+    if kind is ApplicationKind.FIRST_ISSUE and held:
+        raise AlreadyIssued(held[0].application)
+
+
+def _content(application: Application) -> str:
+    """What the second operator approves, as a digest: any later change would need another approval."""
+    record: dict[str, Json] = {
+        "application": application.application,
+        "card_not_after": application.card_not_after.iso(),
+        "counter": application.counter,
+        "evidence": application.evidence,
+        "kind": application.kind.value,
+        "owner": application.owner,
+        "person": application.person,
+    }
+    return digest(record)
+
+
+def approve(conn: Connection, application: str, operator: str, at: Instant) -> Approved:
+    """A second operator approves. Errors: those of `deciding.approve`; SelfDealing; WrongState; UnknownApplication."""
+    found = rows.application_of(conn, application)
+    second = people_rows.operator_of(conn, operator)
+    second.require(Role.SUPERVISOR, at, found.person)
+    if found.approval is None:
+        raise NeedsApproval(found.kind.value)
+    approved = deciding.approve(conn, found.approval, second, at)
+    certificates.change(conn, found, ApplicationEvent.APPROVE, at)
+    return approved
+
+
+def refuse(conn: Connection, application: str, operator: str, at: Instant, reason: str) -> Application:
+    """A second operator refuses, with a reason. Errors: as `approve`."""
+    found = rows.application_of(conn, application)
+    second = people_rows.operator_of(conn, operator)
+    if found.approval is None:
+        raise NeedsApproval(found.kind.value)
+    deciding.reject(conn, found.approval, second, at, reason)
+    return certificates.change(conn, found, ApplicationEvent.REFUSE, at, reason)
+
+
+def withdraw(
+    conn: Connection, application: str, operator: str, at: Instant, reason: str, random: Random
+) -> Application:
+    """Give up before delivery; what was promised or signed is revoked as unspecified: destroyed before delivery.
+
+    Errors: UnknownApplication, NotYours, WrongState.
+    """
+    found = rows.application_of(conn, application)
+    who = people_rows.operator_of(conn, operator)
+    if who.owner != found.owner:
+        raise NotYours(who.owner)
+    who.require(Role.CLERK, at)
+    changed = certificates.change(conn, found, ApplicationEvent.WITHDRAW, at, reason)
+    for held in rows.certificates_of_application(conn, application).values():
+        if held.ended_at is None:
+            certificates.end(conn, held, Reason.UNSPECIFIED, at, "withdrawn", random)
+    if found.state.has_intents and found.card_id is not None and found.kind is not ApplicationKind.RENEWAL:
+        card = rows.card_of(conn, found.card_id)
+        if card.state is CardState.PREPARED:
+            _change_card(conn, card, CardEvent.END, at)
+    return changed
+
+
+def _change_card(conn: Connection, card: Card, event: CardEvent, at: Instant) -> None:
+    state = advance_card(card.state, event)
+    rows.change_card(conn, replace(card, state=state, version=card.version + 1, changed_at=at))
+
+
+@dataclass(frozen=True, slots=True)
+class Issuing:
+    """The parts that issuing needs. `issuers`: the CA certificates in DER that go onto the card.
+
+    `sign` asks the authority to sign an intent at once, where it lives in this process; without it the authority's own
+    worker signs, and `continue_` says NotSignedYet until it has.
+    """
+
+    database: Database
+    registrar: Registrar
+    issuers: Mapping[Purpose, bytes]
+    random: Random
+    sign: Callable[[IntentId, Instant], object] | None = None
+
+    def continue_(self, application: str, card: CardSlot, at: Instant) -> Application:
+        """Go on from wherever the application stands until it is DELIVERED; calling it again is harmless.
+
+        Errors: UnknownApplication; NeedsApproval while it is FILED; WrongState once it is refused or withdrawn;
+        WrongCard if another card is in the reader than the one with the keys; CardNotUsable; NotSignedYet; CardDiffers;
+        whatever the card raises. After any of them the same call goes on from there.
+        """
+        while True:
+            found = self.database.read(lambda conn: rows.application_of(conn, application))
+            if found.state is ApplicationState.DELIVERED:
+                return found
+            if found.state is ApplicationState.FILED:
+                raise NeedsApproval(found.kind.value)
+            self._require_card(found, card)
+            steps: Mapping[ApplicationState, Callable[[Application, CardSlot, Instant], None]] = {
+                ApplicationState.APPROVED: self._make_keys,
+                ApplicationState.KEYS_PROVEN: self._intend,
+                ApplicationState.INTENDED: self._have_signed,
+                ApplicationState.SIGNED: self._install,
+                ApplicationState.INSTALLED: self._deliver,
+            }
+            step = steps.get(found.state)
+            if step is None:
+                advance(found.state, ApplicationEvent.DELIVER)  # refused or withdrawn: raises WrongState
+                return found
+            step(found, card, at)
+
+    def _require_card(self, application: Application, card: CardSlot) -> None:
+        if application.card_id is not None and card.card_id() != application.card_id:
+            raise WrongCard(application.card_id, card.card_id())
+
+    def _make_keys(self, application: Application, card: CardSlot, at: Instant) -> None:
+        card_id = card.card_id()
+        self.database.read(lambda conn: _require_usable(conn, application, card_id))
+        person = self.database.transaction(lambda conn: self._person(conn, application, "card-application", at))
+        requests = {purpose: _proven_request(card, purpose) for purpose in purposes_for(person, at)}
+
+        def keep(conn: Connection) -> None:
+            now = rows.application_of(conn, application.application)
+            _require_usable(conn, now, card_id)
+            for purpose, request in requests.items():
+                rows.put_request(conn, now, purpose, request)
+            certificates.change(conn, replace(now, card_id=card_id), ApplicationEvent.PROVE_KEYS, at)
+
+        self.database.transaction(keep)
+
+    def _person(self, conn: Connection, application: Application, reason: str, at: Instant) -> Person:
+        return person_for_issuing(conn, application.person, application.owner, reason, at, self.random)
+
+    def _intend(self, application: Application, _card: CardSlot, at: Instant) -> None:
+        def promise(conn: Connection) -> None:
+            now = rows.application_of(conn, application.application)
+            if now.state is not ApplicationState.KEYS_PROVEN:
+                return
+            if now.approval is None or now.evidence is None or now.card_id is None:
+                raise NeedsApproval(now.kind.value)
+            deciding.use(conn, now.approval, AFFAIRS[now.kind], now.application, _content(now), at)
+            _require_usable(conn, now, now.card_id)
+            person = self._person(conn, now, now.kind.value, at)
+            window = _renewed_in_window(certificates.live(conn, now.person, Purpose.AUTHENTICATION, at), now.kind, at)
+            replaced = certificates.held_by(conn, now.person)
+            ledger.record(
+                conn,
+                Happening(
+                    person=now.person,
+                    kind=EventKind.ANCHOR,
+                    actor=now.filed_by,
+                    channel=people_rows.counter_of(conn, str(now.counter)).kind.value,
+                    level=_level(conn, now.evidence),
+                    evidence=(now.evidence,),
+                ),
+                at,
+                self.random,
+            )
+            for held in replaced:
+                certificates.end(conn, held, Reason.SUPERSEDED, at, now.kind.value, self.random)
+            for purpose, request in sorted(rows.requests_of(conn, now.application).items()):
+                order = Order(
+                    purpose=purpose,
+                    request=request,
+                    attributes=person.attributes if purpose is Purpose.SIGNATURE else None,
+                    municipality=people_rows.municipality_of(conn, person.owner),
+                    assurance=Assurance.IN_PERSON,
+                    date_of_birth=person.attributes.date_of_birth,
+                    card_id=now.card_id,
+                    card_not_after=now.card_not_after,
+                    not_past=None,
+                    renewed_in_window=window,
+                    owner=now.person,
+                    idempotency_key=f"{now.application}:{purpose.value}",
+                )
+                intent = self.registrar.intend(conn, order, at)
+                held = HeldCertificate(str(intent), now.application, now.person, purpose, now.card_id)
+                rows.add_certificate(conn, held)
+            if rows.find_card(conn, now.card_id) is None:
+                card = Card(now.card_id, now.person, now.owner, CardState.PREPARED, 1, now.card_not_after, at)
+                rows.add_card(conn, card)
+            certificates.change(conn, now, ApplicationEvent.INTEND, at)
+            body: dict[str, Json] = {"application": now.application, "kind": now.kind.value}
+            outbox.put(conn, now.person, "application.intended", body, at, self.random)
+
+        self.database.transaction(promise)
+
+    def _have_signed(self, application: Application, _card: CardSlot, at: Instant) -> None:
+        have_signed(self.database, application, self.sign, at)
+
+    def _install(self, application: Application, card: CardSlot, at: Instant) -> None:
+        def signed(conn: Connection) -> dict[Purpose, bytes]:
+            held = rows.certificates_of_application(conn, application.application)
+            octets = {purpose: certificates.octets_of(conn, one) for purpose, one in held.items()}
+            return {purpose: one for purpose, one in octets.items() if one is not None}
+
+        for purpose, certificate in sorted(self.database.read(signed).items()):
+            card.install(purpose, certificate, self.issuers[purpose])
+            if card.read(purpose) != certificate:
+                raise CardDiffers(purpose.value)
+        self._change(application, ApplicationEvent.INSTALL, at)
+
+    def _deliver(self, application: Application, _card: CardSlot, at: Instant) -> None:
+        def hand_over(conn: Connection) -> None:
+            now = rows.application_of(conn, application.application)
+            if now.state is not ApplicationState.INSTALLED:
+                return
+            certificates.change(conn, now, ApplicationEvent.DELIVER, at)
+            deliver_card(conn, str(now.card_id), at)
+            end_older_cards(conn, now, at)
+            outbox.put(conn, now.person, "application.delivered", {"application": now.application}, at, self.random)
+
+        self.database.transaction(hand_over)
+
+    def _change(self, application: Application, event: ApplicationEvent, at: Instant) -> None:
+        def write(conn: Connection) -> None:
+            now = rows.application_of(conn, application.application)
+            if now.state is application.state:
+                certificates.change(conn, now, event, at)
+
+        self.database.transaction(write)
+
+
+def have_signed(
+    database: Database, application: Application, sign: Callable[[IntentId, Instant], object] | None, at: Instant
+) -> Application:
+    """Have every promised certificate signed, or see whether the authority's worker did. Errors: NotSignedYet."""
+    promised = database.read(lambda conn: rows.certificates_of_application(conn, application.application))
+    for held in promised.values():
+        if sign is not None and not held.is_signed:
+            sign(IntentId(held.intent), at)
+
+    def note(conn: Connection) -> Application:
+        return certificates.note_signed(conn, rows.application_of(conn, application.application), at)
+
+    noted = database.transaction(note)
+    if noted.state is ApplicationState.INTENDED:
+        raise NotSignedYet(application.application)
+    return noted
+
+
+def person_for_issuing(
+    conn: Connection, person: PersonId, owner: str, reason: str, at: Instant, random: Random
+) -> Person:
+    """Read all four attributes to make a certificate; the look is recorded first, like any other."""
+    access = Access(
+        function="certificate-issue",
+        reason=reason,
+        affairs="jpki",
+        provider=owner,
+        recipient="certification-authority",
+        fields=FOUR_ATTRIBUTES,
+        legal_basis="公的個人認証法",
+    )
+    return registry.whole(conn, registry.record_access(conn, person, access, at, random))
+
+
+def purposes_for(person: Person, at: Instant) -> tuple[Purpose, ...]:
+    """Both; below fifteen there is no signature certificate."""
+    if age_at(person.attributes.date_of_birth, at.jst_date()) < MINOR_AGE:
+        return (Purpose.AUTHENTICATION,)
+    return (Purpose.SIGNATURE, Purpose.AUTHENTICATION)
+
+
+def _proven_request(card: CardSlot, purpose: Purpose) -> bytes:
+    spki = card.generate(purpose)
+    info = certification_request_info(spki)
+    return assemble_request(info, algorithm_for(spki).oid, card.prove(purpose, info))
+
+
+def _require_usable(conn: Connection, application: Application, card_id: str) -> None:
+    """A fresh card, or for a renewal the person's own. Errors: CardNotUsable."""
+    card = rows.find_card(conn, card_id)
+    if card is None:
+        if application.kind is ApplicationKind.RENEWAL:
+            raise CardNotUsable(card_id, "unknown")
+        return
+    own = card.person == application.person
+    if not own or (application.kind is not ApplicationKind.RENEWAL and application.state is ApplicationState.APPROVED):
+        raise CardNotUsable(card_id, "issued already")
+    if card.state in (CardState.LOST, CardState.ENDED):
+        raise CardNotUsable(card_id, card.state.value)
+
+
+def _level(conn: Connection, evidence: str) -> str:
+    found = records.evidence_of(conn, evidence)
+    if found is None:
+        raise EvidenceTooWeak("the record of the check is missing")
+    return found.level().value
+
+
+def _renewed_in_window(held: HeldCertificate | None, kind: ApplicationKind, at: Instant) -> bool:
+    """Renewed within three months of the end: the new certificate runs to one more birthday (jpki.md 3.1)."""
+    if kind is not ApplicationKind.RENEWAL or held is None or held.not_after is None:
+        return False
+    return renewal_window(RENEWAL, held.not_after).contains(at)
+
+
+def deliver_card(conn: Connection, card_id: str, at: Instant) -> None:
+    """A prepared card is in its holder's hands; one that is active already stays so."""
+    card = rows.card_of(conn, card_id)
+    if card.state is CardState.PREPARED:
+        _change_card(conn, card, CardEvent.DELIVER, at)
+
+
+def end_older_cards(conn: Connection, application: Application, at: Instant) -> None:
+    """One card for one person: with a new one delivered, those before it end."""
+    for card in rows.cards_of(conn, application.person):
+        if card.card_id != application.card_id and card.state in (CardState.ACTIVE, CardState.SUSPENDED):
+            _change_card(conn, card, CardEvent.END, at)

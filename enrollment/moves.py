@@ -1,0 +1,270 @@
+"""Remote procedures: a filing signed with the card changes the address, the certificate and the ledger, or nothing.
+
+One transaction holds the decision, the ledger's place, the end of the old signature certificate (affiliationChanged),
+the promise of the new one, the person's new address, the filing itself and what others are to be told. A refusal leaves
+no trace but the answer. The authentication certificate stays; the new certificate does not outlive it.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ca.issuance import IntentId, Registrar
+
+from ca.orders import Assurance, Order
+from enrollment import certificates, issuing, ledger, outbox, registry
+from enrollment.application import Application, ApplicationEvent, ApplicationKind, ApplicationState
+from enrollment.canonical import Json, canonical
+from enrollment.caps import Decision
+from enrollment.cards import CardState
+from enrollment.errors import (
+    CardNotUsable,
+    CertificateEnded,
+    CertificateExpired,
+    FilingMismatch,
+    FilingReplayed,
+    FilingVoid,
+    NothingChanges,
+    RemoteBlocked,
+    UnknownCertificate,
+    UnknownFiling,
+)
+from enrollment.events import EventKind
+from enrollment.filing import Filing, MoveFiling, VerifiedFiling
+from enrollment.idempotency import once
+from enrollment.ledger import Happening
+from enrollment.person import MINOR_AGE, Person, PersonStatus, Random, age_at, draw_id
+from enrollment.store import Connection, Database, records
+from enrollment.store import people as people_rows
+from enrollment.store import work as rows
+from enrollment.store.records import StoredFiling
+from enrollment.store.work import HeldCertificate
+from pki.instant import Instant
+from pki.purpose import Purpose
+from pki.revocation import Reason
+
+KINDS = {
+    "remote-move": (ApplicationKind.REMOTE_MOVE, EventKind.REMOTE_MOVE, Reason.AFFILIATION_CHANGED),
+    "remote-reissue": (ApplicationKind.REMOTE_REISSUE, EventKind.REMOTE_REISSUE, Reason.SUPERSEDED),
+}
+"""Kind of filing → what becomes of it: the application, the ledger's event, why the old certificate ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilingResult:
+    """Where an accepted filing stands. `certificate`: the new certificate in DER once it is signed.
+
+    `decision` is the decision by which it was accepted, as `Decision.to_json` gives it.
+    """
+
+    filing: str
+    application: str
+    event: str
+    state: ApplicationState
+    decision: dict[str, Any]
+    certificate: bytes | None
+    accepted_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """The parts that remote procedures need. `sign`: as in `enrollment.issuing.Issuing`."""
+
+    database: Database
+    registrar: Registrar
+    random: Random
+    sign: Callable[[IntentId, Instant], object] | None = None
+
+    def accept(self, verified: VerifiedFiling, request: bytes, client: str, key: str, at: Instant) -> FilingResult:
+        """Decide and do. `request`: PKCS#10 in DER by the pending key; `client`, `key`: who asks, and their
+        idempotency key: the same request again has the same answer and no second effect.
+
+        Errors: CapReached with the decision; FilingReplayed, FilingVoid, FilingMismatch; UnknownCertificate,
+        CertificateEnded, CertificateExpired, CardNotUsable; NothingChanges, RemoteBlocked; IdempotencyMismatch;
+        UnknownMunicipality; what the authority says of the request (WeakKey, PossessionNotProven, KeyAlreadySeen, …).
+        After any of them nothing has changed.
+        """
+        asked: dict[str, Json] = {
+            "document": hashlib.sha256(verified.document).hexdigest(),
+            "request": hashlib.sha256(request).hexdigest(),
+        }
+
+        def body(conn: Connection) -> dict[str, Any]:
+            return once(conn, client, key, asked, at, lambda: self._accept(conn, verified, request, at))
+
+        outcome = self.database.transaction(body)
+        return self.result(outcome["filing"], at)
+
+    def _accept(self, conn: Connection, verified: VerifiedFiling, request: bytes, at: Instant) -> dict[str, Json]:
+        filing = verified.filing
+        self._require_fresh(conn, filing, request, at)
+        held = self._signer(conn, verified, at)
+        application_kind, event_kind, reason = KINDS[filing.kind]
+        self._settle_card(conn, held, at)
+        before = issuing.person_for_issuing(
+            conn, held.person, people_rows.owner_of(conn, held.person), filing.kind, at, self.random
+        )
+        _require_remote(conn, before, filing, at)
+        event, decision = ledger.record(
+            conn,
+            Happening(
+                held.person, event_kind, actor=held.person, evidence=(hashlib.sha256(verified.document).hexdigest(),)
+            ),
+            at,
+            self.random,
+        )
+        application = Application(
+            application=draw_id(self.random),
+            owner=before.owner,
+            person=held.person,
+            kind=application_kind,
+            state=ApplicationState.INTENDED,
+            version=1,
+            filed_by=held.person,
+            filed_at=event.at,
+            changed_at=event.at,
+            card_not_after=rows.card_of(conn, held.card_id).not_after,
+            card_id=held.card_id,
+        )
+        person = self._moved(conn, before, filing, at)
+        for old in certificates.held_by(conn, held.person, Purpose.SIGNATURE):
+            certificates.end(conn, old, reason, at, filing.kind, self.random)
+        rows.add_application(conn, application)
+        self._promise(conn, application, person, request, at)
+        stored = StoredFiling(
+            filing.filing,
+            held.person,
+            application.application,
+            event.event,
+            verified.document,
+            verified.signature,
+            verified.report,
+            _decision_text(decision),
+            at,
+        )
+        records.add_filing(conn, stored)
+        body: dict[str, Json] = {
+            "application": application.application,
+            "event": event.event,
+            "from": before.owner,
+            "kind": filing.kind,
+            "to": person.owner,
+            "version": person.version,
+        }
+        outbox.put(conn, held.person, "filing.accepted", body, at, self.random)
+        return {"filing": filing.filing}
+
+    def _require_fresh(self, conn: Connection, filing: Filing, request: bytes, at: Instant) -> None:
+        if records.find_filing(conn, filing.filing) is not None:
+            raise FilingReplayed(filing.filing)
+        if at > filing.void_after:
+            raise FilingVoid(filing.void_after.iso())
+        if hashlib.sha256(request).hexdigest() != filing.request_digest:
+            raise FilingMismatch(filing.filing)
+
+    def _signer(self, conn: Connection, verified: VerifiedFiling, at: Instant) -> HeldCertificate:
+        """Whose certificate signed it; judged once more by our own rows, inside the transaction: of two filings signed
+        with one certificate at once, the second finds it ended by the first.
+        """
+        held = rows.certificate_by_fingerprint(conn, verified.signer)
+        if held is None or held.purpose is not Purpose.SIGNATURE:
+            raise UnknownCertificate(verified.serial)
+        if held.ended_at is not None:
+            raise CertificateEnded(verified.serial)
+        if held.not_after is None or at > held.not_after:
+            raise CertificateExpired(verified.serial)
+        return held
+
+    def _settle_card(self, conn: Connection, held: HeldCertificate, at: Instant) -> None:
+        """A signature by the new key proves that the certificate reached the card: an open delivery ends here."""
+        application = rows.application_of(conn, held.application)
+        if application.state is ApplicationState.SIGNED:
+            certificates.change(conn, application, ApplicationEvent.DELIVER, at)
+        card = rows.card_of(conn, held.card_id)
+        if card.state is not CardState.ACTIVE:
+            raise CardNotUsable(card.card_id, card.state.value)
+
+    def _moved(self, conn: Connection, person: Person, filing: Filing, at: Instant) -> Person:
+        if not isinstance(filing, MoveFiling):
+            return person
+        attributes = person.attributes.moved_to(filing.address, filing.address_substitutes)
+        return registry.move(conn, person, filing.municipality, attributes, at)
+
+    def _promise(self, conn: Connection, application: Application, person: Person, request: bytes, at: Instant) -> None:
+        authentication = certificates.live(conn, person.person, Purpose.AUTHENTICATION, at)
+        if authentication is None:
+            raise RemoteBlocked("there is no valid authentication certificate")
+        order = Order(
+            purpose=Purpose.SIGNATURE,
+            request=request,
+            attributes=person.attributes,
+            municipality=people_rows.municipality_of(conn, person.owner),
+            assurance=Assurance.REMOTE,
+            date_of_birth=person.attributes.date_of_birth,
+            card_id=str(application.card_id),
+            card_not_after=application.card_not_after,
+            not_past=authentication.not_after,
+            renewed_in_window=False,
+            owner=person.person,
+            idempotency_key=f"{application.application}:{Purpose.SIGNATURE.value}",
+        )
+        intent = self.registrar.intend(conn, order, at)
+        rows.put_request(conn, application, Purpose.SIGNATURE, request)
+        held = HeldCertificate(
+            str(intent), application.application, person.person, Purpose.SIGNATURE, str(application.card_id)
+        )
+        rows.add_certificate(conn, held)
+
+    def result(self, filing: str, at: Instant) -> FilingResult:
+        """Where a filing stands; what the authority has signed meanwhile is noted first, and asked for where it lives
+        in this process. Repeatable. Errors: UnknownFiling.
+        """
+        stored = self.database.read(lambda conn: _stored(conn, filing))
+        promised = self.database.read(lambda conn: rows.certificates_of_application(conn, stored.application))
+        for held in promised.values():
+            if self.sign is not None and not held.is_signed:
+                self.sign(IntentId(held.intent), at)
+
+        def note(conn: Connection) -> FilingResult:
+            return _result(conn, stored, at)
+
+        return self.database.transaction(note)
+
+
+def _stored(conn: Connection, filing: str) -> StoredFiling:
+    stored = records.find_filing(conn, filing)
+    if stored is None:
+        raise UnknownFiling(filing)
+    return stored
+
+
+def _result(conn: Connection, stored: StoredFiling, at: Instant) -> FilingResult:
+    application = certificates.note_signed(conn, rows.application_of(conn, stored.application), at)
+    held = rows.certificates_of_application(conn, stored.application)[Purpose.SIGNATURE]
+    octets = certificates.octets_of(conn, held) if held.is_signed else None
+    return FilingResult(
+        stored.filing,
+        stored.application,
+        stored.event,
+        application.state,
+        json.loads(stored.decision),
+        octets,
+        stored.accepted_at,
+    )
+
+
+def _decision_text(decision: Decision | None) -> str:
+    return canonical(decision.to_json() if decision else None).decode()
+
+
+def _require_remote(conn: Connection, person: Person, filing: Filing, at: Instant) -> None:
+    if person.status is not PersonStatus.RESIDENT:
+        raise RemoteBlocked("the record has ended")
+    if age_at(person.attributes.date_of_birth, at.jst_date()) < MINOR_AGE:
+        raise RemoteBlocked("the person is under fifteen")
+    if isinstance(filing, MoveFiling):
+        people_rows.municipality_of(conn, filing.municipality)
+        if (filing.municipality, filing.address) == (person.owner, person.attributes.address):
+            raise NothingChanges(filing.filing)

@@ -1,0 +1,143 @@
+"""Being seen again: an in-person check at a desk, from which trust begins anew."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from enrollment import ledger, outbox, rules
+from enrollment.canonical import Json
+from enrollment.caps import Decision
+from enrollment.counters import Affair, Counter, CounterKind
+from enrollment.errors import (
+    EvidenceTooWeak,
+    EvidenceUsed,
+    KioskNeverAnchors,
+    MunicipalDeskNeeded,
+    NotConfirmed,
+    NotYours,
+    OutOfScope,
+)
+from enrollment.events import EventKind, LedgerEvent
+from enrollment.evidence import InPersonEvidence
+from enrollment.issuing import counterside
+from enrollment.ledger import Happening
+from enrollment.operators import Operator, Role
+from enrollment.person import PersonId, PersonStatus, Random, draw_id
+from enrollment.policy import CapPolicy
+from enrollment.store import Connection, records
+from enrollment.store import people as people_rows
+from enrollment.store.records import Confirmation
+from pki.instant import Instant
+
+CONFIRMATION_LIFETIME: Final = timedelta(minutes=30)
+"""The municipality answers while the person stands at the desk; an older answer is about another moment."""
+
+OLDEST_EVIDENCE: Final = timedelta(hours=24)
+"""A check is recorded on the day on which it was made, or after a night without a line; not from memory."""
+
+
+def confirm(
+    conn: Connection, operator: Operator, person: PersonId, counter: str, at: Instant, random: Random
+) -> Confirmation:
+    """The municipality's own officer confirms that its record of `person` stands, for one check at one desk.
+
+    Errors: NotYours, RoleMissing, OperatorNotValid, SelfDealing; NotConfirmed if the record has ended; OutOfScope if
+    the officer works at a post office themselves; UnknownPerson, UnknownCounter.
+    """
+    operator.require(Role.CLERK, at, person)
+    kept = people_rows.person_of(conn, person)
+    if kept.owner != operator.owner:
+        raise NotYours(operator.owner)
+    desk = people_rows.counter_of(conn, counter)
+    if desk.owner != operator.owner:
+        raise NotYours(operator.owner)
+    if not people_rows.counter_of(conn, operator.counter).kind.is_municipal:
+        raise OutOfScope(operator.counter, "confirmation")
+    if kept.status is not PersonStatus.RESIDENT:
+        raise NotConfirmed(counter)
+    confirmation = Confirmation(
+        draw_id(random), operator.owner, person, counter, operator.operator, at, at + CONFIRMATION_LIFETIME
+    )
+    records.add_confirmation(conn, confirmation)
+    return confirmation
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A check that counts: its event, and what is possible remotely from now on."""
+
+    event: LedgerEvent
+    decision: Decision
+
+
+def check(
+    conn: Connection,
+    evidence: InPersonEvidence,
+    operator: str,
+    at: Instant,
+    random: Random,
+    confirmation: str | None = None,
+) -> Checked:
+    """Record an in-person check as a new ANCHOR, in the caller's transaction.
+
+    The same evidence again gives the same event. At a post office the designation must cover the affair and the day,
+    and the municipality must have confirmed just this check.
+    Errors: KioskNeverAnchors, OutOfScope, NotDesignated, NotYours, RoleMissing, OperatorNotValid, SelfDealing;
+    NotPresent, EvidenceTooWeak, EvidenceUsed; NotConfirmed; MunicipalDeskNeeded; UnknownPerson, NoPolicy.
+    """
+    at_desk = counterside(conn, operator)
+    _require_desk(at_desk.counter, at_desk.operator, evidence, at)
+    at_desk.require(Affair.IN_PERSON_CHECK, at, evidence.person)
+    owner = people_rows.owner_of(conn, evidence.person)
+    if owner != at_desk.counter.owner:
+        raise NotYours(at_desk.counter.owner)
+    level = evidence.require_anchor()
+    known = [event for event in ledger.history(conn, evidence.person) if evidence.digest() in event.evidence]
+    if known and known[0].kind is EventKind.ANCHOR:
+        return Checked(known[0], ledger.judge(conn, evidence.person, EventKind.REMOTE_MOVE, at))
+    policy = rules.in_force(conn, owner, at)
+    _require_anchoring(conn, policy, at_desk.counter, evidence.person)
+    if not records.add_evidence(conn, evidence, f"visit:{evidence.digest()}"):
+        raise EvidenceUsed(evidence.digest())
+    if at_desk.counter.kind.needs_confirmation:
+        used = confirmation is not None and records.use_confirmation(
+            conn, confirmation, owner, evidence.person, at_desk.counter.counter, at, evidence.digest()
+        )
+        if not used:
+            raise NotConfirmed(at_desk.counter.counter)
+    event, _ = ledger.record(
+        conn,
+        Happening(
+            person=evidence.person,
+            kind=EventKind.ANCHOR,
+            actor=operator,
+            channel=at_desk.counter.kind.value,
+            level=level.value,
+            evidence=(evidence.digest(),),
+        ),
+        at,
+        random,
+    )
+    body: dict[str, Json] = {"channel": at_desk.counter.kind.value, "event": event.event, "level": level.value}
+    outbox.put(conn, evidence.person, "person.seen", body, at, random)
+    return Checked(event, ledger.judge(conn, evidence.person, EventKind.REMOTE_MOVE, at))
+
+
+def _require_desk(counter: Counter, operator: Operator, evidence: InPersonEvidence, at: Instant) -> None:
+    if not counter.kind.sees_people:
+        raise KioskNeverAnchors(counter.counter)
+    if (evidence.counter, evidence.officer) != (counter.counter, operator.operator):
+        raise EvidenceTooWeak("the check must be recorded by the officer who made it, at their own desk")
+    if not evidence.at <= at <= evidence.at + OLDEST_EVIDENCE:
+        raise EvidenceTooWeak("the check lies in the future or more than a day back")
+
+
+def _require_anchoring(conn: Connection, policy: CapPolicy, counter: Counter, person: PersonId) -> None:
+    """Errors: MunicipalDeskNeeded if the policy does not let this kind of desk count, or not this time."""
+    if counter.kind not in policy.anchors:
+        raise MunicipalDeskNeeded(counter.counter)
+    if policy.municipal_every and not counter.kind.is_municipal:
+        anchors = [event for event in ledger.history(conn, person) if event.kind is EventKind.ANCHOR]
+        recent = anchors[-(policy.municipal_every - 1) :] if policy.municipal_every > 1 else []
+        if not any(CounterKind(event.channel).is_municipal for event in recent):
+            raise MunicipalDeskNeeded(counter.counter)
