@@ -1,0 +1,178 @@
+"""Statements about authorities, responders, intents, keys and issued certificates."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ca.store.tables import AUTHORITIES, BLOCKED_KEYS, CERTIFICATES, INTENTS, KEYS, PARTITIONS, RESPONDERS
+
+Values = Mapping[str, Any]
+
+
+def insert_new(conn: Connection, table: Table, rows: Values | Sequence[Values]) -> int:
+    """Insert rows, leaving out each that some key already holds; how many went in.
+
+    On PostgreSQL a plain insert that hits a key would spoil the whole transaction of the caller.
+    """
+    dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table).on_conflict_do_nothing()
+    listed = [rows] if isinstance(rows, Mapping) else list(rows)
+    return conn.execute(statement, listed).rowcount
+
+
+# ---- authorities and responders
+
+
+def insert_authority(conn: Connection, values: Values) -> bool:
+    """False when this id is taken."""
+    return insert_new(conn, AUTHORITIES, values) == 1
+
+
+def authority(conn: Connection, identifier: str) -> Row[Any] | None:
+    """One authority by id."""
+    return conn.execute(select(AUTHORITIES).where(AUTHORITIES.c.id == identifier)).one_or_none()
+
+
+def authorities(conn: Connection) -> Sequence[Row[Any]]:
+    """All, by purpose and generation."""
+    return conn.execute(select(AUTHORITIES).order_by(AUTHORITIES.c.purpose, AUTHORITIES.c.generation)).all()
+
+
+def active_authority(conn: Connection, purpose: str) -> Row[Any] | None:
+    """The youngest generation that takes orders."""
+    statement = (
+        select(AUTHORITIES)
+        .where(AUTHORITIES.c.purpose == purpose, AUTHORITIES.c.state == "active")
+        .order_by(AUTHORITIES.c.generation.desc())
+        .limit(1)
+    )
+    return conn.execute(statement).one_or_none()
+
+
+def last_generation(conn: Connection, purpose: str) -> int:
+    """The highest generation number so far, 0 for none."""
+    found = conn.execute(select(func.max(AUTHORITIES.c.generation)).where(AUTHORITIES.c.purpose == purpose)).scalar()
+    return int(found or 0)
+
+
+def certify_authority(conn: Connection, identifier: str, certificate: bytes, fingerprint: str, state: str) -> None:
+    """Keep the root certificate of an authority that waited for it."""
+    conn.execute(
+        update(AUTHORITIES)
+        .where(AUTHORITIES.c.id == identifier, AUTHORITIES.c.certificate.is_(None))
+        .values(certificate=certificate, fingerprint=fingerprint, state=state)
+    )
+
+
+def set_authority_state(conn: Connection, identifier: str, before: str, after: str) -> bool:
+    """By compare-and-set: False when it was not in `before`."""
+    statement = (
+        update(AUTHORITIES).where(AUTHORITIES.c.id == identifier, AUTHORITIES.c.state == before).values(state=after)
+    )
+    return conn.execute(statement).rowcount == 1
+
+
+def insert_responder(conn: Connection, values: Values) -> bool:
+    """False when this id is taken."""
+    return insert_new(conn, RESPONDERS, values) == 1
+
+
+def responder(conn: Connection, identifier: str) -> Row[Any] | None:
+    """One responder by id."""
+    return conn.execute(select(RESPONDERS).where(RESPONDERS.c.id == identifier)).one_or_none()
+
+
+def responders(conn: Connection, authority_id: str) -> Sequence[Row[Any]]:
+    """All of one authority, the youngest first."""
+    statement = select(RESPONDERS).where(RESPONDERS.c.authority == authority_id).order_by(RESPONDERS.c.number.desc())
+    return conn.execute(statement).all()
+
+
+def certify_responder(conn: Connection, identifier: str, certificate: bytes, serial: str) -> None:
+    """Keep the certificate of a responder that waited for it."""
+    conn.execute(
+        update(RESPONDERS)
+        .where(RESPONDERS.c.id == identifier, RESPONDERS.c.certificate.is_(None))
+        .values(certificate=certificate, serial=serial, state="active")
+    )
+
+
+# ---- keys
+
+
+def key(conn: Connection, key_hash: str) -> Row[Any] | None:
+    """Whose a key is."""
+    return conn.execute(select(KEYS).where(KEYS.c.key_hash == key_hash)).one_or_none()
+
+
+def remember_key(conn: Connection, values: Values) -> None:
+    """Note a key at its first use; a key that is known stays as it is."""
+    insert_new(conn, KEYS, values)
+
+
+def blocked_reason(conn: Connection, key_hash: str) -> str | None:
+    """Why a key is on the list of compromised keys; None if it is not."""
+    return conn.execute(select(BLOCKED_KEYS.c.reason).where(BLOCKED_KEYS.c.key_hash == key_hash)).scalar()
+
+
+def block_key(conn: Connection, key_hash: str, reason: str, at: int) -> bool:
+    """Put a key on the list; False when it was there."""
+    return insert_new(conn, BLOCKED_KEYS, {"key_hash": key_hash, "reason": reason, "added_at": at}) == 1
+
+
+# ---- intents and certificates
+
+
+def intent_by_key(conn: Connection, idempotency_key: str) -> Row[Any] | None:
+    """The intent of one idempotency key."""
+    return conn.execute(select(INTENTS).where(INTENTS.c.idempotency_key == idempotency_key)).one_or_none()
+
+
+def intent(conn: Connection, identifier: str, *, lock: bool = False) -> Row[Any] | None:
+    """One intent; `lock` keeps other writers away from it until the transaction ends (PostgreSQL)."""
+    statement = select(INTENTS).where(INTENTS.c.id == identifier)
+    return conn.execute(statement.with_for_update() if lock else statement).one_or_none()
+
+
+def insert_intents(conn: Connection, rows: Sequence[Values]) -> int:
+    """Write intents; how many were new by every key (id, idempotency key, serial)."""
+    return insert_new(conn, INTENTS, rows)
+
+
+def pending_intents(conn: Connection, limit: int) -> Sequence[Row[Any]]:
+    """The oldest intents that wait for a signature."""
+    statement = (
+        select(INTENTS).where(INTENTS.c.state == "intended").order_by(INTENTS.c.created_at, INTENTS.c.id).limit(limit)
+    )
+    return conn.execute(statement).all()
+
+
+def intents(conn: Connection, identifiers: Sequence[str], *, lock: bool = False) -> Sequence[Row[Any]]:
+    """Several, by id, in the order of their ids (two signers lock them in the same order)."""
+    statement = select(INTENTS).where(INTENTS.c.id.in_(identifiers)).order_by(INTENTS.c.id)
+    return conn.execute(statement.with_for_update() if lock else statement).all()
+
+
+def set_intents_state(conn: Connection, identifiers: Sequence[str], before: str, after: str) -> int:
+    """By compare-and-set; how many were in `before`."""
+    statement = update(INTENTS).where(INTENTS.c.id.in_(identifiers), INTENTS.c.state == before).values(state=after)
+    return conn.execute(statement).rowcount
+
+
+def insert_certificates(conn: Connection, rows: Sequence[Values]) -> int:
+    """Write certificates; how many were new."""
+    return insert_new(conn, CERTIFICATES, rows)
+
+
+def certificate_of_intent(conn: Connection, intent_id: str) -> Row[Any] | None:
+    """What was issued for an intent."""
+    return conn.execute(select(CERTIFICATES).where(CERTIFICATES.c.intent_id == intent_id)).one_or_none()
+
+
+def remember_partition(conn: Connection, issuer: str, partition: int, point: bytes) -> bytes:
+    """Note the distribution point of a partition at its first use; the point that stands."""
+    insert_new(conn, PARTITIONS, {"issuer": issuer, "partition": partition, "point": point})
+    statement = select(PARTITIONS.c.point).where(PARTITIONS.c.issuer == issuer, PARTITIONS.c.partition == partition)
+    return bytes(conn.execute(statement).scalar_one())
