@@ -156,16 +156,21 @@ class Settings(BaseSettings):
     caps: CapsTable = CapsTable()
     municipality: MunicipalityTable = MunicipalityTable()
 
-    _folder: Path = Path()
+    _file: Path = Path(FILE)
+
+    @property
+    def file(self) -> Path:
+        """The file that they were read from."""
+        return self._file
 
     @property
     def folder(self) -> Path:
         """The deployment's folder: that of the settings file."""
-        return self._folder
+        return self._file.parent
 
     def path(self, relative: Path) -> Path:
         """A path of these settings, from the settings file's folder."""
-        return self._folder / relative
+        return self.folder / relative
 
     @property
     def database_url(self) -> str:
@@ -173,7 +178,7 @@ class Settings(BaseSettings):
         file = self.database.url.removeprefix("sqlite:///")
         if file == self.database.url:
             return self.database.url
-        return f"sqlite:///{self._folder.absolute() / file}"
+        return f"sqlite:///{self.folder.absolute() / file}"
 
     @property
     def public_url(self) -> str:
@@ -206,8 +211,19 @@ def load_settings(folder: Path) -> Settings:
     except ValueError as error:  # tomllib's and UTF-8's errors are both one
         raise SettingsUnreadable(str(file), str(error)) from None
     settings = make_settings(tables)
-    object.__setattr__(settings, "_folder", file.parent)
+    settings._file = file
     return settings
+
+
+def with_listen(settings: Settings, address: str) -> Settings:
+    """The same settings, listening at `address`. Errors: SettingWrong."""
+    try:
+        service = ServiceTable(**{**settings.service.model_dump(), "listen": address})
+    except ValidationError as error:
+        raise SettingWrong(
+            "--listen", error.errors(include_input=False)[0]["msg"].removeprefix("Value error, ")
+        ) from None
+    return settings.model_copy(update={"service": service})
 
 
 def make_settings(tables: dict[str, object]) -> Settings:

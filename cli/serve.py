@@ -1,0 +1,195 @@
+"""`jitsuin serve`: a deployment's services, all of them or one.
+
+    --role all            the web process, and beside it a process that signs and has no network
+    --role ca             only the signing process: signs stored, linted intents and makes CRLs; it listens to nobody
+    --role status, desk, relying-party, citizen     one plane of the web alone, without the authorities' keys
+
+Whatever is started ends with its parent, by a signal from the kernel should the parent be killed.
+"""
+
+import json
+import logging
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+from enum import StrEnum
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.child import end_with_parent, leave_network
+from cli.errors import PartStopped
+
+if TYPE_CHECKING:
+    from cli.settings import Settings
+    from pki.instant import Clock
+
+app = typer.Typer()
+log = logging.getLogger("jitsuin.serve")
+
+_IDLE = 0.05
+"""Seconds between two looks of the signing process for something to sign."""
+_PATIENCE = 60.0
+"""Seconds that the signing process may take to be ready (a PKCS#11 token on a slow line)."""
+
+
+class Role(StrEnum):
+    """What one process does for a deployment."""
+
+    ALL = "all"
+    CA = "ca"
+    STATUS = "status"
+    DESK = "desk"
+    RELYING_PARTY = "relying-party"
+    CITIZEN = "citizen"
+
+
+@app.command()
+def serve(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The deployment's folder, made by `jitsuin init`.")],
+    role: Annotated[Role, typer.Option(help="What this process does.")] = Role.ALL,
+    listen: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
+    ] = None,
+    clock: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Begin at this time (RFC 3339) instead of now: for trials.")
+    ] = None,
+    ready_file: Annotated[
+        Path | None, typer.Option(help="Written, as JSON, once requests are answered; removed at the end.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Say what is ready as one line of JSON.")] = False,
+    parent: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Run the services of a deployment until SIGTERM or Ctrl-C; prints its addresses when ready."""
+    from cli.clock import SystemClock
+    from cli.settings import load_settings, with_listen
+    from pki.instant import Instant
+
+    if parent is not None and not end_with_parent(parent):
+        raise typer.Exit(1)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    settings = load_settings(folder)
+    if listen is not None:
+        settings = with_listen(settings, listen)
+    at = SystemClock() if clock is None else SystemClock.starting_at(Instant.parse(clock))
+    if role is Role.CA:
+        _sign(settings, at)
+    else:
+        _answer(settings, role, at, ready_file, as_json=as_json)
+
+
+def _sign(settings: "Settings", clock: "Clock") -> None:
+    """The signing process: its only door is the database."""
+    from cli.wiring import open_signing
+
+    alone = _may_leave_network(settings) and leave_network()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with open_signing(settings, secrets.token_bytes) as signing:
+        print(json.dumps({"ready": "ca", "network": not alone}), flush=True)
+        while not stop.is_set():
+            if signing.work(clock.now()) == 0:
+                stop.wait(_IDLE)
+
+
+def _may_leave_network(settings: "Settings") -> bool:
+    """A database in a file or behind a socket of the file system needs no network; one at an address does."""
+    url = settings.database_url
+    return url.startswith("sqlite:") or "host=/" in url or "host=%2F" in url
+
+
+def _answer(settings: "Settings", role: Role, clock: "Clock", ready_file: Path | None, *, as_json: bool) -> None:
+    """A web process, with the signing process beside it if it is to do everything."""
+    from cli.listening import address_of, open_socket, run_server
+    from cli.settings import with_listen
+    from cli.wiring import open_web
+
+    with open_socket(settings.service.listen) as listener:
+        settings = with_listen(settings, address_of(listener))
+        with open_web(settings, role.value, clock, secrets.token_bytes, monotonic) as web:
+            signer = _Signer(settings, clock) if role is Role.ALL else None
+            try:
+                run_server(
+                    web.application,
+                    listener,
+                    lambda: _say_ready(settings, web.addresses, signer, ready_file, as_json=as_json),
+                    lambda: signer is not None and signer.ended(),
+                )
+                if signer is not None and signer.ended():
+                    raise PartStopped("ca", signer.status)
+            finally:
+                if signer is not None:
+                    signer.stop()
+                if ready_file is not None:
+                    ready_file.unlink(missing_ok=True)
+
+
+class _Signer:
+    """The signing process, as its parent sees it."""
+
+    def __init__(self, settings: "Settings", clock: "Clock") -> None:
+        command = [sys.executable, "-P", "-m", "cli", "serve", str(settings.file), "--role", "ca"]
+        command += ["--parent", str(os.getpid()), "--clock", clock.now().iso()]
+        # Its own session: Ctrl-C at a terminal reaches it by way of us, after the last request was answered.
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
+        assert self._process.stdout is not None
+        guard = threading.Timer(_PATIENCE, self._process.kill)
+        guard.start()
+        line = self._process.stdout.readline()
+        guard.cancel()
+        if not line:
+            raise PartStopped("ca", self._process.wait())
+        self.network: bool = json.loads(line)["network"]
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def status(self) -> int:
+        return self._process.returncode
+
+    def ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def stop(self) -> None:
+        """Ask it to end, wait, then make it; a signature under way is finished or was never promised as done."""
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+
+def _say_ready(
+    settings: "Settings",
+    addresses: dict[str, str],
+    signer: _Signer | None,
+    ready_file: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    document = {"ready": True, "pid": os.getpid(), "url": settings.public_url, "addresses": addresses}
+    if signer is not None:
+        document["signer"] = {"pid": signer.pid, "network": signer.network}
+    if ready_file is not None:
+        beside = ready_file.with_name(f".{ready_file.name}.new")
+        beside.write_text(json.dumps(document))
+        beside.rename(ready_file)
+    if as_json:
+        print(json.dumps(document), flush=True)
+        return
+    print(f"ready: {settings.public_url}")
+    for name, address in addresses.items():
+        print(f"  {name:<22} {address}")
+    print("Ctrl-C ends it.", flush=True)
