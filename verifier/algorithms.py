@@ -1,0 +1,217 @@
+"""Which signatures and keys are believed until when, as data; and the check of one signature over signed octets.
+
+Sources of the dates: NIST SP 800-131A (SHA-1, and DSA of 1024 bits: not after 2013), FIPS 186-5 (DSA: not after
+3 February 2024). An algorithm is judged at the time of the question, not at the date that a certificate claims.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, padding, rsa
+
+from pki import der, oids
+from pki.errors import Malformed
+from pki.instant import Instant
+from verifier.errors import UnacceptableAlgorithm, UnacceptableKey
+from verifier.signature import algorithm_identifier, has_roca_fingerprint, hash_named
+
+FOREVER: Final = 1 << 62
+_END_OF_SHA1: Final = Instant.parse("2013-12-31T23:59:59Z").seconds
+_END_OF_DSA: Final = Instant.parse("2024-02-03T23:59:59Z").seconds
+MAX_RSA_BITS: Final = 8192
+MAX_EXPONENT_BITS: Final = 64
+
+Key = (
+    rsa.RSAPublicKey
+    | ec.EllipticCurvePublicKey
+    | dsa.DSAPublicKey
+    | ed25519.Ed25519PublicKey
+    | ed448.Ed448PublicKey
+    | mldsa.MLDSA44PublicKey
+    | mldsa.MLDSA65PublicKey
+    | mldsa.MLDSA87PublicKey
+)
+_MlDsa = mldsa.MLDSA44PublicKey | mldsa.MLDSA65PublicKey | mldsa.MLDSA87PublicKey
+
+
+@dataclass(frozen=True, slots=True)
+class Algorithm:
+    """How one AlgorithmIdentifier has a signature checked, and until when it is believed (seconds since 1970)."""
+
+    name: str
+    key_type: type[object]
+    hashing: hashes.HashAlgorithm | None
+    until: int = FOREVER
+    scheme: padding.AsymmetricPadding | None = None
+    lacks_null: bool = False
+    """RSA PKCS#1 without the NULL that RFC 4055 5 has issuers write and readers do without."""
+
+
+_PKCS1: Final = padding.PKCS1v15()
+_SHA1, _SHA224, _SHA256, _SHA384, _SHA512 = (
+    hashes.SHA1(),  # noqa: S303 - believed until the end of 2013 only
+    hashes.SHA224(),
+    hashes.SHA256(),
+    hashes.SHA384(),
+    hashes.SHA512(),
+)
+_RSA: Final[dict[str, tuple[str, hashes.HashAlgorithm, int]]] = {
+    oids.SHA1_WITH_RSA: ("sha1WithRSAEncryption", _SHA1, _END_OF_SHA1),
+    "1.2.840.113549.1.1.14": ("sha224WithRSAEncryption", _SHA224, FOREVER),
+    oids.SHA256_WITH_RSA: ("sha256WithRSAEncryption", _SHA256, FOREVER),
+    oids.SHA384_WITH_RSA: ("sha384WithRSAEncryption", _SHA384, FOREVER),
+    oids.SHA512_WITH_RSA: ("sha512WithRSAEncryption", _SHA512, FOREVER),
+}
+_EC, _DSA = ec.EllipticCurvePublicKey, dsa.DSAPublicKey
+_BARE: Final[dict[str, Algorithm]] = {
+    oids.ECDSA_WITH_SHA1: Algorithm("ecdsa-with-SHA1", _EC, _SHA1, _END_OF_SHA1),
+    "1.2.840.10045.4.3.1": Algorithm("ecdsa-with-SHA224", _EC, _SHA224),
+    oids.ECDSA_WITH_SHA256: Algorithm("ecdsa-with-SHA256", _EC, _SHA256),
+    oids.ECDSA_WITH_SHA384: Algorithm("ecdsa-with-SHA384", _EC, _SHA384),
+    oids.ECDSA_WITH_SHA512: Algorithm("ecdsa-with-SHA512", _EC, _SHA512),
+    oids.DSA_WITH_SHA1: Algorithm("dsa-with-SHA1", _DSA, _SHA1, _END_OF_SHA1),
+    oids.DSA_WITH_SHA256: Algorithm("dsa-with-SHA256", _DSA, _SHA256, _END_OF_DSA),
+    oids.ED25519: Algorithm("Ed25519", ed25519.Ed25519PublicKey, None),
+    oids.ED448: Algorithm("Ed448", ed448.Ed448PublicKey, None),
+    oids.ML_DSA_44: Algorithm("ML-DSA-44", mldsa.MLDSA44PublicKey, None),
+    oids.ML_DSA_65: Algorithm("ML-DSA-65", mldsa.MLDSA65PublicKey, None),
+    oids.ML_DSA_87: Algorithm("ML-DSA-87", mldsa.MLDSA87PublicKey, None),
+}
+"""Algorithms whose identifier MUST come without parameters (RFC 5758, RFC 8410, RFC 9881); NULL is not none."""
+
+_CURVES: Final = {
+    "secp256r1": FOREVER,
+    "secp384r1": FOREVER,
+    "secp521r1": FOREVER,
+    "brainpoolP256r1": FOREVER,
+    "brainpoolP384r1": FOREVER,
+    "brainpoolP512r1": FOREVER,
+}
+
+
+@lru_cache(maxsize=256)
+def algorithm_of(identifier: bytes) -> Algorithm:
+    """The algorithm of an encoded AlgorithmIdentifier.
+
+    Errors: UnacceptableAlgorithm for one that is not in the tables (MD5 and MD2 are not) or has other parameters than
+    its standard gives it.
+    """
+    try:
+        oid, parameters = algorithm_identifier(der.read_whole(identifier))
+    except Malformed as bad:
+        raise UnacceptableAlgorithm("the signature algorithm cannot be read") from bad
+    if oid in _RSA:
+        if parameters not in (None, b"\x05\x00"):
+            raise UnacceptableAlgorithm(f"{_RSA[oid][0]} with parameters")
+        name, hashing, until = _RSA[oid]
+        return Algorithm(name, rsa.RSAPublicKey, hashing, until, _PKCS1, parameters is None)
+    if oid in _BARE:
+        if parameters is not None:
+            raise UnacceptableAlgorithm(f"{_BARE[oid].name} with parameters")
+        return _BARE[oid]
+    if oid == oids.RSASSA_PSS:
+        return _pss(parameters)
+    raise UnacceptableAlgorithm(f"the signature algorithm {oid} is not accepted")
+
+
+def _pss(parameters: bytes | None) -> Algorithm:
+    """RSASSA-PSS-params (RFC 4055 3.1): one hash for message and mask, a salt as long as it, trailer 0xBC.
+
+    Absent parameters and absent fields mean SHA-1 and a salt of 20 octets, which ended with SHA-1.
+    """
+    hash_name, mask, salt, trailer, seen = "sha1", "sha1", 20, 1, -1
+    try:
+        fields = [] if parameters is None else der.read_whole(parameters).expect(der.SEQUENCE, "parameters").children()
+        for field in fields:
+            number = field.tag & 0x1F
+            (inner,) = field.children()
+            if field.tag & 0xE0 != 0xA0 or not seen < number <= 3:
+                raise Malformed("a field of RSASSA-PSS-params expected", field.start)
+            seen = number
+            if number == 0:
+                hash_name = hash_named(*algorithm_identifier(inner))
+            elif number == 1:
+                function, of = algorithm_identifier(inner)
+                if function != oids.MGF1 or of is None:
+                    raise UnacceptableAlgorithm("RSASSA-PSS with a mask function other than MGF1")
+                mask = hash_named(*algorithm_identifier(der.read_whole(of)))
+            elif number == 2:
+                salt = inner.integer()
+            else:
+                trailer = inner.integer()
+    except (Malformed, ValueError) as bad:
+        raise UnacceptableAlgorithm("RSASSA-PSS with parameters that cannot be read") from bad
+    hashing = {"sha1": _SHA1, "sha256": _SHA256, "sha384": _SHA384, "sha512": _SHA512}[hash_name]
+    if mask != hash_name or salt != hashing.digest_size or trailer != 1:
+        raise UnacceptableAlgorithm("RSASSA-PSS with mixed hashes, another salt than the hash's length, or a trailer")
+    return Algorithm(
+        f"RSASSA-PSS with {hash_name.upper()}",
+        rsa.RSAPublicKey,
+        hashing,
+        _END_OF_SHA1 if hash_name == "sha1" else FOREVER,
+        padding.PSS(padding.MGF1(hashing), salt),
+    )
+
+
+@lru_cache(maxsize=1024)
+def load_key(spki: bytes) -> Key:
+    """The public key of a SubjectPublicKeyInfo, sound by arithmetic alone: no signature is computed with a bad one.
+
+    Errors: UnacceptableKey for what cannot be read (explicit curve parameters, points off the curve, inherited DSA
+    parameters), is of an unknown kind or curve, or is built to be slow or broken.
+    """
+    try:
+        key = serialization.load_der_public_key(spki)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as bad:
+        raise UnacceptableKey("a key that cannot be read") from bad
+    if isinstance(key, rsa.RSAPublicKey):
+        numbers = key.public_numbers()
+        if key.key_size > MAX_RSA_BITS or numbers.e.bit_length() > MAX_EXPONENT_BITS:
+            raise UnacceptableKey("an RSA key that is too large")
+        if numbers.e < 3 or not numbers.e & 1 or not numbers.n & 1:
+            raise UnacceptableKey("an RSA key with an even modulus, or an exponent that is even or one")
+        if has_roca_fingerprint(numbers.n):
+            raise UnacceptableKey("an RSA key with the ROCA fingerprint (CVE-2017-15361)")
+    elif isinstance(key, ec.EllipticCurvePublicKey):
+        if key.curve.name not in _CURVES:
+            raise UnacceptableKey(f"a key on the curve {key.curve.name}")
+    elif not isinstance(key, dsa.DSAPublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey | _MlDsa):
+        raise UnacceptableKey("a key of a kind that is not accepted")
+    return key
+
+
+def check_key(key: Key, at: int, min_rsa_bits: int) -> None:
+    """Whether `key` may be believed at `at` (seconds). Errors: UnacceptableKey."""
+    if isinstance(key, rsa.RSAPublicKey):
+        if key.key_size < min_rsa_bits:
+            raise UnacceptableKey(f"an RSA key of {key.key_size} bits")
+    elif isinstance(key, dsa.DSAPublicKey) and at > (_END_OF_SHA1 if key.key_size < 2048 else _END_OF_DSA):
+        raise UnacceptableKey(f"a DSA key of {key.key_size} bits")
+
+
+def holds(algorithm: Algorithm, key: Key, signature: bytes, message: bytes) -> bool:
+    """Whether `signature` over `message` verifies under `key`; a key of another kind than the algorithm's: False."""
+    if not isinstance(key, algorithm.key_type):
+        return False
+    try:
+        if isinstance(key, rsa.RSAPublicKey):
+            # length first: zeros in front would be a second form of the same signature (RFC 8017 8.2.2 step 1)
+            if len(signature) != (key.key_size + 7) // 8 or algorithm.scheme is None or algorithm.hashing is None:
+                return False
+            key.verify(signature, message, algorithm.scheme, algorithm.hashing)
+        elif isinstance(key, ec.EllipticCurvePublicKey):
+            if algorithm.hashing is None:
+                return False
+            key.verify(signature, message, ec.ECDSA(algorithm.hashing))
+        elif isinstance(key, dsa.DSAPublicKey):
+            if algorithm.hashing is None:
+                return False
+            key.verify(signature, message, algorithm.hashing)
+        else:
+            key.verify(signature, message)
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError):
+        return False
+    return True

@@ -1,0 +1,180 @@
+"""Candidate paths from a leaf up to an anchor, the likeliest first, within a budget (RFC 4158).
+
+An issuer is found by name and proven by signature: several generations of a CA share one name, so the key decides.
+Key identifiers only order the candidates, for they are hints that anybody may write.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from pki import names
+from pki.errors import Malformed
+from verifier.algorithms import algorithm_of, holds, load_key
+from verifier.anchors import TrustAnchor
+from verifier.budget import Meter
+from verifier.certificate import ParsedCertificate
+from verifier.errors import BudgetExhausted, UnacceptableAlgorithm, UnacceptableKey
+
+_T = TypeVar("_T")
+
+
+class SignatureCache:
+    """Certificates, CRLs and OCSP answers already checked, by SHA-256 of their octets and the issuer's key.
+
+    Never by a signature's value, a name or a key identifier: an old genuine signature under new octets must miss.
+    What is kept is arithmetic, true for ever; whether an algorithm is still believed is asked every time.
+    """
+
+    __slots__ = ("_kept", "_most")
+
+    def __init__(self, most: int = 1 << 16) -> None:
+        self._most = most
+        self._kept: dict[tuple[bytes, bytes], bool] = {}
+
+    def get(self, fingerprint: bytes, spki: bytes) -> bool | None:
+        """What is known of the object with this SHA-256 under that key."""
+        return self._kept.get((fingerprint, spki))
+
+    def put(self, fingerprint: bytes, spki: bytes, answer: bool) -> None:
+        """Keep one answer; the oldest goes when it is full."""
+        if len(self._kept) >= self._most:
+            # two threads may find it full at once: whoever comes second removes one more, which only costs a check
+            self._kept.pop(next(iter(self._kept)), None)
+        self._kept[fingerprint, spki] = answer
+
+
+def is_signed_by(certificate: ParsedCertificate, spki: bytes, meter: Meter, cache: SignatureCache) -> bool:
+    """Whether the certificate's signature verifies under `spki`.
+
+    Errors: UnacceptableAlgorithm, UnacceptableKey, BudgetExhausted.
+    """
+    known = cache.get(certificate.fingerprint, spki)
+    if known is None:
+        algorithm = algorithm_of(certificate.outer_algorithm)
+        key = load_key(spki)
+        meter.spend("signatures")
+        known = holds(algorithm, key, certificate.signature, certificate.tbs)
+        cache.put(certificate.fingerprint, spki, known)
+    return known
+
+
+class NameIndex(Generic[_T]):
+    """Things found by an encoded Name: first by its very octets, then by what RFC 5280 7.1 calls the same name."""
+
+    __slots__ = ("_canonical", "_raw", "_rows")
+
+    def __init__(self, rows: Iterable[tuple[bytes, _T]]) -> None:
+        self._rows = list(rows)
+        self._raw: dict[bytes, list[_T]] = {}
+        for name, thing in self._rows:
+            self._raw.setdefault(name, []).append(thing)
+        self._canonical: dict[object, list[tuple[bytes, _T]]] | None = None
+
+    def find(self, name: bytes) -> Iterator[_T]:
+        """Every thing of that name, each once. Errors: none; a name that cannot be read finds its own octets only."""
+        yield from self._raw.get(name, ())
+        # the second index is made when the first one's finds did not do: preparing names costs more than a signature
+        if self._canonical is None:
+            self._canonical = {}
+            for its_name, thing in self._rows:
+                self._canonical.setdefault(_canonical(its_name), []).append((its_name, thing))
+        for its_name, thing in self._canonical.get(_canonical(name), ()):
+            if its_name != name:
+                yield thing
+
+
+def _canonical(name: bytes) -> object:
+    try:
+        return names.canonical(name)
+    except Malformed:
+        return name
+
+
+@dataclass(slots=True)
+class BuildingReport:
+    """Why no path was found, gathered on the way: the message for people, never a ground for belief."""
+
+    named_issuer: bool = False
+    """Somebody bears the issuer's name."""
+    key_matched: bool = False
+    """… and the key identifier that the certificate asks for, yet the signature does not verify."""
+    refused: list[str] = field(default_factory=list)
+    """Algorithms and keys that were refused."""
+    too_deep: bool = False
+
+
+class PathBuilder:
+    """Builds candidate paths over fixed anchors and intermediates."""
+
+    __slots__ = ("_anchors", "_cache", "_intermediates", "_meter", "report")
+
+    def __init__(
+        self,
+        anchors: NameIndex[TrustAnchor],
+        intermediates: NameIndex[ParsedCertificate],
+        meter: Meter,
+        cache: SignatureCache,
+    ) -> None:
+        self._anchors = anchors
+        self._intermediates = intermediates
+        self._meter = meter
+        self._cache = cache
+        self.report = BuildingReport()
+
+    def paths(
+        self, leaf: ParsedCertificate, at: int, admits: Callable[[TrustAnchor], bool] | None = None
+    ) -> Iterator[tuple[TrustAnchor, tuple[ParsedCertificate, ...]]]:
+        """(anchor, certificates from the leaf upwards) of each path whose signatures all verify.
+
+        `at` (seconds) only orders candidates. Errors: BudgetExhausted, when steps or signatures run out.
+        """
+        yield from self._extend((leaf,), at, admits)
+
+    def _extend(
+        self, chain: tuple[ParsedCertificate, ...], at: int, admits: Callable[[TrustAnchor], bool] | None
+    ) -> Iterator[tuple[TrustAnchor, tuple[ParsedCertificate, ...]]]:
+        certificate = chain[-1]
+        for anchor in self._anchors.find(certificate.issuer):
+            if (admits is None or admits(anchor)) and self._verifies(certificate, anchor.spki, anchor.certificate):
+                yield anchor, chain
+        candidates = [
+            issuer
+            for issuer in self._intermediates.find(certificate.issuer)
+            # the same name and key twice in one path adds nothing and is how loops are made
+            if not any(issuer.spki == below.spki and issuer.subject == below.subject for below in chain)
+        ]
+        if len(candidates) > 1:
+            candidates.sort(key=lambda issuer: _unlikeliness(certificate, issuer, at))
+        if candidates and len(chain) >= self._meter.budget.depth:
+            self.report.too_deep = True
+            return
+        tried: set[bytes] = set()
+        for issuer in candidates:
+            if issuer.fingerprint not in tried and self._verifies(certificate, issuer.spki, issuer):
+                tried.add(issuer.fingerprint)
+                yield from self._extend((*chain, issuer), at, admits)
+
+    def _verifies(self, certificate: ParsedCertificate, spki: bytes, issuer: ParsedCertificate | None) -> bool:
+        self._meter.spend("steps")
+        self.report.named_issuer = True
+        try:
+            if is_signed_by(certificate, spki, self._meter, self._cache):
+                return True
+        except (UnacceptableAlgorithm, UnacceptableKey) as refused:
+            self.report.refused.append(refused.reason)
+            return False
+        if issuer is not None and certificate.authority_key and issuer.key_identifier:
+            self.report.key_matched |= certificate.authority_key.key_identifier == issuer.key_identifier
+        return False
+
+
+def _unlikeliness(certificate: ParsedCertificate, issuer: ParsedCertificate, at: int) -> tuple[int, bool, int]:
+    """Smaller is tried first: right key identifier, unknown, wrong; in its validity; the newest (RFC 4158 3.5)."""
+    wanted = certificate.authority_key.key_identifier if certificate.authority_key else None
+    offered = issuer.key_identifier
+    fits = 1 if wanted is None or offered is None else (0 if wanted == offered else 2)
+    return fits, not issuer.not_before <= at <= issuer.not_after, -issuer.not_before
+
+
+__all__ = ["BudgetExhausted", "BuildingReport", "NameIndex", "PathBuilder", "SignatureCache", "is_signed_by"]
