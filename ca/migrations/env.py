@@ -3,6 +3,7 @@
 from alembic import context
 from sqlalchemy import Connection
 
+from ca.store import status_tables as _status_tables  # noqa: F401  (its tables belong to METADATA too)
 from ca.store.tables import METADATA
 
 

@@ -17,7 +17,8 @@ def insert_new(conn: Connection, table: Table, rows: Values | Sequence[Values]) 
     On PostgreSQL a plain insert that hits a key would spoil the whole transaction of the caller.
     """
     dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table).on_conflict_do_nothing()
+    # Without the option SQLAlchemy does not keep the count of an INSERT.
+    statement = dialect.insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
     listed = [rows] if isinstance(rows, Mapping) else list(rows)
     return conn.execute(statement, listed).rowcount
 

@@ -1,0 +1,149 @@
+"""The journal of status: every issue, revocation, hold, release and CRL, chained by SHA-256.
+
+It is written twice. Inside the database an entry is part of the transaction that it tells of. Outside, in an
+append-only file (`ca/journal_file.py`), it is fsynced before anybody is answered; so a database restored from last
+night's backup no longer continues the file, and is refused until the file was replayed into it (`ca/restore.py`).
+
+    digest(n) = SHA-256( digest(n-1) as 64 hex digits | the entry's fields but `digest` as JSON, keys sorted )
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import Connection
+
+from ca.store import status as store
+from pki.instant import Instant
+
+START = "0" * 64
+"""The digest before the first entry."""
+
+
+TOUCHED = "ca.journal.touched"
+"""Key in `Connection.info` that a transaction which recorded something leaves behind."""
+
+
+class Kind(StrEnum):
+    """What an entry tells."""
+
+    ISSUED = "issued"
+    REVOKED = "revoked"
+    HELD = "held"
+    RELEASED = "released"
+    CRL = "crl"
+    LEDGER = "ledger"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A change of status to be recorded; `detail` holds numbers and words, never a person's data."""
+
+    at: Instant
+    kind: Kind
+    issuer: str
+    serial: str
+    detail: Mapping[str, int | str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A recorded event at its place."""
+
+    position: int
+    event: Event
+    digest: str
+
+    def line(self) -> str:
+        """One line of the file, without its end."""
+        return canonical({**_fields(self.position, self.event), "digest": self.digest})
+
+    @classmethod
+    def parse(cls, line: str) -> "Entry":
+        """Read such a line. Errors: ValueError, KeyError or TypeError for anything else."""
+        fields = json.loads(line)
+        event = Event(
+            Instant(int(fields["at"])),
+            Kind(fields["kind"]),
+            str(fields["issuer"]),
+            str(fields["serial"]),
+            dict(fields["detail"]),
+        )
+        entry = cls(int(fields["position"]), event, str(fields["digest"]))
+        if entry.line() != line:
+            raise ValueError("not the canonical form")
+        return entry
+
+
+def chain(previous: str, position: int, event: Event) -> Entry:
+    """The entry that follows the one with digest `previous`."""
+    text = previous + canonical(_fields(position, event))
+    return Entry(position, event, hashlib.sha256(text.encode()).hexdigest())
+
+
+def record(conn: Connection, events: Sequence[Event]) -> int:
+    """Append `events` in the caller's transaction; gives the position of the last.
+
+    Locks the journal's head until the transaction ends: call it as late in the transaction as can be, and with all
+    events of a batch at once.
+    """
+    position, digest = store.lock_head(conn)
+    entries = []
+    for event in events:
+        position += 1
+        entry = chain(digest, position, event)
+        digest = entry.digest
+        entries.append(entry)
+    store.append(conn, [_row(entry) for entry in entries], position, digest)
+    # Whoever commits this transaction sees here that the file has to follow before anybody is answered.
+    conn.info[TOUCHED] = position
+    return position
+
+
+def entries_after(conn: Connection, position: int, limit: int = 1000) -> list[Entry]:
+    """The next entries after `position`, at most `limit`."""
+    return [
+        Entry(
+            row.position,
+            Event(Instant(row.at), Kind(row.kind), row.issuer, row.serial, json.loads(row.detail)),
+            row.digest,
+        )
+        for row in store.journal_after(conn, position, limit)
+    ]
+
+
+def issued(at: Instant, issuer: str, serial: str, not_after: Instant, partition: int, fingerprint: str) -> Event:
+    """A certificate left the authority. The fingerprint says which, without saying whose."""
+    return Event(
+        at,
+        Kind.ISSUED,
+        issuer,
+        serial,
+        {"not_after": not_after.seconds, "partition": partition, "fingerprint": fingerprint},
+    )
+
+
+def canonical(value: object) -> str:
+    """JSON with sorted keys and no spaces."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def _fields(position: int, event: Event) -> dict[str, object]:
+    return {
+        "position": position,
+        "at": event.at.seconds,
+        "kind": event.kind.value,
+        "issuer": event.issuer,
+        "serial": event.serial,
+        "detail": dict(event.detail),
+    }
+
+
+def _row(entry: Entry) -> dict[str, object]:
+    return {
+        **_fields(entry.position, entry.event),
+        "detail": canonical(dict(entry.event.detail)),
+        "digest": entry.digest,
+    }
