@@ -50,6 +50,11 @@ SLOTS: Mapping[Purpose, KeySlot] = {
 }
 
 
+def pin(purpose: Purpose, text: str) -> Pin:
+    """The PIN of that purpose as typed; small letters of the password become capitals. Errors: PinMalformed."""
+    return Pin(SLOTS[purpose].rule, text)
+
+
 class SignForm(IntEnum):
     """P1 of SIGN: what the card is given and what it makes of it (RSA cards)."""
 
@@ -105,7 +110,6 @@ def encode_token_info(label: str, manufacturer: str, model: str, serial: str) ->
     """EF 0006 of a card of ours."""
     text = b"".join(
         part.encode("ascii").ljust(width)
-        for part, width in ((label, 32), (manufacturer, 32), (model, 16), (serial, 16))
         for part, width in ((label, 32), (manufacturer, 32), (model, 16), (serial, 16))
     )
     # flags; sessions 1, 0; read-write sessions 1, 0; PIN length 16, 6; memory four times "not told"
@@ -182,10 +186,10 @@ def tries_left(channel: Channel, purpose: Purpose) -> int | None:
     return commands.tries_left(channel)
 
 
-def verify_pin(channel: Channel, purpose: Purpose, pin: Pin, *, last_try: bool = False) -> None:
+def verify_pin(channel: Channel, purpose: Purpose, entered: Pin, *, last_try: bool = False) -> None:
     """Errors: WrongPin, PinBlocked, LastTry (one try left and `last_try` not given; nothing was sent)."""
     commands.select_file(channel, SLOTS[purpose].pin)
-    commands.verify(channel, pin, last_try=last_try)
+    commands.verify(channel, entered, last_try=last_try)
 
 
 def change_pin(channel: Channel, purpose: Purpose, old: Pin, new: Pin, *, last_try: bool = False) -> None:

@@ -183,19 +183,16 @@ class PrivatePcscd:
             listener.bind(str(self.socket_path))
             self.socket_path.chmod(0o600)
             listener.listen(64)
-            number = listener.fileno()
-            script = f'exec 3<&{number}; LISTEN_FDS=1 LISTEN_PID=$$ exec setpriv --pdeathsig TERM "$0" -f -c "$1"'
-            if number == 3:
-                script = script.removeprefix("exec 3<&3; ")
+            # The socket goes in as standard input, because /bin/sh can name no descriptor above 9.
+            script = 'exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec setpriv --pdeathsig TERM "$0" -f -c "$1"'
             environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **self._environment}
             if self._preload is not None:
                 environment["LD_PRELOAD"] = str(self._preload)
             with self.log_path.open("wb") as log:
                 self._process = subprocess.Popen(
                     ["/bin/sh", "-c", script, str(program), str(self.folder / "conf")],
-                    pass_fds=(number,),
                     env=environment,
-                    stdin=subprocess.DEVNULL,
+                    stdin=listener,
                     stdout=log,
                     stderr=log,
                 )

@@ -200,6 +200,7 @@ class HostSession:
         self._version = version
         self._session: _Session | None = None
         self.key_set: KeySet | None = None
+        self.diversification = b""
 
     def initialize_update(self) -> CommandApdu:
         """`version` 0 lets the card choose its key set."""
@@ -216,6 +217,7 @@ class HostSession:
             parsed = parse_initialize_update(answer.data)
         except Malformed as error:
             raise SecureChannelFailed("answer to INITIALIZE UPDATE") from error
+        self.diversification = parsed.diversification
         self.key_set = self._keys(parsed.diversification, parsed.version)
         session = _Session(self.key_set, self._host_challenge, parsed.card_challenge)
         if not hmac.compare_digest(session.card_cryptogram, parsed.card_cryptogram):

@@ -149,7 +149,7 @@ class VirtualJpkiCard(VirtualCard):
         handler = _PLAIN.get((command.cla, command.ins))
         if handler is None:
             raise Refusal(0x6D00 if command.cla in (0x00, 0x80) else 0x6E00)
-        if self.terminated and command.ins not in (0xA4, 0xB0):
+        if self.terminated and command.ins not in (0xA4, 0xB0, 0x50):
             raise Refusal(0x6985)
         return handler(self, command)
 

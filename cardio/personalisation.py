@@ -1,0 +1,107 @@
+"""One card being personalised, re-issued or retired through a reader: the holder's side and the relay together.
+
+`CardInReader` is what the enrollment process calls its card slot. The management half asks an Authority (which may
+be on a server) and relays; the PIN half goes straight to the card and nowhere else. Every method may be repeated
+after the card lost power, the reader vanished or the program died, and then finishes what was begun.
+"""
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from cardio import jpki
+from cardio.card_management import (
+    AllowPin,
+    Authority,
+    Generate,
+    Install,
+    PendingKey,
+    Prove,
+    ReadActive,
+    Request,
+    RotateKeys,
+    Terminate,
+    relay,
+)
+from cardio.errors import WrongCardState
+from cardio.pin import Pin
+from cardio.session import CardSession
+from pki.purpose import Purpose
+
+
+class CardInReader:
+    """Errors of every method: ConnectionFailed (repeat), CardSwapped, SecureChannelFailed, and those named with it."""
+
+    def __init__(self, session: CardSession, authority: Authority) -> None:
+        self._session = session
+        self._authority = authority
+
+    def card_id(self) -> str:
+        """The card's own serial, as it says itself; every later call insists on the same card."""
+        return self._session.identity
+
+    def generate(self, purpose: Purpose) -> bytes:
+        """A new pending key pair; SubjectPublicKeyInfo in DER. The active key stays usable."""
+        return self._manage(Generate(purpose))
+
+    def pending(self, purpose: Purpose) -> bytes | None:
+        """SubjectPublicKeyInfo of the pending key, or None."""
+        return self._manage(PendingKey(purpose)) or None
+
+    def prove(self, purpose: Purpose, message: bytes) -> bytes:
+        """A signature over `message` by the pending key; no PIN, for nobody relies on that key yet.
+
+        Errors: WrongCardState if there is no pending key.
+        """
+        spki = self.pending(purpose)
+        if spki is None:
+            raise WrongCardState("there is no pending key")
+        elliptic = isinstance(load_der_public_key(spki), ec.EllipticCurvePublicKey)
+        return self._manage(Prove(purpose, message, elliptic))
+
+    def install(self, purpose: Purpose, certificate: bytes, ca_certificate: bytes) -> None:
+        """Write, read back, compare, then make pending key and certificate the active ones, atomically on the card.
+
+        Errors: CertificateMismatch; WrongCardState if there is no pending key and the certificate is not the active
+        one.
+        """
+        self._manage(Install(purpose, certificate, ca_certificate))
+
+    def read(self, purpose: Purpose) -> bytes | None:
+        """The active certificate, or None."""
+        return self._manage(ReadActive(purpose)) or None
+
+    def set_pins(self, pin: str, password: str) -> None:
+        """Both PINs, new, from the holder's own entry.
+
+        Errors: PinMalformed, before anything is sent.
+        """
+        self._set_new(
+            {
+                Purpose.AUTHENTICATION: jpki.pin(Purpose.AUTHENTICATION, pin),
+                Purpose.SIGNATURE: jpki.pin(Purpose.SIGNATURE, password),
+            }
+        )
+
+    def reset_pin(self, purpose: Purpose, new: str) -> None:
+        """Set one PIN anew, blocked or not, where the authority allows it."""
+        self._set_new({purpose: jpki.pin(purpose, new)})
+
+    def _set_new(self, pins: dict[Purpose, Pin]) -> None:
+        # The permission dies with power or selection, so asking and setting are one piece of work. Torn between two
+        # PINs, the repetition sets both again: no PIN is ever left open, a blocked one stays blocked until it is set.
+        with self._session.work() as channel:
+            relay(channel, self._authority.begin(AllowPin(tuple(pins))))
+            for purpose, pin in pins.items():
+                jpki.set_new_pin(channel, purpose, pin)
+
+    def rotate_keys(self) -> None:
+        """Bring the card's management keys to the current master key."""
+        self._manage(RotateKeys())
+
+    def terminate(self) -> None:
+        """End of life: keys, certificates and PINs on the card are destroyed, for ever."""
+        self._manage(Terminate())
+
+    def _manage(self, request: Request) -> bytes:
+        with self._session.work() as channel:
+            return relay(channel, self._authority.begin(request))
