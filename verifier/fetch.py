@@ -162,7 +162,7 @@ class HttpFetcher:
             if scheme == "https":
                 context = self.tls or ssl.create_default_context()
                 stream = context.wrap_socket(stream, server_hostname=host)
-            connection.sock = cast(socket.socket, _Timed(stream, lambda: self._left(host, deadline)))
+            connection.sock = cast(socket.socket, _TimedSocket(stream, lambda: self._left(host, deadline)))
             yield connection
         finally:
             connection.close()
@@ -182,8 +182,8 @@ class HttpFetcher:
         return b"".join(pieces)
 
 
-class _Timed(io.RawIOBase):
-    """A socket for `http.client` whose every read and write ends at one deadline, so that a slow drip ends too."""
+class _TimedStream(io.RawIOBase):
+    """What is received, every wait ending at one deadline."""
 
     def __init__(self, stream: socket.socket, left: Callable[[], float]) -> None:
         self._stream = stream
@@ -196,12 +196,23 @@ class _Timed(io.RawIOBase):
         self._stream.settimeout(self._left())
         return self._stream.recv_into(buffer)
 
+
+class _TimedSocket:
+    """The part of a socket that `http.client` uses; a slow drip of headers or body ends at the deadline too."""
+
+    def __init__(self, stream: socket.socket, left: Callable[[], float]) -> None:
+        self._stream = stream
+        self._left = left
+
     def sendall(self, octets: bytes) -> None:
         self._stream.settimeout(self._left())
         self._stream.sendall(octets)
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self)
+        return io.BufferedReader(_TimedStream(self._stream, self._left))
+
+    def close(self) -> None:
+        """Whoever opened the connection closes it: `http.client` lets go of it while the body is still unread."""
 
 
 def is_public(address: str) -> bool:
