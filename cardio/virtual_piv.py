@@ -91,7 +91,7 @@ class VirtualPiv(VirtualCard):
     @property
     def _running(self) -> Session:
         session = self._session
-        assert session is not None, "the constructor loads the image"  # noqa: S101
+        assert session is not None, "the constructor loads the image"
         return session
 
     def _select(self, command: CommandApdu) -> ResponseApdu:

@@ -44,7 +44,7 @@ class AttestationParts:
 def make_attestation_parts(card_serial: int, at: Instant, random: Callable[[int], bytes]) -> AttestationParts:
     """A root, and below it the attestation key and certificate of one card. Shapes: certificates as DER."""
     root_key = ec.generate_private_key(ec.SECP256R1())
-    root_name = _name(f"Virtual PIV attestation root of card {card_serial} (test, proves nothing)")
+    root_name = _name(f"Virtual PIV test root (proves nothing) {card_serial}")
     root = _builder(root_name, root_name, root_key.public_key(), at, at + LIFETIME, random).add_extension(
         x509.BasicConstraints(ca=True, path_length=1), critical=True
     )

@@ -1,0 +1,157 @@
+"""A PIV card made ours: identity, management key and PUK of its own, nothing left as the maker prints it in the manual.
+
+Steps, each found done when the whole is called again after power loss at any command:
+
+    1 management key proven: the card's own, or the maker's         nothing changed
+    2 maker's key → own key, in one command (Yubico)                both are tried next time
+    3 capability container and CHUID, where absent                  written whole or not at all
+    4 PUK: own value                                                own value tried first: a repeat costs no try
+
+A card without Yubico's additions has no command to change its management key (SP 800-73-4 leaves that to its maker):
+its bureau must have set the derived key, for the CHUID that the card came with. With the maker's key it is refused.
+
+The PIN is left alone: its first value goes to the holder in a sealed letter, and the holder changes it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.kdf.kbkdf import KBKDFCMAC, CounterLocation, Mode
+
+from cardio import piv_commands, tlv
+from cardio.channel import Channel
+from cardio.errors import ManagementKeyAtDefault, ManagementKeyRefused, Refused, WrongPin
+from cardio.pin import Pin
+from cardio.piv import Abilities, read_chuid
+from cardio.piv_commands import PUK_RULE
+from cardio.piv_management_key import ManagementKey, derive_management_key, factory_key
+from cardio.piv_objects import CAPABILITIES, CHUID, CardHolderIdentifier, FascN
+from cardio.piv_slots import CipherAlgorithm
+from cardio.session import CardSession
+
+FACTORY_PUK = "12345678"
+PUK_LABEL = b"jitsuin piv unblocking key"
+PUK_DIGITS = 8
+
+AES_FIRMWARE = (5, 4, 0)
+"""From here on a YubiKey takes AES as management key."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardSecrets:
+    """The two secrets of one card that its manager holds; derived again whenever needed, stored nowhere."""
+
+    management_key: ManagementKey
+    puk: Pin
+
+
+def derive_secrets(master: bytes, card_id: str, cipher: CipherAlgorithm, version: int = 1) -> CardSecrets:
+    """Both from the master key and the card's own name (SP 800-108r1 4.1). Errors: InvalidValue."""
+    return CardSecrets(
+        management_key=derive_management_key(master, card_id, cipher, version),
+        puk=Pin(PUK_RULE, _derive_puk(master, card_id, version)),
+    )
+
+
+def _derive_puk(master: bytes, card_id: str, version: int) -> str:
+    octets = KBKDFCMAC(
+        algorithm=AES,
+        mode=Mode.CounterMode,
+        length=16,
+        rlen=4,
+        llen=4,
+        location=CounterLocation.BeforeFixed,
+        label=PUK_LABEL,
+        context=version.to_bytes(4, "big") + card_id.encode(),
+        fixed=None,
+    ).derive(master)
+    # 128 bits reduced modulo 10^8: the bias is below 2^-100.
+    return f"{int.from_bytes(octets, 'big') % 10**PUK_DIGITS:0{PUK_DIGITS}d}"
+
+
+def cipher_for(session: CardSession) -> CipherAlgorithm:
+    """The management key's algorithm on this card: what it says it has, AES-256 where it may be chosen, else 3DES."""
+    with session.work() as channel:
+        firmware = Abilities(piv_commands.version(channel)).firmware
+        if firmware is not None:
+            return CipherAlgorithm.AES_256 if firmware >= AES_FIRMWARE else CipherAlgorithm.TDES
+    return CipherAlgorithm.TDES
+
+
+def personalise(
+    session: CardSession, secrets: CardSecrets, *, expires: date, random: Callable[[int], bytes]
+) -> CardHolderIdentifier:
+    """Give the card its own management key, identity objects and PUK; may be called again at any time.
+
+    `expires` goes into the CHUID. Errors: ManagementKeyAtDefault, ManagementKeyRefused; WrongPin or PinBlocked for a
+    PUK that is neither the maker's nor ours.
+    """
+    with session.work() as channel:
+        _own_management_key(channel, secrets.management_key, random)
+        identifier = _own_identity(channel, expires, random)
+        _own_puk(channel, secrets.puk)
+        return identifier
+
+
+def _own_management_key(channel: Channel, own: ManagementKey, random: Callable[[int], bytes]) -> None:
+    try:
+        piv_commands.authenticate_management_key(channel, own, random)
+        return
+    except ManagementKeyRefused:
+        told = piv_commands.management_key_algorithm(channel)
+    makers = [CipherAlgorithm(told)] if told in {known.value for known in CipherAlgorithm} else [CipherAlgorithm.TDES]
+    piv_commands.authenticate_management_key(channel, factory_key(makers[0]), random)
+    try:
+        piv_commands.set_management_key(channel, own)
+    except Refused as error:
+        if error.status_word in (0x6D00, 0x6A81):
+            raise ManagementKeyAtDefault from error
+        raise
+    piv_commands.authenticate_management_key(channel, own, random)
+
+
+def _own_identity(channel: Channel, expires: date, random: Callable[[int], bytes]) -> CardHolderIdentifier:
+    if piv_commands.read_object(channel, CAPABILITIES) is None:
+        piv_commands.write_object(channel, CAPABILITIES, capability_container(random(14)))
+    found = read_chuid(channel)
+    if found is not None:
+        return found
+    identifier = CardHolderIdentifier(UUID(bytes=random(16), version=4), expires, FascN().encode())
+    piv_commands.write_object(channel, CHUID, identifier.encode())
+    return identifier
+
+
+def _own_puk(channel: Channel, own: Pin) -> None:
+    try:
+        piv_commands.change_puk(channel, own, own)  # no change, but the only question that tells whether it is set
+    except WrongPin as refused:
+        if refused.retries_left < 1:
+            raise
+        piv_commands.change_puk(channel, Pin(PUK_RULE, FACTORY_PUK), own)
+
+
+def capability_container(unique: bytes) -> bytes:
+    """The content of a capability container (part 1 table 8): card identifier of GSC-IS type 2 and empty tuples.
+
+    `unique` is 14 octets that no other card has.
+    """
+    identifier = bytes.fromhex("A000000116FF02") + unique
+    parts: tuple[tuple[int, bytes], ...] = (
+        (0xF0, identifier),
+        (0xF1, b"\x21"),
+        (0xF2, b"\x21"),
+        (0xF3, b""),
+        (0xF4, b"\x00"),
+        (0xF5, b"\x10"),
+        (0xF6, b""),
+        (0xF7, b""),
+        (0xFA, b""),
+        (0xFB, b""),
+        (0xFC, b""),
+        (0xFD, b""),
+        (0xFE, b""),
+    )
+    return b"".join(tlv.encode(tag, value) for tag, value in parts)

@@ -1,0 +1,221 @@
+"""Keys and certificates on a PIV card, renewed without losing the old key before the new one counts.
+
+Where a new key waits depends on the card:
+
+    MOVING    YubiKey 5.7 and later. The new key is made in a retired place (82 for 9A, 83 for 9C), its certificate is
+              written beside it, then one command moves the key to its own slot, over the old one. The old key works
+              until that command; after it the new certificate is copied to its own object.
+    IN PLACE  Every other card: GENERATE works in 9A and 9C only, or the key could not be moved afterwards. The old key
+              is gone as soon as the new one is made. Refused unless the slot is empty, or whoever calls says that the
+              old key is given up (at a counter, in person).
+
+`install`, MOVING, and what power loss leaves after each step; calling it again goes on from there:
+
+    1 certificate → waiting object, read back      old key and certificate active
+    2 MOVE KEY                                     new key active, its certificate found in the waiting object
+    3 certificate → own object, read back          new key and certificate active, twice written
+    4 waiting object deleted                       done
+
+A pending key cannot be used without PIN here, as it can on JPKI cards: PIV fixes a key's PIN policy at its making, and
+a key made without PIN would never ask for one. So `prove` takes the holder's PIN, from `pin`.
+"""
+
+from collections.abc import Callable, Mapping
+
+from cryptography.exceptions import InvalidSignature
+
+from cardio import piv_commands
+from cardio.channel import Channel
+from cardio.errors import CertificateMismatch, NoPendingPlace, Refused
+from cardio.pin import Pin
+from cardio.piv import Abilities, PivCard, active_certificate, read_certificate, require_signature
+from cardio.piv_attestation import Attestation, AttestationAnchors, verify_attestation
+from cardio.piv_commands import key_algorithm_of
+from cardio.piv_management_key import ManagementKey
+from cardio.piv_objects import certificate_object
+from cardio.piv_slots import PENDING_SLOT_OF_PURPOSE, SLOT_OF_PURPOSE, KeyAlgorithm, PinPolicy, Slot
+from cardio.session import CardSession
+from pki.certificate import Certificate, parse_certificate
+from pki.errors import InvalidValue, Malformed
+from pki.instant import Instant
+from pki.purpose import Purpose
+
+PIN_POLICY_OF_PURPOSE: Mapping[Purpose, PinPolicy] = {
+    Purpose.AUTHENTICATION: PinPolicy.ONCE,
+    Purpose.SIGNATURE: PinPolicy.ALWAYS,
+}
+"""Said at generation, because a retired place would make both "once"."""
+
+CHALLENGE_LENGTH = 32
+
+
+class PivSlot:
+    """Renewal of one card's keys and certificates; every method may be called again after a crash.
+
+    `management_key` gives the key of this card; `pin` asks the holder, once for each proof of possession.
+    """
+
+    def __init__(
+        self,
+        session: CardSession,
+        *,
+        management_key: Callable[[], ManagementKey],
+        pin: Callable[[], Pin],
+        random: Callable[[int], bytes],
+        algorithms: Mapping[Purpose, KeyAlgorithm],
+        give_up_active: bool = False,
+    ) -> None:
+        self._session = session
+        self._management_key = management_key
+        self._pin = pin
+        self._random = random
+        self._algorithms = algorithms
+        self._give_up_active = give_up_active
+
+    def card_id(self) -> str:
+        """The card's own name."""
+        return self._session.identity
+
+    def generate(self, purpose: Purpose) -> bytes:
+        """A new pending key pair; its SubjectPublicKeyInfo in DER. A pending key from before is given up.
+
+        Errors: NoPendingPlace if the active key would be lost; ManagementKeyRefused.
+        """
+        with self._session.work() as channel:
+            abilities = Abilities(piv_commands.version(channel))
+            slot = pending_slot(abilities, purpose)
+            if slot is SLOT_OF_PURPOSE[purpose] and not self._give_up_active and self._in_use(channel, slot, abilities):
+                raise NoPendingPlace(purpose)
+            self._manage(channel)
+            if abilities.moves_keys:
+                _finish_move(channel, purpose)
+            if read_certificate(channel, slot) is not None:
+                # First: a card must never show a certificate whose key is gone.
+                piv_commands.write_object(channel, slot.certificate_object, b"")
+            policy = PIN_POLICY_OF_PURPOSE[purpose] if abilities.firmware else PinPolicy.DEFAULT
+            return piv_commands.generate(channel, slot, self._algorithms[purpose], policy)
+
+    def prove(self, purpose: Purpose, message: bytes) -> bytes:
+        """A signature by the pending key over `message`, after the holder's PIN.
+
+        Errors: WrongPin, PinBlocked, LastTry; Refused (6A86) without pending key.
+        """
+        pin = self._pin()  # before the transaction: a person takes time, and all others would wait
+        with self._session.work() as channel:
+            slot = pending_slot(Abilities(piv_commands.version(channel)), purpose)
+            piv_commands.verify_pin(channel, pin)
+            return piv_commands.sign(channel, slot, self._algorithms[purpose], message)
+
+    def attest(self, purpose: Purpose, spki: bytes, anchors: AttestationAnchors, at: Instant) -> Attestation | None:
+        """The card's believed statement that the pending key was made inside it; None for a card that makes none.
+
+        Errors: AttestationRefused.
+        """
+        with self._session.work() as channel:
+            abilities = Abilities(piv_commands.version(channel))
+            if not abilities.attests:
+                return None
+            slot = pending_slot(abilities, purpose)
+            statement = piv_commands.attest(channel, slot)
+            between = read_certificate(channel, Slot.ATTESTATION)
+            number = piv_commands.serial(channel)
+        return verify_attestation(
+            statement, between or b"", anchors=anchors, slot=slot, spki=spki, at=at, card_serial=number
+        )
+
+    def install(self, purpose: Purpose, certificate: bytes, ca_certificate: bytes) -> None:
+        """Write the certificate, read it back, make its key the active one. PIV has no place for the CA's certificate;
+        it is checked against, not stored.
+
+        Errors: CertificateMismatch if the certificate is not of the pending (or already active) key, or not issued by
+        the CA; ManagementKeyRefused; Refused.
+        """
+        parsed = parse_certificate(certificate)
+        _require_issuer(parsed, parse_certificate(ca_certificate))
+        with self._session.work() as channel:
+            abilities = Abilities(piv_commands.version(channel))
+            self._manage(channel)
+            if abilities.moves_keys:
+                self._install_by_move(channel, purpose, parsed)
+            else:
+                self._install_in_place(channel, abilities, purpose, parsed)
+
+    def read(self, purpose: Purpose) -> bytes | None:
+        """The certificate now active, in DER."""
+        return PivCard(self._session).read(purpose)
+
+    def _manage(self, channel: Channel) -> None:
+        piv_commands.authenticate_management_key(channel, self._management_key(), self._random)
+
+    @staticmethod
+    def _in_use(channel: Channel, slot: Slot, abilities: Abilities) -> bool:
+        """Whether a certificate stands for the key in `slot`: a key without one was never believed by anybody."""
+        if read_certificate(channel, slot) is None:
+            return False
+        return not abilities.metadata or piv_commands.metadata(channel, slot) is not None
+
+    def _install_by_move(self, channel: Channel, purpose: Purpose, certificate: Certificate) -> None:
+        home, waiting = SLOT_OF_PURPOSE[purpose], PENDING_SLOT_OF_PURPOSE[purpose]
+        active, pending = piv_commands.metadata(channel, home), piv_commands.metadata(channel, waiting)
+        if pending is not None and pending.spki == certificate.spki:
+            _write_back(channel, waiting, certificate.der)
+            piv_commands.move_key(channel, waiting, home)
+        elif active is None or active.spki != certificate.spki:
+            raise CertificateMismatch("the certificate is not of a key on this card")
+        if read_certificate(channel, home) != certificate.der:
+            _write_back(channel, home, certificate.der)
+        # A key that came later may wait there with its own certificate: only what was ours is cleared away.
+        if read_certificate(channel, waiting) == certificate.der:
+            piv_commands.write_object(channel, waiting.certificate_object, b"")
+
+    def _install_in_place(
+        self, channel: Channel, abilities: Abilities, purpose: Purpose, certificate: Certificate
+    ) -> None:
+        slot = SLOT_OF_PURPOSE[purpose]
+        if active_certificate(channel, abilities, purpose) == certificate.der:
+            return
+        if abilities.metadata:
+            key = piv_commands.metadata(channel, slot)
+            if key is None or key.spki != certificate.spki:
+                raise CertificateMismatch("the certificate is not of a key on this card")
+        else:
+            self._require_key_by_signature(channel, slot, certificate)
+        _write_back(channel, slot, certificate.der)
+
+    def _require_key_by_signature(self, channel: Channel, slot: Slot, certificate: Certificate) -> None:
+        """A card that does not tell its public keys shows which one it has by using it."""
+        challenge = self._random(CHALLENGE_LENGTH)
+        piv_commands.verify_pin(channel, self._pin())
+        try:
+            signature = piv_commands.sign(channel, slot, key_algorithm_of(certificate.spki), challenge)
+        except (Refused, InvalidValue) as error:
+            raise CertificateMismatch("the certificate is not of a key on this card") from error
+        require_signature(certificate.spki, signature, challenge)
+
+
+def pending_slot(abilities: Abilities, purpose: Purpose) -> Slot:
+    """Where a new key is made on such a card."""
+    return PENDING_SLOT_OF_PURPOSE[purpose] if abilities.moves_keys else SLOT_OF_PURPOSE[purpose]
+
+
+def _finish_move(channel: Channel, purpose: Purpose) -> None:
+    """Bring home a certificate that a power loss left in the waiting place, before anything there is cleared."""
+    home, waiting = SLOT_OF_PURPOSE[purpose], PENDING_SLOT_OF_PURPOSE[purpose]
+    left = active_certificate(channel, Abilities(piv_commands.version(channel)), purpose)
+    if left is not None and read_certificate(channel, home) != left:
+        _write_back(channel, home, left)
+    if left is not None and read_certificate(channel, waiting) == left:
+        piv_commands.write_object(channel, waiting.certificate_object, b"")
+
+
+def _write_back(channel: Channel, slot: Slot, certificate: bytes) -> None:
+    piv_commands.write_object(channel, slot.certificate_object, certificate_object(certificate))
+    if read_certificate(channel, slot) != certificate:
+        raise CertificateMismatch("what was read back is not what was written")
+
+
+def _require_issuer(certificate: Certificate, issuer: Certificate) -> None:
+    try:
+        certificate.x509.verify_directly_issued_by(issuer.x509)
+    except (InvalidSignature, ValueError, TypeError, Malformed) as error:
+        raise CertificateMismatch("the certificate was not issued by the authority beside it") from error

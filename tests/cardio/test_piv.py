@@ -1,0 +1,438 @@
+"""The PIV application on cards of three kinds: identity, personalisation, keys, certificates, PINs, signatures."""
+
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cardio import piv_commands
+from cardio.channel import Channel
+from cardio.errors import (
+    AttestationRefused,
+    CertificateMismatch,
+    LastTry,
+    ManagementKeyAtDefault,
+    ManagementKeyRefused,
+    NoPendingPlace,
+    NotThisKind,
+    PinBlocked,
+    Refused,
+    WrongCardState,
+    WrongPin,
+)
+from cardio.pin import Pin
+from cardio.piv import PivCard, identify, require_signature
+from cardio.piv_attestation import AttestationAnchors
+from cardio.piv_commands import PIN_RULE, key_algorithm_of
+from cardio.piv_management_key import FACTORY_OCTETS, ManagementKey, derive_management_key, factory_key
+from cardio.piv_objects import (
+    CAPABILITIES,
+    CHUID,
+    MAX_CERTIFICATE,
+    CardHolderIdentifier,
+    FascN,
+    certificate_object,
+    compress_certificate_object,
+    parse_certificate_object,
+    parse_chuid,
+)
+from cardio.piv_personalisation import CardSecrets, cipher_for, derive_secrets, personalise
+from cardio.piv_slot import PivSlot
+from cardio.piv_slots import CipherAlgorithm, KeyAlgorithm, Slot
+from cardio.session import CardSession, DirectConnection
+from cardio.virtual_piv import VirtualPiv
+from pki.certificate import parse_certificate
+from pki.errors import InvalidValue, Malformed
+from pki.instant import Instant
+from pki.purpose import Purpose
+from tests.cardio.piv_cards import (
+    AT,
+    EXPIRES,
+    GENERIC,
+    MASTER,
+    NEW_YUBICO,
+    OLD_YUBICO,
+    PIN,
+    PUK,
+    WRONG_PIN,
+    SmallAuthority,
+    give_chuid,
+    new_card,
+    session_of,
+)
+from tests.support.chance import SeededOctets
+
+ALGORITHMS = {Purpose.AUTHENTICATION: KeyAlgorithm.P256, Purpose.SIGNATURE: KeyAlgorithm.P384}
+FIRMWARES = pytest.mark.parametrize("firmware", [GENERIC, OLD_YUBICO, NEW_YUBICO], ids=["generic", "5.4", "5.7"])
+
+
+class World:
+    """A personalised card, whatever its kind, and the authority that certifies its keys."""
+
+    def __init__(self, firmware: tuple[int, int, int] | None, *, give_up_active: bool = False) -> None:
+        self.authority = SmallAuthority()
+        self.card, self.root = self.bureau_card() if firmware is None else new_card(firmware)
+        self.session = session_of(self.card)
+        self.secrets = derive_secrets(MASTER, self.session.identity, cipher_for(self.session))
+        personalise(self.session, self.secrets, expires=EXPIRES, random=SeededOctets("personalise"))
+        self.piv = PivCard(self.session)
+        self.slot = self.new_slot(give_up_active=give_up_active)
+
+    @staticmethod
+    def bureau_card() -> tuple[VirtualPiv, None]:
+        """A card without Yubico's additions as its bureau delivers it: CHUID and derived management key set."""
+        guid = UUID(bytes=b"0123456789abcdef", version=4)
+        key = derive_management_key(MASTER, f"piv-u{guid.hex}", CipherAlgorithm.TDES)
+        card, _ = new_card(GENERIC, management_key=key)
+        give_chuid(card)
+        return card, None
+
+    def new_slot(self, *, give_up_active: bool = False, **algorithms: KeyAlgorithm) -> PivSlot:
+        chosen = {**ALGORITHMS, **{Purpose(name): value for name, value in algorithms.items()}}
+        return PivSlot(
+            self.session,
+            management_key=lambda: self.secrets.management_key,
+            pin=lambda: PIN,
+            random=SeededOctets("slot"),
+            algorithms=chosen,
+            give_up_active=give_up_active,
+        )
+
+    def issue(self, purpose: Purpose) -> bytes:
+        """Generate, prove, certify; not yet installed."""
+        spki = self.slot.generate(purpose)
+        require_signature(spki, self.slot.prove(purpose, b"request"), b"request")
+        return self.authority.issue(spki)
+
+    def install(self, purpose: Purpose, certificate: bytes) -> None:
+        self.slot.install(purpose, certificate, self.authority.certificate)
+
+
+@FIRMWARES
+def test_first_issue_sign_and_read(firmware: tuple[int, int, int] | None) -> None:
+    world = World(firmware)
+    for purpose in Purpose:
+        assert world.slot.read(purpose) is None
+        certificate = world.issue(purpose)
+        world.install(purpose, certificate)
+        assert world.slot.read(purpose) == certificate
+        signature = world.piv.sign(purpose, PIN, b"filing")
+        require_signature(parse_certificate(certificate).spki, signature, b"filing")
+    described = world.piv.describe()
+    assert described.card_id == world.session.identity == world.slot.card_id()
+    assert set(described.certificates) == set(Purpose)
+    assert described.firmware == firmware
+    assert described.chuid is not None
+
+
+@FIRMWARES
+@pytest.mark.parametrize("algorithm", [KeyAlgorithm.RSA_2048, KeyAlgorithm.P256])
+def test_every_algorithm_signs(firmware: tuple[int, int, int] | None, algorithm: KeyAlgorithm) -> None:
+    world = World(firmware)
+    world.slot = world.new_slot(signature=algorithm)
+    certificate = world.issue(Purpose.SIGNATURE)
+    world.install(Purpose.SIGNATURE, certificate)
+    world.piv.sign(Purpose.SIGNATURE, PIN, b"filing")
+    assert key_algorithm_of(parse_certificate(certificate).spki) is algorithm
+
+
+def test_renewal_keeps_the_old_key_until_the_new_certificate_is_installed() -> None:
+    world = World(NEW_YUBICO)
+    first = world.issue(Purpose.SIGNATURE)
+    world.install(Purpose.SIGNATURE, first)
+    second = world.issue(Purpose.SIGNATURE)
+    assert world.slot.read(Purpose.SIGNATURE) == first
+    world.piv.sign(Purpose.SIGNATURE, PIN, b"filing of the move, by the old key")
+    world.install(Purpose.SIGNATURE, second)
+    assert world.slot.read(Purpose.SIGNATURE) == second
+    world.piv.sign(Purpose.SIGNATURE, PIN, b"filing by the new key")
+    world.install(Purpose.SIGNATURE, second)  # once more changes nothing
+    assert world.slot.read(Purpose.SIGNATURE) == second
+    with pytest.raises(CertificateMismatch):
+        world.install(Purpose.SIGNATURE, first)
+    assert set(world.card.memory.keys) == {Slot.SIGNATURE, Slot.ATTESTATION}
+    assert Slot.RETIRED_2.certificate_object not in world.card.memory.objects
+
+
+@pytest.mark.parametrize("firmware", [GENERIC, OLD_YUBICO], ids=["generic", "5.4"])
+def test_without_a_waiting_place_the_active_key_is_not_overwritten_unasked(
+    firmware: tuple[int, int, int] | None,
+) -> None:
+    world = World(firmware)
+    first = world.issue(Purpose.SIGNATURE)
+    world.install(Purpose.SIGNATURE, first)
+    before = world.card.memory
+    with pytest.raises(NoPendingPlace):
+        world.slot.generate(Purpose.SIGNATURE)
+    assert world.card.memory == before
+    world.slot = world.new_slot(give_up_active=True)
+    second = world.issue(Purpose.SIGNATURE)
+    assert world.slot.read(Purpose.SIGNATURE) is None
+    with pytest.raises(CertificateMismatch):
+        world.install(Purpose.SIGNATURE, first)
+    world.install(Purpose.SIGNATURE, second)
+    world.piv.sign(Purpose.SIGNATURE, PIN, b"filing")
+
+
+@FIRMWARES
+def test_certificates_that_are_not_installed(firmware: tuple[int, int, int] | None) -> None:
+    world = World(firmware)
+    certificate = world.issue(Purpose.SIGNATURE)
+    stranger = SmallAuthority("Other CA")
+    with pytest.raises(CertificateMismatch):
+        world.slot.install(Purpose.SIGNATURE, certificate, stranger.certificate)
+    other = World(firmware).issue(Purpose.SIGNATURE)
+    with pytest.raises(CertificateMismatch):
+        world.install(Purpose.SIGNATURE, world.authority.issue(parse_certificate(other).spki))
+    with pytest.raises(Malformed):
+        world.install(Purpose.SIGNATURE, b"no certificate")
+    assert world.slot.read(Purpose.SIGNATURE) is None
+    world.install(Purpose.SIGNATURE, certificate)
+
+
+@FIRMWARES
+def test_wrong_pins(firmware: tuple[int, int, int] | None) -> None:
+    world = World(firmware)
+    world.install(Purpose.SIGNATURE, world.issue(Purpose.SIGNATURE))
+    with pytest.raises(WrongPin) as caught:
+        world.piv.sign(Purpose.SIGNATURE, WRONG_PIN, b"filing")
+    assert caught.value.retries_left == 2
+    with pytest.raises(WrongPin):
+        world.piv.verify_pin(WRONG_PIN)
+    with pytest.raises(LastTry):
+        world.piv.verify_pin(PIN)
+    assert world.card.memory.pin.tries_left == 1
+    with pytest.raises(PinBlocked):
+        world.piv.verify_pin(WRONG_PIN, last_try=True)
+    with pytest.raises(PinBlocked):
+        world.piv.sign(Purpose.SIGNATURE, PIN, b"filing")
+    with pytest.raises(WrongPin):
+        world.piv.unblock_pin(PUK, PIN)  # the maker's PUK is gone since personalisation
+    new = Pin(PIN_RULE, "24681357")
+    world.piv.unblock_pin(world.secrets.puk, new)
+    world.piv.change_pin(new, PIN)
+    world.piv.sign(Purpose.SIGNATURE, PIN, b"filing")
+
+
+# ---- identity
+
+
+def test_a_card_is_known_by_serial_number_or_chuid() -> None:
+    world = World(NEW_YUBICO)
+    assert world.session.identity == f"piv-s{world.card.memory.serial}"
+    assert World(GENERIC).session.identity == "piv-u" + UUID(bytes=b"0123456789abcdef", version=4).hex
+    blank, _ = new_card(GENERIC)
+    with pytest.raises(WrongCardState):
+        session_of(blank).identity  # noqa: B018
+
+
+def test_a_damaged_chuid_is_no_identity() -> None:
+    card, _ = new_card(GENERIC)
+    session = card._running
+    session.commit(session.memory.with_object(CHUID, b"\x30\x01"))
+    with pytest.raises(WrongCardState):
+        session_of(card).identity  # noqa: B018
+
+
+def test_something_else_is_no_piv_card() -> None:
+    class Deaf:
+        def transmit(self, command: bytes) -> bytes:
+            return b"\x6a\x82"
+
+    with pytest.raises(NotThisKind):
+        identify(Channel(Deaf()))
+
+
+# ---- personalisation
+
+
+@pytest.mark.parametrize("firmware", [OLD_YUBICO, NEW_YUBICO], ids=["5.4", "5.7"])
+def test_nothing_of_the_maker_stays(firmware: tuple[int, int, int]) -> None:
+    world = World(firmware)
+    memory = world.card.memory
+    assert memory.management_key == world.secrets.management_key
+    assert memory.management_key.algorithm is CipherAlgorithm.AES_256
+    assert not memory.management_key.known_default
+    assert memory.puk.octets == world.secrets.puk.octets
+    assert {CHUID, CAPABILITIES} <= set(memory.objects)
+    again = personalise(world.session, world.secrets, expires=EXPIRES, random=SeededOctets("again"))
+    assert again == parse_chuid(memory.objects[CHUID])
+    assert world.card.memory == memory
+    assert memory.pin.tries_left == memory.puk.tries_left == 3
+
+
+def test_a_generic_card_with_the_makers_key_is_refused() -> None:
+    card, _ = new_card(GENERIC)
+    give_chuid(card)
+    session = session_of(card)
+    secrets = derive_secrets(MASTER, session.identity, cipher_for(session))
+    with pytest.raises(ManagementKeyAtDefault):
+        personalise(session, secrets, expires=EXPIRES, random=SeededOctets("p"))
+    assert card.memory.puk.octets == b"12345678"
+
+
+def test_a_card_of_somebody_else_is_refused() -> None:
+    world = World(NEW_YUBICO)
+    foreign = derive_secrets(bytes(32), world.session.identity, CipherAlgorithm.AES_256)
+    with pytest.raises(ManagementKeyRefused):
+        personalise(world.session, foreign, expires=EXPIRES, random=SeededOctets("p"))
+    world.secrets = foreign
+    with pytest.raises(ManagementKeyRefused):
+        world.slot.generate(Purpose.SIGNATURE)
+
+
+def test_a_foreign_puk_stops_with_its_tries_told() -> None:
+    card, _ = new_card(NEW_YUBICO)
+    session = session_of(card)
+    PivCard(session).session.identity  # noqa: B018
+    with session.work() as channel:
+        piv_commands.change_puk(channel, PUK, Pin(piv_commands.PUK_RULE, "SOMEBODY"))
+    secrets = derive_secrets(MASTER, session.identity, cipher_for(session))
+    with pytest.raises(WrongPin) as caught:
+        personalise(session, secrets, expires=EXPIRES, random=SeededOctets("p"))
+    assert (caught.value.slot, caught.value.retries_left) == ("PUK", 1)
+
+
+def test_secrets_differ_by_card_cipher_and_version() -> None:
+    seen = {
+        derive_management_key(MASTER, card, algorithm, version).octets
+        for card in ("piv-s1", "piv-s2")
+        for algorithm in CipherAlgorithm
+        for version in (1, 2)
+    }
+    assert len(seen) == 16
+    assert derive_secrets(MASTER, "piv-s1", CipherAlgorithm.AES_256) == CardSecrets(
+        derive_management_key(MASTER, "piv-s1", CipherAlgorithm.AES_256),
+        derive_secrets(MASTER, "piv-s1", CipherAlgorithm.TDES).puk,
+    )
+    tdes = derive_management_key(MASTER, "piv-s1", CipherAlgorithm.TDES)
+    assert all(octet.bit_count() % 2 for octet in tdes.octets)
+    assert len({tdes.octets[i : i + 8] for i in (0, 8, 16)}) == 3
+    for master, card in ((b"short", "piv-s1"), (MASTER, "")):
+        with pytest.raises(InvalidValue):
+            derive_management_key(master, card, CipherAlgorithm.TDES)
+
+
+@pytest.mark.parametrize("algorithm", list(CipherAlgorithm))
+def test_management_keys(algorithm: CipherAlgorithm) -> None:
+    assert factory_key(algorithm).known_default
+    assert not ManagementKey(algorithm, bytes(range(algorithm.key_length))).known_default
+    with pytest.raises(InvalidValue):
+        ManagementKey(algorithm, FACTORY_OCTETS[:5])
+    with pytest.raises(InvalidValue):
+        factory_key(algorithm).encrypt(b"")
+    block = bytes(range(algorithm.block_length))
+    assert factory_key(algorithm).decrypt(factory_key(algorithm).encrypt(block)) == block
+
+
+class _Answering:
+    """Answers the first command with a fixed answer, later ones with 9000 and nothing."""
+
+    def __init__(self, *answers: bytes) -> None:
+        self.answers = list(answers)
+
+    def transmit(self, command: bytes) -> bytes:
+        return self.answers.pop(0) if self.answers else b"\x90\x00"
+
+
+def test_a_card_that_cannot_prove_the_management_key_gets_nothing() -> None:
+    """A false card accepts everything: only mutual authentication notices."""
+    key = factory_key()
+    liar = _Answering(
+        bytes.fromhex("7C0A8008") + bytes(8) + b"\x90\0", bytes.fromhex("7C0A8208") + bytes(8) + b"\x90\0"
+    )
+    with pytest.raises(ManagementKeyRefused):
+        piv_commands.authenticate_management_key(Channel(liar), key, SeededOctets("host"))
+
+
+# ---- attestation
+
+
+@pytest.mark.parametrize("firmware", [OLD_YUBICO, NEW_YUBICO], ids=["5.4", "5.7"])
+def test_the_pending_key_is_attested(firmware: tuple[int, int, int]) -> None:
+    world = World(firmware)
+    assert world.root is not None
+    anchors = AttestationAnchors([parse_certificate(world.root)])
+    spki = world.slot.generate(Purpose.SIGNATURE)
+    found = world.slot.attest(Purpose.SIGNATURE, spki, anchors, AT)
+    assert found is not None
+    assert found.card_serial == world.card.memory.serial
+    with pytest.raises(AttestationRefused):
+        world.slot.attest(Purpose.SIGNATURE, spki, AttestationAnchors([]), AT)
+    with pytest.raises(AttestationRefused):
+        world.slot.attest(Purpose.SIGNATURE, spki, anchors, Instant.parse("2020-01-01T00:00:00Z"))
+
+
+def test_a_generic_card_attests_nothing() -> None:
+    world = World(GENERIC)
+    spki = world.slot.generate(Purpose.SIGNATURE)
+    assert world.slot.attest(Purpose.SIGNATURE, spki, AttestationAnchors([]), AT) is None
+
+
+def test_pins_only_from_the_card_state() -> None:
+    world = World(NEW_YUBICO)
+    with pytest.raises(WrongCardState):
+        world.piv.sign(Purpose.SIGNATURE, PIN, b"filing")
+    with pytest.raises(Refused):
+        world.slot.prove(Purpose.SIGNATURE, b"no key yet")
+    assert world.piv.read(Purpose.SIGNATURE) is None
+
+
+# ---- objects
+
+
+@given(st.binary(min_size=1, max_size=2000))
+def test_certificate_objects_round_trip(content: bytes) -> None:
+    assert parse_certificate_object(certificate_object(content)) == content
+    assert parse_certificate_object(compress_certificate_object(content)) == content
+
+
+def test_compressed_certificates_do_not_unpack_without_end() -> None:
+    with pytest.raises(Malformed):
+        parse_certificate_object(compress_certificate_object(bytes(MAX_CERTIFICATE + 1)))
+    with pytest.raises(Malformed):
+        parse_certificate_object(bytes.fromhex("7003AABBCC710101FE00"))
+    with pytest.raises(Malformed):
+        parse_certificate_object(compress_certificate_object(b"x" * 100)[:20] + bytes.fromhex("710101"))
+    assert parse_certificate_object(b"\x71\x01\x00\xfe\x00") is None
+
+
+def test_fasc_n_against_the_published_vector() -> None:
+    """PACS TIG 2.3, the worked example of the 200-bit FASC-N."""
+    number = FascN(32, 1, 92446, 0, 1, 1112223333, 1, 1223, 2)
+    assert number.encode().hex().upper() == "D0439458210C2C19A0846D83685A1082108CE73984108CA3FC"
+    with pytest.raises(InvalidValue):
+        FascN(agency=12345).encode()
+
+
+@given(st.uuids(), st.dates())
+def test_chuid_round_trip(guid: UUID, day: object) -> None:
+    from datetime import date
+
+    assert isinstance(day, date)
+    if day.year < 1000:
+        return
+    identifier = CardHolderIdentifier(guid, day, FascN().encode())
+    assert parse_chuid(identifier.encode()) == identifier
+
+
+@pytest.mark.parametrize("content", ["", "3400", "3410" + "00" * 16, "3410" + "00" * 16 + "35083939393939393939", "34"])
+def test_damaged_chuids(content: str) -> None:
+    with pytest.raises(Malformed):
+        parse_chuid(bytes.fromhex(content))
+
+
+def test_a_session_is_of_one_card() -> None:
+    """The card in the reader is exchanged between two pieces of work: noticed by its own name."""
+    from cardio.errors import CardSwapped
+
+    first, second = new_card(NEW_YUBICO, seed="one")[0], new_card(NEW_YUBICO, seed="two")[0]
+    cards = iter((first, second, first))
+    session = CardSession(lambda: DirectConnection(next(cards)), identify)
+    name = session.identity
+    session.drop()
+    with pytest.raises(CardSwapped) as caught, session.work():
+        pass
+    assert caught.value.expected == name
+    assert session.identity == name
