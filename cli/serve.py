@@ -86,7 +86,7 @@ def serve(
 
 def _sign(settings: "Settings", clock: "Clock") -> None:
     """The signing process: its only door is the database."""
-    from cli.wiring import open_signing
+    from cli.signing import open_signing
 
     alone = _may_leave_network(settings) and leave_network()
     stop = threading.Event()
@@ -108,8 +108,8 @@ def _may_leave_network(settings: "Settings") -> bool:
 def _answer(settings: "Settings", role: Role, clock: "Clock", ready_file: Path | None, *, as_json: bool) -> None:
     """A web process, with the signing process beside it if it is to do everything."""
     from cli.listening import address_of, open_socket, run_server
+    from cli.planes import open_web
     from cli.settings import with_listen
-    from cli.wiring import open_web
 
     with open_socket(settings.service.listen) as listener:
         settings = with_listen(settings, address_of(listener))

@@ -93,9 +93,9 @@ class AuthoritiesTable(_Table):
     """`jpki`: RSA-2048 with SHA-256; `next`: P-384 with SHA-384."""
     policy_arc: ObjectIdentifier = "1.3.6.1.4.1.32473"
     """The arc that our certificate policies hang under; the default is the arc for documentation."""
-    keys: Path = Path("keys")
-    """The folder of the encrypted key files."""
-    passphrase_file: Path = Path("secrets/keys-passphrase")
+    keys: Path = Path("keys/authorities")
+    """The folder of the encrypted key files; only the signing process opens it."""
+    passphrase_file: Path = Path("secrets/authorities-passphrase")
     """A file of mode 0600 whose content opens the key files."""
     pkcs11_module: Path | None = None
     """A PKCS#11 library: the keys then live in its token instead of in files."""
@@ -110,8 +110,16 @@ class StatusTable(_Table):
 
     ocsp_minutes: Annotated[int, Field(ge=1, le=7 * 24 * 60)] = 10
     """From this_update to next_update of an OCSP answer."""
-    crl_hours: Annotated[int, Field(ge=1, le=31 * 24)] = 24
-    """From this_update to next_update of a CRL."""
+    crl_hours: Annotated[int, Field(ge=1, le=31 * 24)] = 48
+    """From this_update to next_update of a CRL; a new one is made after half of it."""
+    keys: Path = Path("keys/responders")
+    """The folder of the OCSP responders' encrypted key files; the process that answers OCSP opens it."""
+    passphrase_file: Path = Path("secrets/responders-passphrase")
+    """A file of mode 0600 whose content opens them."""
+    crls: Path = Path("crls")
+    """The folder that published CRLs lie in."""
+    journal: Path = Path("journal")
+    """The file outside the database that every issue and revocation is written to before anybody is answered."""
 
 
 class CapsTable(_Table):

@@ -81,7 +81,7 @@ def test_relative_paths_begin_at_the_file(tmp_path: Path) -> None:
     settings = load_settings(tmp_path)
     assert settings.folder == tmp_path
     assert settings.database_url == f"sqlite:///{tmp_path}/jitsuin.db"
-    assert settings.path(settings.authorities.keys) == tmp_path / "keys"
+    assert settings.path(settings.authorities.keys) == tmp_path / "keys/authorities"
     (tmp_path / "jitsuin.toml").write_text('[database]\nurl = "postgresql://jitsuin@db/x"\n')
     assert load_settings(tmp_path).database_url == "postgresql://jitsuin@db/x"
 

@@ -1,0 +1,186 @@
+"""What each role of `jitsuin serve` answers: one list of routers a plane, composed into one application.
+
+status          OCSP and CRLs: the responders' keys, the shelf, a database that is only read
+relying-party   the verification API: no keys at all
+desk, citizen   filings and pages: no keys; what they promise is signed by the signing process
+all             everything above on one port
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter
+
+from ca.authority import Authority
+from ca.crl_shelf import FolderShelf
+from ca.directory import Directory
+from ca.journal_file import JournaledDatabase, JournalFile
+from ca.keys import KeyStore
+from ca.ocsp import AnswerPolicy, FixedDelegates, Responder
+from ca.ocsp_response import ResponseEncoder
+from ca.status import Continuity, LiveStatus
+from cli.database import Database
+from cli.keys import open_responder_keys
+from cli.settings import Settings
+from pki.certificate import Certificate
+from pki.instant import Clock, Instant
+from pki.purpose import Purpose
+from verifier.anchors import anchor_of
+from verifier.fetch import AllowedHost, HttpFetcher
+from verifier.judge import Trust
+from verifier.policy import Policy
+from web.application import Application, Frame, compose
+from web.filing_check import FilingCheck
+from web.language import Language
+from web.relying_party import make_relying_party_router
+from web.responder import make_responder_router
+
+_LOOK_AGAIN = timedelta(minutes=1)
+"""How soon a responder that the signing process renewed is taken up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """An application and what to tell people about it: a name and an address for each thing in it."""
+
+    application: Application
+    addresses: dict[str, str]
+
+
+@dataclass(slots=True)
+class StoredDelegates:
+    """The responders of one authority as the database has them now: a renewed one is taken up without a restart."""
+
+    database: Database
+    directory: Directory
+    authority: Authority
+    keys: KeyStore
+    _found: FixedDelegates | None = None
+    _next: Instant = field(default=Instant(0))
+
+    def current(self, at: Instant) -> ResponseEncoder:
+        """The newest responder that is valid at `at`. Errors: ResponderUnusable."""
+        found = self._found
+        if found is None or at >= self._next:
+            found = self._found = self._load()
+            self._next = at + _LOOK_AGAIN
+        return found.current(at)
+
+    def _load(self) -> FixedDelegates:
+        responders = self.database.read(lambda conn: self.directory.responders(conn, self.authority.id))
+        pairs = [(one.certificate, self.keys.open(one.key_label)) for one in responders if one.certificate is not None]
+        return FixedDelegates(self.authority.id, _certificate(self.authority), pairs)
+
+
+@dataclass(slots=True)
+class Planes:
+    """The parts of a web process; each plane takes what it needs, and no role opens what it does not."""
+
+    settings: Settings
+    clock: Clock
+    random: Callable[[int], bytes]
+    stopwatch: Callable[[], float]
+    database: Database
+    directory: Directory = field(default_factory=Directory)
+
+    @property
+    def journaled(self) -> JournaledDatabase:
+        """The database whose revocations are in the journal file too before anybody is answered."""
+        return JournaledDatabase(self.database, JournalFile(self.settings.path(self.settings.status.journal)))
+
+    def authorities(self) -> list[Authority]:
+        """Those that have a root certificate."""
+        return [one for one in self.database.read(self.directory.all) if one.certificate is not None]
+
+    def status(self) -> list[APIRouter]:
+        """OCSP and CRLs."""
+        keys = open_responder_keys(self.settings, self.random)
+        table = self.settings.status
+        continuity = Continuity.of(JournalFile(self.settings.path(table.journal)))
+        source = LiveStatus(self.database, continuity)
+        policy = AnswerPolicy(live_validity=timedelta(minutes=table.ocsp_minutes))
+        responders = {
+            authority.id: Responder(
+                authority.id,
+                _certificate(authority),
+                StoredDelegates(self.database, self.directory, authority, keys),
+                source,
+                policy,
+            )
+            for authority in self.authorities()
+        }
+        return [make_responder_router(responders, FolderShelf(self.settings.path(table.crls)), self.clock)]
+
+    def check(self) -> FilingCheck:
+        """The verifier with this deployment's own authorities as anchors, one set a purpose."""
+        anchors = {
+            purpose: tuple(anchor_of(_certificate(one)) for one in self.authorities() if one.purpose is purpose)
+            for purpose in Purpose
+        }
+        parts = urlsplit(self.settings.public_url)
+        here = AllowedHost(parts.hostname or "", parts.port, private=True)
+        return FilingCheck(
+            trust={purpose: Trust(signers) for purpose, signers in anchors.items()},
+            policy={purpose: Policy(name=purpose.value, purpose=purpose) for purpose in Purpose},
+            fetcher=HttpFetcher(frozenset({here}), self.stopwatch),
+            random=self.random,
+        )
+
+    def relying_party(self) -> list[APIRouter]:
+        """The verification API."""
+        return [make_relying_party_router(self.check(), self.clock)]
+
+
+ROLES: Mapping[str, tuple[Callable[[Planes], list[APIRouter]], ...]] = {
+    "status": (Planes.status,),
+    "relying-party": (Planes.relying_party,),
+    "all": (Planes.status, Planes.relying_party),
+}
+"""Role → its planes."""
+
+
+@contextmanager
+def open_web(
+    settings: Settings,
+    role: str,
+    clock: Clock,
+    random: Callable[[int], bytes],
+    stopwatch: Callable[[], float],
+) -> Iterator[Web]:
+    """One web process of a deployment. Errors: DatabaseNewer, DatabaseOutdated, SecretMissing, KeyStoreError."""
+    database = Database(settings.database_url)
+    try:
+        database.check()
+        planes = Planes(settings, clock, random, stopwatch, database)
+        routers = [router for plane in ROLES[role] for router in plane(planes)]
+        frame = Frame(
+            random=random,
+            stopwatch=stopwatch,
+            language=Language(settings.service.language),
+            max_body=settings.service.max_body,
+            checks={"database": database.check},
+        )
+        yield Web(compose("Jitsuin", routers, frame), _addresses(settings, planes, routers))
+    finally:
+        database.close()
+
+
+def _addresses(settings: Settings, planes: Planes, routers: list[APIRouter]) -> dict[str, str]:
+    paths = {path for router in routers for route in router.routes if (path := getattr(route, "path", None))}
+    found = {}
+    if any(path.startswith("/ocsp/") for path in paths):
+        for authority in planes.authorities():
+            found[f"OCSP {authority.purpose.value}"] = f"{settings.public_url}/ocsp/{authority.id}"
+            found[f"CRL {authority.purpose.value}"] = f"{settings.public_url}/crl/{authority.id}.crl"
+    if "/v1/verifications" in paths:
+        found["verification"] = f"{settings.public_url}/v1/verifications"
+    found["health"] = f"{settings.public_url}/health"
+    return found
+
+
+def _certificate(authority: Authority) -> Certificate:
+    assert authority.certificate is not None, "an authority without certificate signs and answers nothing"
+    return authority.certificate

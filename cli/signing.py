@@ -1,0 +1,105 @@
+"""The signing process's work: what is stored and linted gets signed, CRLs and responders are renewed in time."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from ca.authorities import renew_responders
+from ca.authority import Authority, AuthorityState
+from ca.crl import CrlIssuer, CrlKind, CrlPolicy, make_crl
+from ca.crl_encoding import Scope
+from ca.crl_publisher import Publisher, shelf_name
+from ca.crl_shelf import FolderShelf, Shelf
+from ca.directory import Directory
+from ca.issuance import Signer
+from ca.journal_file import JournaledDatabase, JournalFile
+from ca.keys import KeyStore
+from ca.profiles import PROFILES
+from cli.database import Database
+from cli.keys import open_authority_keys, open_responder_keys
+from cli.settings import Settings
+from pki.errors import Error
+from pki.instant import Instant
+
+log = logging.getLogger("jitsuin.signing")
+
+HOUSEKEEPING = timedelta(seconds=30)
+"""How often it is asked whether a CRL or a responder is due."""
+RENEW_AHEAD = timedelta(days=7)
+"""A responder is renewed so long before its certificate ends."""
+
+
+@dataclass(slots=True)
+class Signing:
+    """Everything that the signing process has: the database, the keys, the shelf for CRLs. It listens to nobody."""
+
+    database: JournaledDatabase
+    directory: Directory
+    signer: Signer
+    keys: KeyStore
+    responder_keys: KeyStore
+    shelf: Shelf
+    policy: CrlPolicy
+    random: Callable[[int], bytes]
+    _next: Instant = field(default=Instant(0))
+
+    def work(self, at: Instant) -> int:
+        """One round; how many certificates were signed. What failed is logged by its code and tried again next time."""
+        if at >= self._next:
+            self._next = at + HOUSEKEEPING
+            self._attempt(lambda: self._renew(at))
+        return self._attempt(lambda: self.signer.sign_pending(self.database, at))
+
+    def _attempt(self, what: Callable[[], int]) -> int:
+        try:
+            return what()
+        except Error as error:
+            log.error("%s", error)
+            return 0
+
+    def _renew(self, at: Instant) -> int:
+        renewed = renew_responders(self.database, self.keys, self.responder_keys, at, self.random, RENEW_AHEAD)
+        for authority in self.database.read(self.directory.all):
+            if authority.state in (AuthorityState.ACTIVE, AuthorityState.RETIRED) and authority.certificate is not None:
+                self._publish(authority, at)
+        return len(renewed)
+
+    def _publish(self, authority: Authority, at: Instant) -> None:
+        """The whole authority's CRL, when the one on the shelf is past half of its life."""
+        scope = Scope()
+        current = self.shelf.current(authority.id, shelf_name(scope, CrlKind.FULL))
+        if current is not None and at < current.this_update + self.policy.full_every:
+            return
+        assert authority.certificate is not None
+        issuer = CrlIssuer(
+            authority.id, authority.subject, authority.key_identifier, self.keys.open(authority.key_label)
+        )
+        signed = make_crl(self.database, issuer, scope, at, self.policy)
+        Publisher(authority.id, authority.certificate, self.shelf, self.database).publish(signed, scope, at)
+        log.info("published CRL %d of %s", signed.row.number, authority.id)
+
+
+@contextmanager
+def open_signing(settings: Settings, random: Callable[[int], bytes]) -> Iterator[Signing]:
+    """Open database and keys of a deployment. Errors: DatabaseNewer, DatabaseOutdated, SecretMissing, KeyStoreError."""
+    database = Database(settings.database_url)
+    try:
+        database.check()
+        journaled = JournaledDatabase(database, JournalFile(settings.path(settings.status.journal)))
+        directory = Directory()
+        keys = open_authority_keys(settings, random)
+        half = timedelta(hours=settings.status.crl_hours) / 2
+        yield Signing(
+            journaled,
+            directory,
+            Signer(keys, PROFILES, directory),
+            keys,
+            open_responder_keys(settings, random),
+            FolderShelf(settings.path(settings.status.crls)),
+            CrlPolicy(full_every=half, full_validity=2 * half),
+            random,
+        )
+    finally:
+        database.close()
