@@ -48,6 +48,7 @@ LIFETIME: Final = timedelta(hours=8)
 
 DECIDERS: Final[Mapping[Affair, Role]] = {
     Affair.FIRST_ISSUE: Role.SUPERVISOR,
+    Affair.RENEWAL: Role.SUPERVISOR,
     Affair.REISSUE: Role.SUPERVISOR,
     Affair.ATTRIBUTE_CHANGE: Role.SUPERVISOR,
     Affair.END_OF_SERVICE: Role.SUPERVISOR,

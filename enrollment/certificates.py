@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from ca import issuance, revocation
+from ca.intents import IntentId
 from enrollment import outbox
 from enrollment.application import Application, ApplicationEvent, ApplicationState, advance
 from enrollment.person import PersonId, Random
@@ -36,14 +37,17 @@ def live(conn: Connection, person: PersonId, purpose: Purpose, at: Instant) -> H
 def end(
     conn: Connection, held: HeldCertificate, reason: Reason, at: Instant, cause: str, random: Random
 ) -> HeldCertificate:
-    """End a certificate in the caller's transaction: revoked at once if it is signed; if it is only promised, it is
-    revoked in the very transaction in which its signing is noted, before anybody can fetch it.
+    """End a certificate in the caller's transaction: a promise is withdrawn, so that it will never be signed; what is
+    signed already is revoked at once.
 
     Errors: Stale (Retryable) if it was ended meanwhile.
     """
-    held = _note(conn, held)
+    if not held.is_signed and not issuance.withdraw(conn, IntentId(held.intent)):
+        held = _note(conn, held)  # the authority was faster
     rows.end_certificate(conn, held.intent, at, f"{reason.standard_name}:{cause}")
-    _revoke(conn, held, reason, at, cause)
+    if held.issuer is not None and held.serial is not None:
+        serial = SerialNumber.parse(f"0x{held.serial}")
+        revocation.revoke(conn, held.issuer, serial, reason, at, cause=cause)
     outbox.put(
         conn,
         held.person,
@@ -55,24 +59,19 @@ def end(
     return replace(held, ended_at=at, ended_because=f"{reason.standard_name}:{cause}")
 
 
-def _revoke(conn: Connection, held: HeldCertificate, reason: Reason, at: Instant, cause: str) -> None:
-    if held.issuer is not None and held.serial is not None:
-        revocation.revoke(conn, held.issuer, SerialNumber.parse(f"0x{held.serial}"), reason, at, cause=cause)
-
-
 def _note(conn: Connection, held: HeldCertificate) -> HeldCertificate:
     """What the authority made of the promise, if it has signed by now."""
     if held.is_signed:
         return held
-    issued = issuance.certificate_of(conn, issuance.IntentId(held.intent))
+    issued = issuance.certificate_of(conn, IntentId(held.intent))
     if issued is None:
         return held
     fingerprint = parse_certificate(issued.der).fingerprint.hex()
-    serial = SerialNumber(issued.serial).hex
+    serial = issued.serial.hex
     rows.certificate_signed(
         conn,
         held.intent,
-        issued.issuer,
+        issued.authority,
         serial,
         fingerprint,
         issued.validity.not_before,
@@ -80,7 +79,7 @@ def _note(conn: Connection, held: HeldCertificate) -> HeldCertificate:
     )
     return replace(
         held,
-        issuer=issued.issuer,
+        issuer=issued.authority,
         serial=serial,
         fingerprint=fingerprint,
         not_before=issued.validity.not_before,
@@ -89,26 +88,11 @@ def _note(conn: Connection, held: HeldCertificate) -> HeldCertificate:
 
 
 def note_signed(conn: Connection, application: Application, at: Instant) -> Application:
-    """Note what the authority has signed for this application; SIGNED once all is. Repeating it changes nothing.
-
-    A promise that was ended before it was signed is revoked here, in the transaction that first learns its serial.
-    """
-    promised = rows.certificates_of_application(conn, application.application)
-    noted = []
-    for held in promised.values():
-        now = _note(conn, held)
-        if now.ended_at is not None and not held.is_signed:
-            standard_name, _, cause = (now.ended_because or "").partition(":")
-            _revoke(conn, now, reason_named(standard_name), at, cause)
-        noted.append(now)
+    """Note what the authority has signed for this application; SIGNED once all is. Repeating it changes nothing."""
+    noted = [_note(conn, held) for held in rows.certificates_of_application(conn, application.application).values()]
     if application.state is ApplicationState.INTENDED and noted and all(held.is_signed for held in noted):
         return change(conn, application, ApplicationEvent.SIGN, at)
     return application
-
-
-def reason_named(standard_name: str) -> Reason:
-    """affiliationChanged → Reason.AFFILIATION_CHANGED; what is not known counts as unspecified."""
-    return next((reason for reason in Reason if reason.standard_name == standard_name), Reason.UNSPECIFIED)
 
 
 def change(
@@ -128,5 +112,5 @@ def change(
 
 def octets_of(conn: Connection, held: HeldCertificate) -> bytes | None:
     """The certificate in DER, if it is signed."""
-    issued = issuance.certificate_of(conn, issuance.IntentId(held.intent))
+    issued = issuance.certificate_of(conn, IntentId(held.intent))
     return issued.der if issued else None

@@ -12,9 +12,11 @@ without its promise: both are the one transaction.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from ca.issuance import IntentId, Registrar
-
+from ca.directory import Directory
+from ca.intents import IntentId
+from ca.issuance import Registrar
 from ca.orders import Assurance, Order
+from ca.profiles import PROFILES, Kind
 from ca.validity import Birthdays, renewal_window
 from enrollment import certificates, deciding, ledger, outbox, registry
 from enrollment.application import Application, ApplicationEvent, ApplicationKind, ApplicationState, advance
@@ -57,9 +59,6 @@ AFFAIRS: Mapping[ApplicationKind, Affair] = {
     ApplicationKind.REISSUE: Affair.REISSUE,
 }
 """What may be applied for at a counter with the person present."""
-
-RENEWAL = Birthdays(first=5, renewed=6, window_months=3, minimum_age=None)
-"""When a renewal adds a birthday (jpki.md 3.1); the authority's profile holds the certificate's own end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +277,7 @@ class Issuing:
             deciding.use(conn, now.approval, AFFAIRS[now.kind], now.application, _content(now), at)
             _require_usable(conn, now, now.card_id)
             person = self._person(conn, now, now.kind.value, at)
-            window = _renewed_in_window(certificates.live(conn, now.person, Purpose.AUTHENTICATION, at), now.kind, at)
+            window = _renewed_in_window(conn, now, at)
             replaced = certificates.held_by(conn, now.person)
             ledger.record(
                 conn,
@@ -426,11 +425,14 @@ def _level(conn: Connection, evidence: str) -> str:
     return found.level().value
 
 
-def _renewed_in_window(held: HeldCertificate | None, kind: ApplicationKind, at: Instant) -> bool:
-    """Renewed within three months of the end: the new certificate runs to one more birthday (jpki.md 3.1)."""
-    if kind is not ApplicationKind.RENEWAL or held is None or held.not_after is None:
+def _renewed_in_window(conn: Connection, application: Application, at: Instant) -> bool:
+    """Renewed within the last months of the certificate: the new one runs to one more birthday (jpki.md 3.1)."""
+    held = certificates.live(conn, application.person, Purpose.AUTHENTICATION, at)
+    if application.kind is not ApplicationKind.RENEWAL or held is None or held.not_after is None:
         return False
-    return renewal_window(RENEWAL, held.not_after).contains(at)
+    variant = Directory().active(conn, Purpose.AUTHENTICATION).variant
+    lifetime = PROFILES[Kind.AUTHENTICATION, variant].lifetime
+    return isinstance(lifetime, Birthdays) and renewal_window(lifetime, held.not_after).contains(at)
 
 
 def deliver_card(conn: Connection, card_id: str, at: Instant) -> None:

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ca.issuance import IntentId, Registrar
-
+from ca.intents import IntentId
+from ca.issuance import Registrar
 from ca.orders import Assurance, Order
 from enrollment import certificates, issuing, ledger, outbox, registry
 from enrollment.application import Application, ApplicationEvent, ApplicationKind, ApplicationState
