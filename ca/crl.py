@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from ca import journal
 from ca.crl_encoding import CrlFields, Scope, encode_crl, encode_entry
-from ca.journal_file import Database
+from ca.directory import Database
 from ca.keys import SigningKey
 from ca.status_errors import CrlNumberTaken, NoBaseCrl
 from ca.store import crls as store

@@ -7,7 +7,7 @@ from ca.crl import CrlKind, SignedCrl
 from ca.crl_encoding import Scope
 from ca.crl_reading import Crl
 from ca.crl_shelf import Published, Shelf
-from ca.journal_file import Database
+from ca.directory import Database
 from ca.status_errors import PublicationRefused
 from ca.store import crls as store
 from pki.certificate import Certificate

@@ -9,11 +9,12 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Protocol, TypeVar
+from typing import BinaryIO, TypeVar
 
 from sqlalchemy import Connection
 
 from ca import journal
+from ca.directory import Database
 from ca.journal import Entry
 from ca.status_errors import JournalBroken, RestoredDatabase
 from ca.store import status as store
@@ -21,14 +22,6 @@ from ca.store import status as store
 T = TypeVar("T")
 _TAIL = 1 << 16
 _BATCH = 1000
-
-
-class Database(Protocol):
-    """The one database: `transaction` commits durably and retries races; `read` sees one consistent state."""
-
-    def transaction(self, body: Callable[[Connection], T]) -> T: ...
-
-    def read(self, body: Callable[[Connection], T]) -> T: ...
 
 
 class JournalFile:

@@ -7,7 +7,8 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from ca.journal_file import Database, JournalFile, check_continues
+from ca.directory import Database
+from ca.journal_file import JournalFile, check_continues
 from ca.status_errors import RestoredDatabase
 from ca.store import status as store
 from pki.instant import Instant

@@ -140,7 +140,8 @@ async def _bounded_body(request: Request) -> bytes | None:
 
 def _current(shelf: Shelf, authority: str, name: str) -> Published | None:
     try:
-        return shelf.current(authority, name)
+        # Partition 0 is the whole: certificates outside every partition may name it by that number.
+        return shelf.current(authority, "full" if name == "0" else name)
     except ValueError:
         return None
 

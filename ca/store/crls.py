@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, and_, exists, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ca.store.status_tables import CRL_HEADS, JOURNAL
-from ca.store.tables import CERTIFICATES, CRLS, REVOCATIONS
+from ca.store.status_tables import CRL_HEADS, JOURNAL, RECOVERED
+from ca.store.tables import CERTIFICATES, CRLS, PARTITIONS, REVOCATIONS
 
 FETCHED_AT_ONCE = 20_000
 
@@ -117,12 +117,13 @@ def released_serials(conn: Connection, issuer: str, partition: int | None, after
     rows = conn.execute(query).all()
     if partition is None or not rows:
         return rows
-    mine = select(CERTIFICATES.c.serial).where(
-        CERTIFICATES.c.issuer == issuer,
-        CERTIFICATES.c.partition == partition,
-        CERTIFICATES.c.serial.in_([row.serial for row in rows]),
-    )
-    inside = set(conn.execute(mine).scalars())
+    serials = [row.serial for row in rows]
+    inside: set[str] = set()
+    for table in (CERTIFICATES, RECOVERED):
+        mine = select(table.c.serial).where(
+            table.c.issuer == issuer, table.c.partition == partition, table.c.serial.in_(serials)
+        )
+        inside.update(conn.execute(mine).scalars())
     return [row for row in rows if row.serial in inside]
 
 
@@ -183,3 +184,9 @@ def mark_published(conn: Connection, row: CrlRow, at: int) -> None:
         )
         .values(published=at)
     )
+
+
+def partitions(conn: Connection, issuer: str) -> list[tuple[int, bytes]]:
+    """(partition, DistributionPointName in DER) of every partition that some certificate names."""
+    query = select(PARTITIONS.c.partition, PARTITIONS.c.point).where(PARTITIONS.c.issuer == issuer)
+    return [(row.partition, bytes(row.point)) for row in conn.execute(query.order_by(PARTITIONS.c.partition))]

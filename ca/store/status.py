@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from ca.store.status_tables import JOURNAL, JOURNAL_HEAD, RECOVERED
 from ca.store.tables import CERTIFICATES, INTENTS, REVOCATIONS
@@ -73,20 +73,6 @@ def cut_journal(conn: Connection, position: int) -> None:
     conn.execute(delete(JOURNAL).where(JOURNAL.c.position > position))
 
 
-def last_kinds(conn: Connection, issuer: str, serials: Sequence[str], after: int, upto: int) -> Sequence[Any]:
-    """(serial, kind, position) of all status changes of `serials` in (after, upto], in order."""
-    return conn.execute(
-        select(JOURNAL.c.serial, JOURNAL.c.kind, JOURNAL.c.position)
-        .where(
-            JOURNAL.c.issuer == issuer,
-            JOURNAL.c.serial.in_(serials),
-            JOURNAL.c.position > after,
-            JOURNAL.c.position <= upto,
-        )
-        .order_by(JOURNAL.c.position)
-    ).all()
-
-
 # ---- certificates and revocations
 
 
@@ -145,6 +131,16 @@ def all_revocations(conn: Connection) -> Sequence[Any]:
             REVOCATIONS.c.position,
         ).order_by(REVOCATIONS.c.issuer, REVOCATIONS.c.serial)
     ).all()
+
+
+def newest_position_for(conn: Connection, issuer: str, partition: int | None, reasons: Sequence[int], upto: int) -> int:
+    """The last journal position of a present revocation for one of `reasons`, dated `upto` or before; 0 for none."""
+    query = select(func.max(REVOCATIONS.c.position)).where(
+        REVOCATIONS.c.issuer == issuer, REVOCATIONS.c.reason.in_(reasons), REVOCATIONS.c.at <= upto
+    )
+    if partition is not None:
+        query = query.where(REVOCATIONS.c.partition == partition)
+    return conn.execute(query).scalar() or 0
 
 
 def put_revocation(conn: Connection, issuer: str, serial: str, fields: Mapping[str, object]) -> None:

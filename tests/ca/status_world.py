@@ -18,8 +18,8 @@ from sqlalchemy import Connection, insert
 
 from ca import journal
 from ca.crl import CrlIssuer
+from ca.directory import Database
 from ca.file_key import FileKey, PrivateKey, generate
-from ca.journal_file import Database
 from ca.ocsp import FixedDelegates, Responder
 from ca.profiles import KeyShape
 from ca.status import Continuity, LiveStatus
@@ -142,6 +142,17 @@ def make_leaf(
         .add_extension(_usage(digital_signature=True, content_commitment=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(holder.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
+    )
+    builder = builder.add_extension(
+        x509.AuthorityInformationAccess(
+            [
+                x509.AccessDescription(
+                    x509.oid.AuthorityInformationAccessOID.OCSP,
+                    x509.UniformResourceIdentifier("http://ocsp.example/ocsp/signature-1"),
+                )
+            ]
+        ),
+        critical=False,
     )
     if point is not None:
         points = der.sequence(der.sequence(der.context(0, point)))

@@ -14,7 +14,7 @@ from ca.crl_encoding import Scope
 from ca.crl_publisher import Publisher
 from ca.crl_reading import Crl, parse_crl
 from ca.crl_shelf import FolderShelf
-from ca.journal_file import Database
+from ca.directory import Database
 from ca.profiles import KeyShape
 from ca.revocation import HoldPolicy, release, revoke
 from ca.status_errors import CrlNumberTaken, NoBaseCrl, PublicationRefused

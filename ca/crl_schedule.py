@@ -1,0 +1,125 @@
+"""Which CRLs are due, and making them: on schedule, and at once when a revocation is urgent.
+
+Every authority that may still sign has a full CRL; where its certificates name partitions, one for each partition too.
+Deltas are made between full ones. Several instances may run this at the same time: leases keep them off each other.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from ca import leases
+from ca.authority import Authority, AuthorityState
+from ca.crl import CrlIssuer, CrlKind, CrlPolicy, SignedCrl, make_crl
+from ca.crl_encoding import Scope
+from ca.crl_publisher import Publisher
+from ca.crl_shelf import Shelf
+from ca.directory import Database, Directory
+from ca.keys import KeyStore, SigningKey
+from ca.store import crls as store
+from ca.store import status as status_store
+from pki.instant import Instant
+from pki.revocation import Reason
+
+URGENT = frozenset({Reason.KEY_COMPROMISE, Reason.CA_COMPROMISE})
+"""A revocation for one of these is published at once, not at the next hour."""
+
+LEASE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A CRL that is to be made."""
+
+    authority: Authority
+    scope: Scope
+    kind: CrlKind
+
+
+class CrlMaker:
+    """Makes and publishes the CRLs of every authority whose key is in `keys`; `holder` names this instance."""
+
+    def __init__(
+        self,
+        database: Database,
+        keys: KeyStore,
+        shelf: Shelf,
+        holder: str,
+        policy: CrlPolicy | None = None,
+        *,
+        deltas: bool = False,
+    ) -> None:
+        self._database = database
+        self._keys = keys
+        self._shelf = shelf
+        self._holder = holder
+        self._policy = policy or CrlPolicy()
+        self._deltas = deltas
+        self._directory = Directory()
+        self._opened: dict[str, SigningKey] = {}
+
+    def run(self, at: Instant) -> list[SignedCrl]:
+        """Make and publish what is due and not in the hands of another instance; gives what was made."""
+        due = self._database.read(lambda conn: list(self._due(conn, at)))
+        return [made for each in due if (made := self._leased(each, at)) is not None]
+
+    def make(self, authority_id: str, at: Instant, scope_name: str = "full", kind: CrlKind = CrlKind.FULL) -> SignedCrl:
+        """Make and publish one CRL now, due or not. Errors: UnknownAuthority, PublicationRefused, KeyStoreError."""
+        authority = self._database.read(lambda conn: self._directory.get(conn, authority_id))
+        scopes = self._database.read(lambda conn: scopes_of(conn, authority))
+        return self._make(Due(authority, scopes[scope_name], kind), at)
+
+    def _due(self, conn: Connection, at: Instant) -> Iterator[Due]:
+        for authority in self._directory.all(conn):
+            if authority.certificate is None or authority.state is AuthorityState.ENDED:
+                continue
+            for scope in scopes_of(conn, authority).values():
+                kind = self._kind_due(conn, authority, scope, at)
+                if kind is not None:
+                    yield Due(authority, scope, kind)
+
+    def _kind_due(self, conn: Connection, authority: Authority, scope: Scope, at: Instant) -> CrlKind | None:
+        full = store.newest(conn, authority.id, scope.name, CrlKind.FULL, published_only=True)
+        if full is None or Instant(full.this_update) + self._policy.full_every <= at:
+            return CrlKind.FULL
+        urgent = status_store.newest_position_for(conn, authority.id, scope.partition, sorted(URGENT), at.seconds)
+        if not self._deltas:
+            return CrlKind.FULL if urgent > full.position else None
+        delta = store.newest(conn, authority.id, scope.name, CrlKind.DELTA, published_only=True)
+        told = full if delta is None or delta.number < full.number else delta
+        if Instant(told.this_update) + self._policy.delta_every <= at or urgent > told.position:
+            return CrlKind.DELTA
+        return None
+
+    def _leased(self, due: Due, at: Instant) -> SignedCrl | None:
+        name = f"crl/{due.authority.id}/{due.scope.name}"
+        term = self._database.transaction(lambda conn: leases.acquire(conn, name, self._holder, at, LEASE))
+        if term is None:
+            return None
+        try:
+            # The look before the lease may be old: another instance may just have finished.
+            kind = self._database.read(lambda conn: self._kind_due(conn, due.authority, due.scope, at))
+            return None if kind is None else self._make(Due(due.authority, due.scope, kind), at)
+        finally:
+            self._database.transaction(lambda conn: leases.release(conn, name, self._holder))
+
+    def _make(self, due: Due, at: Instant) -> SignedCrl:
+        authority = due.authority
+        assert authority.certificate is not None
+        key = self._opened.get(authority.id)
+        if key is None:
+            key = self._opened[authority.id] = self._keys.open(authority.key_label)
+        issuer = CrlIssuer(authority.id, authority.subject, authority.key_identifier, key)
+        signed = make_crl(self._database, issuer, due.scope, at, self._policy, due.kind)
+        Publisher(authority.id, authority.certificate, self._shelf, self._database).publish(signed, due.scope, at)
+        return signed
+
+
+def scopes_of(conn: Connection, authority: Authority) -> dict[str, Scope]:
+    """The full scope and every partition that some certificate of the authority names, by name."""
+    scopes = {"full": Scope()}
+    for number, point in store.partitions(conn, authority.id):
+        scopes[str(number)] = Scope(str(number), number, point)
+    return scopes
