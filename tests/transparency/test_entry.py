@@ -48,4 +48,4 @@ def test_only_the_very_record_opens_its_entry(record: AccessRecord, random: Call
 def test_a_record_has_all_of_its_fields(record: AccessRecord) -> None:
     for change in ({"reason": ""}, {"what": ()}, {"legal_basis": ""}, {"subject": ""}):
         with pytest.raises(InvalidValue):
-            replace(record, **change)  # type: ignore[arg-type]
+            replace(record, **change)

@@ -197,7 +197,7 @@ def test_every_flipped_octet_of_a_published_log_is_noticed(
     log.sequence(at)
     runner = CliRunner()
     assert runner.invoke(app, ["verify", str(folder.path)]).exit_code == 0
-    for path in sorted(path for path in folder.path.rglob("*") if path.is_file() and path.name != "key"):
+    for path in sorted(path for path in folder.path.rglob("*") if path.is_file() and path.name not in ("key", ".lock")):
         octets = path.read_bytes()
         for place in {0, len(octets) // 2, len(octets) - 1}:
             path.write_bytes(octets[:place] + bytes((octets[place] ^ 1,)) + octets[place + 1 :])
