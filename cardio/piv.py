@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from cardio import piv_commands
 from cardio.channel import Channel
-from cardio.errors import CertificateMismatch, Refused, WrongCardState
+from cardio.errors import CertificateMismatch, Refused, WrongCardState, WrongPin
 from cardio.pin import Pin
 from cardio.piv_commands import Metadata, key_algorithm_of
 from cardio.piv_objects import CHUID, CardHolderIdentifier, parse_certificate_object, parse_chuid
@@ -152,6 +152,18 @@ class PivCard:
         """Another PIN. Errors: WrongPin, PinBlocked."""
         with self.session.work() as channel:
             piv_commands.change_pin(channel, old, new)
+
+    def finish_change_pin(self, old: Pin, new: Pin) -> None:
+        """As `change_pin`, when an earlier call lost its answer: the card may have either PIN.
+
+        The new one is tried first; where it is wrong, that costs a try until the change with the old one restores all.
+        Errors: WrongPin, PinBlocked; LastTry if there is no try to spare.
+        """
+        with self.session.work() as channel:
+            try:
+                piv_commands.verify_pin(channel, new)
+            except WrongPin:
+                piv_commands.change_pin(channel, old, new)
 
     def unblock_pin(self, puk: Pin, new: Pin) -> None:
         """A new PIN by means of the PUK. Errors: WrongPin, PinBlocked (both of the PUK)."""

@@ -243,6 +243,24 @@ def metadata(channel: Channel, slot: Slot) -> Metadata | None:
         raise ProtocolViolated("GET METADATA", what="an answer that describes no key") from error
 
 
+@dataclass(frozen=True, slots=True)
+class ReferenceState:
+    """What a card tells of its PIN or PUK without being asked to compare."""
+
+    factory: bool
+    tries_left: int
+
+
+def puk_state(channel: Channel) -> ReferenceState:
+    """Whether the PUK is still the maker's, and its tries. Errors: Refused (6D00: no metadata here), ProtocolViolated."""
+    data = channel.require(CommandApdu(0x00, 0xF7, 0x00, PUK_REFERENCE, ne=_ALL), "GET METADATA")
+    try:
+        fields = {item.tag: item.value for item in tlv.parse(data)}
+        return ReferenceState(fields[5] == b"\x01", fields[6][1])
+    except (Malformed, KeyError, IndexError) as error:
+        raise ProtocolViolated("GET METADATA", what="an answer that describes no PUK") from error
+
+
 def management_key_algorithm(channel: Channel) -> int | None:
     """The octet of the management key's algorithm, None where the card does not say."""
     response = channel.send(CommandApdu(0x00, 0xF7, 0x00, MANAGEMENT_KEY_REFERENCE, ne=_ALL))

@@ -4,11 +4,17 @@ Steps, each found done when the whole is called again after power loss at any co
 
     1 management key proven: the card's own, or the maker's         nothing changed
     2 maker's key → own key, in one command (Yubico)                both are tried next time
-    3 capability container and CHUID, where absent                  written whole or not at all
-    4 PUK: own value                                                own value tried first: a repeat costs no try
+    3 PUK: maker's → own                                            see below
+    4 capability container, then CHUID, where absent                written whole or not at all; CHUID: all is done
 
 A card without Yubico's additions has no command to change its management key (SP 800-73-4 leaves that to its maker):
 its bureau must have set the derived key, for the CHUID that the card came with. With the maker's key it is refused.
+
+Guessing which PUK the card has costs tries, and power lost inside a guess costs one more: with three tries, a guess after
+one loss could block it for ever (a test found that). So nothing is guessed: cards since 5.3 say whether the PUK is still
+the maker's; on older YubiKeys the PUK is set while there is no CHUID, and only there is the own value tried after the
+maker's (two losses of power at that very place would block the PUK, and a reset of the card is the way out). A card
+without Yubico's additions keeps the PUK that its bureau gave it.
 
 The PIN is left alone: its first value goes to the holder in a sealed letter, and the holder changes it.
 """
@@ -35,6 +41,8 @@ from cardio.session import CardSession
 FACTORY_PUK = "12345678"
 PUK_LABEL = b"jitsuin piv unblocking key"
 PUK_DIGITS = 8
+SPARE_TRIES = 2
+"""Below this the PUK is not asked for: a loss of power in the question could take the last try."""
 
 AES_FIRMWARE = (5, 4, 0)
 """From here on a YubiKey takes AES as management key."""
@@ -91,9 +99,8 @@ def personalise(
     """
     with session.work() as channel:
         _own_management_key(channel, secrets.management_key, random)
-        identifier = _own_identity(channel, expires, random)
         _own_puk(channel, secrets.puk)
-        return identifier
+        return _own_identity(channel, expires, random)
 
 
 def _own_management_key(channel: Channel, own: ManagementKey, random: Callable[[int], bytes]) -> None:
@@ -125,12 +132,19 @@ def _own_identity(channel: Channel, expires: date, random: Callable[[int], bytes
 
 
 def _own_puk(channel: Channel, own: Pin) -> None:
-    try:
-        piv_commands.change_puk(channel, own, own)  # no change, but the only question that tells whether it is set
-    except WrongPin as refused:
-        if refused.retries_left < 1:
-            raise
-        piv_commands.change_puk(channel, Pin(PUK_RULE, FACTORY_PUK), own)
+    maker = Pin(PUK_RULE, FACTORY_PUK)
+    abilities = Abilities(piv_commands.version(channel))
+    if abilities.metadata:
+        told = piv_commands.puk_state(channel)
+        if told.factory:
+            piv_commands.change_puk(channel, maker, own)
+        elif told.tries_left >= SPARE_TRIES:
+            piv_commands.change_puk(channel, own, own)  # changes nothing, but tells whether it is ours
+    elif abilities.firmware is not None and read_chuid(channel) is None:
+        try:
+            piv_commands.change_puk(channel, maker, own)
+        except WrongPin:
+            piv_commands.change_puk(channel, own, own)
 
 
 def capability_container(unique: bytes) -> bytes:

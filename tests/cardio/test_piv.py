@@ -24,7 +24,7 @@ from cardio.errors import (
 from cardio.pin import Pin
 from cardio.piv import PivCard, identify, require_signature
 from cardio.piv_attestation import AttestationAnchors
-from cardio.piv_commands import PIN_RULE, key_algorithm_of
+from cardio.piv_commands import PIN_RULE, PUK_RULE, key_algorithm_of
 from cardio.piv_management_key import FACTORY_OCTETS, ManagementKey, derive_management_key, factory_key
 from cardio.piv_objects import (
     CAPABILITIES,
@@ -208,9 +208,9 @@ def test_wrong_pins(firmware: tuple[int, int, int] | None) -> None:
     with pytest.raises(PinBlocked):
         world.piv.sign(Purpose.SIGNATURE, PIN, b"filing")
     with pytest.raises(WrongPin):
-        world.piv.unblock_pin(PUK, PIN)  # the maker's PUK is gone since personalisation
+        world.piv.unblock_pin(Pin(PUK_RULE, "00000000"), PIN)
     new = Pin(PIN_RULE, "24681357")
-    world.piv.unblock_pin(world.secrets.puk, new)
+    world.piv.unblock_pin(world.secrets.puk if firmware else PUK, new)
     world.piv.change_pin(new, PIN)
     world.piv.sign(Purpose.SIGNATURE, PIN, b"filing")
 
@@ -262,6 +262,27 @@ def test_nothing_of_the_maker_stays(firmware: tuple[int, int, int]) -> None:
     assert memory.pin.tries_left == memory.puk.tries_left == 3
 
 
+def test_a_yubikey_that_tells_nothing_about_its_puk() -> None:
+    card, _ = new_card((5, 2, 7))
+    session = session_of(card)
+    secrets = derive_secrets(MASTER, session.identity, cipher_for(session))
+    with session.work() as channel:  # as after a lost answer: the PUK is set, the CHUID is not there yet
+        piv_commands.change_puk(channel, PUK, secrets.puk)
+    for _ in range(2):
+        personalise(session, secrets, expires=EXPIRES, random=SeededOctets("p"))
+        assert card.memory.puk.octets == secrets.puk.octets
+        assert card.memory.puk.tries_left == 3
+
+
+def test_the_last_tries_of_the_puk_are_never_spent_on_asking() -> None:
+    world = World(NEW_YUBICO)
+    for _ in range(2):
+        with pytest.raises(WrongPin):
+            world.piv.unblock_pin(Pin(PUK_RULE, "00000000"), PIN)
+    personalise(world.session, world.secrets, expires=EXPIRES, random=SeededOctets("p"))
+    assert world.card.memory.puk.tries_left == 1
+
+
 def test_a_generic_card_with_the_makers_key_is_refused() -> None:
     card, _ = new_card(GENERIC)
     give_chuid(card)
@@ -291,7 +312,7 @@ def test_a_foreign_puk_stops_with_its_tries_told() -> None:
     secrets = derive_secrets(MASTER, session.identity, cipher_for(session))
     with pytest.raises(WrongPin) as caught:
         personalise(session, secrets, expires=EXPIRES, random=SeededOctets("p"))
-    assert (caught.value.slot, caught.value.retries_left) == ("PUK", 1)
+    assert (caught.value.slot, caught.value.retries_left) == ("PUK", 2)
 
 
 def test_secrets_differ_by_card_cipher_and_version() -> None:
