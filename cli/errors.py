@@ -10,6 +10,7 @@ Error
     ├── SettingsUnreadable     it is there, but it is not TOML
     ├── SettingWrong           one key of it, named
     ├── SecretMissing          the file of a secret is not there or is open to others
+    ├── DatabaseInUse          it already belongs to a deployment
     ├── FolderNotEmpty         `jitsuin init` never writes over anything
     ├── PortTaken              somebody else listens there
     ├── AddressUnusable        nobody can listen there
@@ -118,6 +119,15 @@ class SecretMissing(CommandError):
 
     file: str
     what: str
+
+
+@dataclass(eq=False)
+class DatabaseInUse(CommandError):
+    """A new deployment was to be made in a database that has authorities already."""
+
+    code = "cli.database-in-use"
+    why = "the database already belongs to a deployment"
+    todo = "Name an empty database in the settings; nothing is ever written over."
 
 
 @dataclass(eq=False)

@@ -1,20 +1,45 @@
 """Where a deployment's keys are, as its settings say: encrypted files, or a PKCS#11 token for the authorities."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 from ca.file_key import FileKeyStore
 from ca.keys import KeyStore
 from cli.secrets import read_secret
 from cli.settings import Settings
 
+Random = Callable[[int], bytes]
 
-def open_authority_keys(settings: Settings, random: Callable[[int], bytes]) -> KeyStore:
+
+@dataclass(frozen=True, slots=True)
+class KeyFolder:
+    """A folder of encrypted keys and the file of the passphrase that opens it, from the deployment's folder."""
+
+    folder: Path
+    passphrase_file: Path
+
+
+OPERATOR_KEYS = KeyFolder(Path("keys/operators"), Path("secrets/operators-passphrase"))
+"""Operators of a trial who have no card: their keys are files here. A real operator's key never leaves their card."""
+
+
+def open_authority_keys(settings: Settings, random: Random) -> KeyStore:
     """The authorities' keys. Errors: SecretMissing, WrongPassphrase, KeyUnavailable, KeyStoreError."""
     table = settings.authorities
-    return FileKeyStore.unlock(settings.path(table.keys), read_secret(settings.path(table.passphrase_file)), random)
+    return _open(settings, KeyFolder(table.keys, table.passphrase_file), random)
 
 
-def open_responder_keys(settings: Settings, random: Callable[[int], bytes]) -> KeyStore:
+def open_responder_keys(settings: Settings, random: Random) -> KeyStore:
     """The OCSP responders' keys. Errors: as above."""
-    table = settings.status
-    return FileKeyStore.unlock(settings.path(table.keys), read_secret(settings.path(table.passphrase_file)), random)
+    return _open(settings, KeyFolder(settings.status.keys, settings.status.passphrase_file), random)
+
+
+def open_operator_keys(settings: Settings, random: Random) -> KeyStore:
+    """The keys of operators without a card. Errors: as above."""
+    return _open(settings, OPERATOR_KEYS, random)
+
+
+def _open(settings: Settings, where: KeyFolder, random: Random) -> KeyStore:
+    passphrase = read_secret(settings.path(where.passphrase_file))
+    return FileKeyStore.unlock(settings.path(where.folder), passphrase, random)

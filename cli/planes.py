@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter
@@ -28,15 +29,12 @@ from cli.settings import Settings
 from pki.certificate import Certificate
 from pki.instant import Clock, Instant
 from pki.purpose import Purpose
-from verifier.anchors import anchor_of
-from verifier.fetch import AllowedHost, HttpFetcher
-from verifier.judge import Trust
-from verifier.policy import Policy
 from web.application import Application, Frame, compose
-from web.filing_check import FilingCheck
 from web.language import Language
-from web.relying_party import make_relying_party_router
 from web.responder import make_responder_router
+
+if TYPE_CHECKING:
+    from web.filing_check import FilingCheck
 
 _LOOK_AGAIN = timedelta(minutes=1)
 """How soon a responder that the signing process renewed is taken up."""
@@ -114,8 +112,14 @@ class Planes:
         }
         return [make_responder_router(responders, FolderShelf(self.settings.path(table.crls)), self.clock)]
 
-    def check(self) -> FilingCheck:
+    def check(self) -> "FilingCheck":
         """The verifier with this deployment's own authorities as anchors, one set a purpose."""
+        from verifier.anchors import anchor_of
+        from verifier.fetch import AllowedHost, HttpFetcher
+        from verifier.judge import Trust
+        from verifier.policy import Policy
+        from web.filing_check import FilingCheck
+
         anchors = {
             purpose: tuple(anchor_of(_certificate(one)) for one in self.authorities() if one.purpose is purpose)
             for purpose in Purpose
@@ -131,6 +135,8 @@ class Planes:
 
     def relying_party(self) -> list[APIRouter]:
         """The verification API."""
+        from web.relying_party import make_relying_party_router
+
         return [make_relying_party_router(self.check(), self.clock)]
 
 
@@ -161,7 +167,7 @@ def open_web(
             stopwatch=stopwatch,
             language=Language(settings.service.language),
             max_body=settings.service.max_body,
-            checks={"database": database.check},
+            checks={"database": lambda: database.read(planes.directory.all)},
         )
         yield Web(compose("Jitsuin", routers, frame), _addresses(settings, planes, routers))
     finally:

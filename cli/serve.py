@@ -73,7 +73,8 @@ def serve(
     if parent is not None and not end_with_parent(parent):
         raise typer.Exit(1)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for loud in ("alembic", "uvicorn", "httpx"):
+        logging.getLogger(loud).setLevel(logging.WARNING)
     settings = load_settings(folder)
     if listen is not None:
         settings = with_listen(settings, listen)

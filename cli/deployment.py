@@ -1,0 +1,213 @@
+"""Making a deployment: settings, secrets, keys, tables, two authorities, a municipality with its desks and operators.
+
+Everything is made in a folder beside the place and moved there whole at the end: a deployment is never half there.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from ca import authorities
+from ca.directory import Directory
+from ca.file_key import FileKeyStore
+from ca.issuance import Registrar, Signer
+from ca.journal_file import JournaledDatabase, JournalFile
+from ca.orders import ServiceKind, ServiceOrder
+from ca.parameters import Parameters
+from ca.profiles import PROFILES, KeyShape, Variant
+from cli.database import Database
+from cli.errors import DatabaseInUse, FolderNotEmpty, SettingWrong
+from cli.keys import OPERATOR_KEYS, open_authority_keys, open_operator_keys, open_responder_keys
+from cli.listening import split_address
+from cli.secrets import write_secret
+from cli.settings import FILE, Settings, load_settings
+from enrollment import rules
+from enrollment.counters import POST_OFFICE_AFFAIRS, Affair, Counter, CounterKind
+from enrollment.operators import Operator, Role
+from enrollment.policy import CapPolicy
+from enrollment.store import Connection, people
+from pki.certificate import Certificate
+from pki.instant import Instant, Validity
+from pki.municipality import Municipality
+from pki.purpose import Purpose
+
+Random = Callable[[int], bytes]
+Progress = Callable[[str], None]
+
+MAIN, POST_OFFICE = "main", "post-office"
+CLERK, SUPERVISOR, POSTAL_CLERK = "clerk", "supervisor", "postal-clerk"
+_APPOINTED = timedelta(days=5 * 365)
+
+
+@dataclass(frozen=True, slots=True)
+class Desks:
+    """The names that a new deployment's desks and operators get: the municipality's code before each."""
+
+    code: str
+
+    def __call__(self, name: str) -> str:
+        return f"{self.code}-{name}"
+
+
+def create_deployment(folder: Path, settings: Settings, at: Instant, random: Random, progress: Progress) -> Settings:
+    """A new deployment in `folder`; its settings as they will be loaded from there.
+
+    Errors: FolderNotEmpty, SettingWrong (no port for the addresses in certificates), DatabaseInUse, DatabaseNewer,
+    DatabaseFull, DatabaseUnavailable; OSError of the file system. After any of them `folder` is as it was.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FolderNotEmpty(str(folder))
+    if settings.service.public_url is None and split_address(settings.service.listen)[1] == 0:
+        raise SettingWrong("service.listen", "certificates name the address of OCSP: choose a port, or set public_url")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = folder.parent / f".{folder.name}.{random(4).hex()}"
+    beside.mkdir(mode=0o700)
+    try:
+        _fill(beside, settings, at, random, progress)
+        beside.rename(folder)  # over an empty folder, or where there is none: either all of it or nothing
+    except BaseException:
+        with suppress(OSError):
+            shutil.rmtree(beside)
+        raise
+    return load_settings(folder)
+
+
+def _fill(folder: Path, settings: Settings, at: Instant, random: Random, progress: Progress) -> None:
+    (folder / FILE).write_text(settings_text(settings), encoding="utf-8")
+    here = load_settings(folder)
+    progress("secrets")
+    _make_secrets(here, random)
+    progress("database")
+    database = Database(here.database_url)
+    try:
+        database.migrate()
+        if database.read(Directory().all):
+            raise DatabaseInUse
+        journaled = JournaledDatabase(database, JournalFile(here.path(here.status.journal)))
+        for purpose in Purpose:
+            progress(f"authority {purpose.value}")
+            _make_authority(journaled, here, purpose, at, random)
+        progress("municipality")
+        _make_municipality(journaled, here, at, random)
+    finally:
+        database.close()
+
+
+def _make_secrets(settings: Settings, random: Random) -> None:
+    stores = {
+        settings.path(settings.authorities.keys): settings.path(settings.authorities.passphrase_file),
+        settings.path(settings.status.keys): settings.path(settings.status.passphrase_file),
+        settings.path(OPERATOR_KEYS.folder): settings.path(OPERATOR_KEYS.passphrase_file),
+    }
+    for keys, passphrase_file in stores.items():
+        passphrase = random(32).hex().encode()
+        passphrase_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_secret(passphrase_file, passphrase + b"\n")
+        FileKeyStore.lock(keys, passphrase, random)
+
+
+def _make_authority(
+    database: JournaledDatabase, settings: Settings, purpose: Purpose, at: Instant, random: Random
+) -> None:
+    authorities.create(
+        database,
+        open_authority_keys(settings, random),
+        purpose,
+        Variant(settings.authorities.profile),
+        at,
+        random,
+        parameters=Parameters(
+            policy_arc=settings.authorities.policy_arc,
+            ocsp_uri=f"{settings.public_url}/ocsp/{purpose.value}-1",
+        ),
+        responder_keys=open_responder_keys(settings, random),
+    )
+
+
+def _make_municipality(database: JournaledDatabase, settings: Settings, at: Instant, random: Random) -> None:
+    table = settings.municipality
+    name = Desks(table.code)
+    period = Validity(at, at + _APPOINTED)
+    desks = (
+        Counter(name(MAIN), table.code, CounterKind.MUNICIPAL_MAIN, f"{table.name}役所 市民課", frozenset(Affair)),
+        Counter(
+            name(POST_OFFICE),
+            table.code,
+            CounterKind.POST_OFFICE,
+            f"{table.name}郵便局",
+            POST_OFFICE_AFFAIRS,
+            period,
+            "見本市議会議決 第1号",
+        ),
+    )
+    cards = {who: _operator_certificate(database, settings, name(who), at, random) for who in _OPERATORS}
+    caps = settings.caps
+
+    def register(conn: Connection) -> None:
+        people.add_municipality(
+            conn, Municipality(table.code, table.prefecture_roman, table.municipality_roman, table.name)
+        )
+        for counter in desks:
+            people.add_counter(conn, counter)
+        for who, (desk, roles) in _OPERATORS.items():
+            fingerprint = cards[who].fingerprint.hex()
+            people.add_operator(conn, Operator(name(who), table.code, roles, fingerprint, name(desk), period))
+        policy = CapPolicy(
+            version="1",
+            effective_from=at,
+            max_consecutive=caps.max_consecutive,
+            max_years_since_anchor=caps.max_years,
+            max_total=caps.max_total,
+            total_window_years=caps.total_years,
+        )
+        rules.adopt(conn, policy, at, name(SUPERVISOR))
+
+    database.transaction(register)
+
+
+_OPERATORS: Mapping[str, tuple[str, frozenset[Role]]] = {
+    CLERK: (MAIN, frozenset({Role.CLERK})),
+    SUPERVISOR: (MAIN, frozenset({Role.SUPERVISOR, Role.POLICY, Role.PROTECTION})),
+    POSTAL_CLERK: (POST_OFFICE, frozenset({Role.CLERK})),
+}
+
+
+def _operator_certificate(
+    database: JournaledDatabase, settings: Settings, operator: str, at: Instant, random: Random
+) -> Certificate:
+    """A key in software and its certificate for an operator who has no card yet."""
+    key = open_operator_keys(settings, random).create(operator, KeyShape.RSA_2048)
+    directory = Directory()
+    order = ServiceOrder(
+        ServiceKind.OPERATOR,
+        authorities.self_request(key),
+        operator,
+        settings.municipality.municipality_roman,
+        operator,
+        "",
+        None,
+        f"operator:{operator}",
+    )
+    intent = database.transaction(lambda conn: Registrar(PROFILES, directory, random).intend(conn, order, at))
+    issued = Signer(open_authority_keys(settings, random), PROFILES, directory).sign(database, intent, at)
+    return Certificate(issued.der)
+
+
+def settings_text(settings: Settings) -> str:
+    """A settings file with these values; every key is written, so that a later default changes no deployment."""
+    lines = ["# The settings of this deployment; config/example.toml explains every key.", ""]
+    for name in type(settings).model_fields:
+        table: BaseModel = getattr(settings, name)
+        lines.append(f"[{name}]")
+        for key, value in table.model_dump(mode="json").items():
+            if value is not None:
+                # JSON's strings and numbers are TOML's too
+                lines.append(f"{key} = {json.dumps(value, ensure_ascii=False)}")
+        lines.append("")
+    return "\n".join(lines)

@@ -1,0 +1,45 @@
+"""`jitsuin init`: a new deployment."""
+
+import json
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
+    settings_file: Annotated[
+        Path | None, typer.Option("--settings", help="A TOML file to begin with; config/example.toml shows every key.")
+    ] = None,
+    listen: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Where the service will listen.")] = None,
+    clock: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Make it at this time (RFC 3339) instead of now: for trials.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")] = False,
+) -> None:
+    """Make a deployment: settings, secrets (mode 0600), tables, two authorities with OCSP responders, a municipality
+    with two desks and three operators.
+
+    Nothing is ever written over: DIR must not exist or be empty, and so must the database.
+    """
+    from cli.clock import SystemClock
+    from cli.deployment import create_deployment
+    from cli.settings import load_settings, make_settings, with_listen
+    from pki.instant import Instant
+
+    settings = make_settings({}) if settings_file is None else load_settings(settings_file)
+    if listen is not None:
+        settings = with_listen(settings, listen)
+    at = SystemClock().now() if clock is None else Instant.parse(clock)
+    made = create_deployment(
+        folder, settings, at, secrets.token_bytes, lambda what: None if as_json else print(f"  {what}")
+    )
+    if as_json:
+        print(json.dumps({"folder": str(folder), "url": made.public_url, "database": made.database.url}))
+        return
+    print(f"ready: {folder}. Run it with `jitsuin serve {folder}`; back up {folder}/secrets and {folder}/keys apart.")
