@@ -265,9 +265,7 @@ def _process(
     # 6.1.5 (g)
     constrained = graph.user_constrained(initial)
     if explicit_policy <= 0 and not constrained:
-        raise _Refused(
-            "RFC 5280 6.1.5 (g)", leaf, "no policy that is asked for is valid, and one is required"
-        )
+        raise _Refused("RFC 5280 6.1.5 (g)", leaf, "no policy that is asked for is valid, and one is required")
     checks.append(Check("RFC 5280 6.1.5", leaf.fingerprint, True))
     return tuple(sorted(map(dotted, constrained)))
 

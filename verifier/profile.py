@@ -1,7 +1,7 @@
 """The strict profile: what issuers must do, refused where they did not (RFC 5280 4; for TLS also BR 7.1).
 
 One function per role. Each gives the first rule that is broken, as (clause, sentence), or None. BR are the
-CA/Browser Forum's baseline requirements; `docs/divergences.md` says where the two sources disagree and which one is followed.
+CA/Browser Forum's baseline requirements; `docs/divergences.md` says where the two disagree and which is followed.
 """
 
 import ipaddress

@@ -1,0 +1,286 @@
+"""A CRL, read and indexed once (RFC 5280 5); nothing in it is believed before its signature was checked elsewhere.
+
+    CertificateList ::= SEQUENCE { tbsCertList, signatureAlgorithm, signatureValue }
+    TBSCertList ::= SEQUENCE { version, signature, issuer, thisUpdate, nextUpdate,
+                               SEQUENCE OF { serial, revocationDate, crlEntryExtensions }, [0] crlExtensions }
+
+The index is by serial number, and for indirect CRLs by the issuer that the entries are about.
+"""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final, NamedTuple
+
+from pki import names, oids
+from pki.errors import Malformed
+from pki.revocation import Reason
+from verifier import extensions as ext
+from verifier.extensions import AuthorityKeyIdentifier, GeneralName, PointName, key_of
+from verifier.walk import SEQUENCE, bits, element, expect, integer, moment, only, row, truth
+
+MAX_OCTETS: Final = 256 << 20
+_NUMBER: Final = key_of(oids.CRL_NUMBER)
+_DELTA: Final = key_of(oids.DELTA_CRL_INDICATOR)
+_POINT: Final = key_of(oids.ISSUING_DISTRIBUTION_POINT)
+_REASON: Final = key_of(oids.CRL_REASON)
+_INVALIDITY: Final = key_of(oids.INVALIDITY_DATE)
+_CERTIFICATE_ISSUER: Final = key_of(oids.CERTIFICATE_ISSUER)
+_EXPIRED_CERTS_ON_CRL: Final = key_of("2.5.29.60")
+_PROCESSED: Final = frozenset({_NUMBER, _DELTA, _POINT, ext.AKI, ext.IAN, ext.FRESHEST, ext.AIA, _EXPIRED_CERTS_ON_CRL})
+
+
+class Entry(NamedTuple):
+    """One revocation: times in seconds since 1970."""
+
+    since: int
+    reason: Reason
+    invalidity: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """issuingDistributionPoint (5.2.5); without it a CRL is for every certificate of its issuer and every reason."""
+
+    point: PointName | None = None
+    only_user: bool = False
+    only_ca: bool = False
+    only_attribute: bool = False
+    reasons: int | None = None
+    indirect: bool = False
+    encoded: bytes = b""
+
+
+class ParsedCrl:
+    """One CRL. Made by `parse_crl`, never changed after."""
+
+    __slots__ = (
+        "authority_key",
+        "base_number",
+        "entries",
+        "fingerprint",
+        "has_critical_number",
+        "inner_algorithm",
+        "issuer",
+        "next_update",
+        "number",
+        "outer_algorithm",
+        "scope",
+        "signature",
+        "tbs",
+        "this_update",
+        "unknown_critical",
+    )
+
+    fingerprint: bytes
+    """SHA-256 of the whole."""
+    tbs: bytes
+    inner_algorithm: bytes
+    outer_algorithm: bytes
+    signature: bytes
+    issuer: bytes
+    this_update: int
+    next_update: int | None
+    number: int | None
+    has_critical_number: bool
+    base_number: int | None
+    """BaseCRLNumber: set in a delta CRL only."""
+    scope: Scope
+    authority_key: AuthorityKeyIdentifier | None
+    unknown_critical: bool
+    """A critical extension, of the CRL or of any entry, that is not processed: the CRL must not be used (5.2, 5.3)."""
+    entries: dict[object, dict[bytes, Entry]]
+    """By the canonical name of the certificates' issuer, then by the content octets of the serial number."""
+
+    def find(self, issuer: bytes, serial: int) -> Entry | None:
+        """What the CRL says of the certificate of `issuer` (encoded) with that number. Errors: none."""
+        found = self.entries.get(_canonical(issuer))
+        return None if found is None else found.get(serial.to_bytes(_width(serial), signed=True))
+
+
+def _width(serial: int) -> int:
+    return (serial.bit_length() if serial >= 0 else (serial + 1).bit_length()) // 8 + 1
+
+
+def _canonical(name: bytes) -> object:
+    try:
+        return names.canonical(name)
+    except Malformed:
+        return name
+
+
+def parse_crl(der: bytes) -> ParsedCrl:
+    """Read a CRL in DER and index its entries. Errors: Malformed."""
+    if len(der) > MAX_OCTETS:
+        raise Malformed("a CRL that is too large", MAX_OCTETS)
+    made = ParsedCrl.__new__(ParsedCrl)
+    made.fingerprint = sha256(der).digest()
+    start, end = only(der, SEQUENCE, "a CertificateList")
+    at, stop = expect(der, start, end, SEQUENCE, "a TBSCertList")
+    made.tbs = der[start:stop]
+    _, after = expect(der, stop, end, SEQUENCE, "signatureAlgorithm")
+    made.outer_algorithm = der[stop:after]
+    first, last = expect(der, after, end, 0x03, "signatureValue")
+    if last != end or first == last:
+        raise Malformed("a signatureValue at the end expected", first)
+    made.signature = b"" if der[first] else der[first + 1 : last]
+    _read_tbs(made, der, at, stop)
+    return made
+
+
+def _read_tbs(made: ParsedCrl, der: bytes, at: int, end: int) -> None:
+    version = 1
+    if der[at : at + 1] == b"\x02":
+        first, at = expect(der, at, end, 0x02, "version")
+        if integer(der, first, at) != 1:
+            raise Malformed("a CRL of version 1 or 2 expected", first)
+        version = 2
+    _, after = expect(der, at, end, SEQUENCE, "signature")
+    made.inner_algorithm = der[at:after]
+    _, at = expect(der, after, end, SEQUENCE, "issuer")
+    made.issuer = der[after:at]
+    if len(made.issuer) == 2:
+        raise Malformed("a CRL with an empty issuer", after)
+    tag, first, at = element(der, at, end)
+    made.this_update = moment(tag, der[first:at])
+    made.next_update = None
+    if at < end and der[at] in (0x17, 0x18):
+        tag, first, at = element(der, at, end)
+        made.next_update = moment(tag, der[first:at])
+    revoked = (at, at)
+    if at < end and der[at] == SEQUENCE:
+        revoked = expect(der, at, end, SEQUENCE, "revokedCertificates")
+        at = revoked[1]
+    made.number = made.base_number = made.authority_key = None
+    made.scope = Scope()
+    made.has_critical_number = made.unknown_critical = False
+    if at < end:
+        first, stop = expect(der, at, end, 0xA0, "crlExtensions")
+        if stop != end or version == 1:
+            raise Malformed("crlExtensions at the end of a version 2 CRL expected", at)
+        _read_extensions(made, der, first, stop)
+    made.entries = {}
+    _read_entries(made, der, *revoked, version)
+
+
+def extensions(der: bytes, at: int, end: int) -> list[tuple[bytes, bool, bytes]]:
+    """Extensions inside their wrapper: (identifier, critical, value) each. Errors: Malformed, also for one twice."""
+    at, stop = expect(der, at, end, SEQUENCE, "extensions")
+    if stop != end:
+        raise Malformed("one row of extensions expected", stop)
+    found: dict[bytes, tuple[bytes, bool, bytes]] = {}
+    for tag, offset, start, after in row(der, at, stop):
+        parts = row(der, start, after) if tag == SEQUENCE else []
+        if not 2 <= len(parts) <= 3 or parts[0][0] != 0x06 or parts[-1][0] != 0x04:
+            raise Malformed("an Extension expected", offset)
+        critical = False
+        if len(parts) == 3:
+            if parts[1][0] != 0x01:
+                raise Malformed("critical expected", parts[1][1])
+            critical = truth(der, parts[1][2], parts[1][3])
+        identifier = der[parts[0][2] : parts[0][3]]
+        if identifier in found:
+            raise Malformed("the same extension twice", offset)
+        found[identifier] = (identifier, critical, der[parts[-1][2] : parts[-1][3]])
+    return list(found.values())
+
+
+def _read_extensions(made: ParsedCrl, der: bytes, at: int, end: int) -> None:
+    for identifier, critical, value in extensions(der, at, end):
+        if identifier == _NUMBER:
+            made.number, made.has_critical_number = _number(value), critical
+        elif identifier == _DELTA:
+            made.base_number = _number(value)
+        elif identifier == _POINT:
+            made.scope = _scope(value)
+        elif identifier == ext.AKI:
+            made.authority_key = ext.authority_key_identifier(value)
+        elif critical and identifier not in _PROCESSED:
+            made.unknown_critical = True
+
+
+def _number(value: bytes) -> int:
+    start, stop = only(value, 0x02, "CRLNumber")
+    number = integer(value, start, stop)
+    if number < 0:
+        raise Malformed("a CRLNumber that is not negative expected", start)
+    return number
+
+
+def _scope(value: bytes) -> Scope:
+    start, stop = only(value, SEQUENCE, "IssuingDistributionPoint")
+    point, reasons, flags, last = None, None, {0x81: False, 0x82: False, 0x84: False, 0x85: False}, -1
+    for tag, at, content, end in row(value, start, stop):
+        if tag & 0x1F <= last:
+            raise Malformed("fields of IssuingDistributionPoint in their order expected", at)
+        last = tag & 0x1F
+        if tag == 0xA0:
+            point = ext.point_name(value, content, end)
+        elif tag == 0x83:
+            reasons = bits(value, content, end, "ReasonFlags") & ext.ALL_REASONS
+        elif tag in flags:
+            flags[tag] = truth(value, content, end)
+        else:
+            raise Malformed("a field of IssuingDistributionPoint expected", at)
+    return Scope(point, flags[0x81], flags[0x82], flags[0x85], reasons, flags[0x84], value)
+
+
+def _read_entries(made: ParsedCrl, der: bytes, at: int, end: int, version: int) -> None:
+    """The loop over the entries, which may be a million: offsets only, and each distinct extension read once."""
+    current = made.entries.setdefault(_canonical(made.issuer), {})
+    seen: dict[bytes, tuple[Reason, int | None, bytes | None]] = {}
+    plain: dict[bytes, int] = {}
+    while at < end:
+        start, after = expect(der, at, end, SEQUENCE, "a revoked certificate")
+        first, last = expect(der, start, after, 0x02, "userCertificate")
+        integer(der, first, last)
+        serial = der[first:last]
+        tag, first, last = element(der, last, after)
+        date = der[first - 2 : last]
+        since = plain.get(date)
+        if since is None:
+            since = plain[date] = moment(tag, der[first:last])
+        if last == after:
+            current[serial] = Entry(since, Reason.UNSPECIFIED, None)
+        else:
+            if version == 1:
+                raise Malformed("entry extensions in a CRL of version 1", last)
+            octets = der[last:after]
+            known = seen.get(octets)
+            if known is None:
+                known = _entry_extensions(made, octets)
+                if len(seen) < 4096:
+                    seen[octets] = known
+            reason, invalidity, issuer = known
+            if issuer is not None:
+                current = made.entries.setdefault(_canonical(issuer), {})
+            current[serial] = Entry(since, reason, invalidity)
+        at = after
+
+
+def _entry_extensions(made: ParsedCrl, octets: bytes) -> tuple[Reason, int | None, bytes | None]:
+    reason, invalidity, issuer = Reason.UNSPECIFIED, None, None
+    for identifier, critical, value in extensions(octets, 0, len(octets)):
+        if identifier == _REASON:
+            start, stop = only(value, 0x0A, "CRLReason")
+            try:
+                reason = Reason(integer(value, start, stop))
+            except ValueError as bad:
+                raise Malformed("a CRLReason that exists expected", start) from bad
+        elif identifier == _INVALIDITY:
+            start, stop = only(value, 0x18, "InvalidityDate")
+            invalidity = moment(0x18, value[start:stop])
+        elif identifier == _CERTIFICATE_ISSUER:
+            issuer = _directory_name(ext.alternative_names(value))
+            if not made.scope.indirect:
+                # 5.3.3: only indirect CRLs have it; a reader that ignored it would revoke another CA's certificate
+                made.unknown_critical = True
+        elif critical:
+            made.unknown_critical = True
+    return reason, invalidity, issuer
+
+
+def _directory_name(found: tuple[GeneralName, ...]) -> bytes:
+    for name in found:
+        if name.kind == ext.DIRECTORY_NAME:
+            return name.value
+    raise Malformed("a certificateIssuer with a directoryName expected")

@@ -1,0 +1,176 @@
+"""The status that CRLs give (RFC 5280 6.3.3, letters in the code).
+
+The issuer of a CRL is the issuer of the certificate, with this very key; or another key of the same CA (same name,
+same anchor, keyUsage with cRLSign); or whoever the distribution point names as cRLIssuer. Never somebody else whom
+the same CA certified. Nothing is believed about a CRL before the signature over its octets held.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from pki.revocation import Reason, Unknown
+from verifier import crl_scope
+from verifier.algorithms import algorithm_of, check_key, holds, load_key
+from verifier.anchors import TrustAnchor
+from verifier.budget import Meter
+from verifier.certificate import ParsedCertificate
+from verifier.crl import Entry, ParsedCrl
+from verifier.errors import UnacceptableAlgorithm, UnacceptableKey
+from verifier.extensions import ALL_REASONS, CRL_SIGN, DIRECTORY_NAME, DistributionPoint
+from verifier.path import ValidPath
+from verifier.path_building import SignatureCache
+from verifier.sources import Finding, Source, Sources, StatusAnswer, weigh
+
+Trusts = Callable[[ParsedCertificate, TrustAnchor, bool], bool]
+"""Whether a signer of evidence has an unrevoked path to that anchor; the flag: its CA named it for its own status."""
+_NOTHING: Final = StatusAnswer(Unknown("no CRL at hand is about it"))
+
+
+class CrlChecker:
+    """Asks the CRLs of one request."""
+
+    __slots__ = ("_at", "_cache", "_meter", "_min_rsa_bits", "_skew", "_sources", "_strict", "_trusts", "_verdicts")
+
+    def __init__(
+        self,
+        sources: Sources,
+        at: int,
+        skew: int,
+        strict: bool,
+        min_rsa_bits: int,
+        meter: Meter,
+        cache: SignatureCache,
+        trusts: Trusts,
+    ) -> None:
+        self._sources, self._at, self._skew, self._strict = sources, at, skew, strict
+        self._min_rsa_bits, self._meter, self._cache, self._trusts = min_rsa_bits, meter, cache, trusts
+        self._verdicts: dict[tuple[bytes, bytes, bytes], str] = {}
+
+    def ask(self, path: ValidPath, index: int) -> StatusAnswer:
+        """What the CRLs say of `path.certificates[index]`. Errors: BudgetExhausted."""
+        certificate = path.certificates[index]
+        covered, offered, why = 0, False, ""
+        findings: dict[bytes, Finding] = {}
+        for point in crl_scope.points_of(certificate):
+            for crl in self._named(certificate, point):
+                # (c): a delta CRL says nothing by itself
+                if crl.base_number is not None or not crl_scope.is_about(crl, certificate, point):
+                    continue
+                fault = self._fault(crl, path, index)
+                if fault:
+                    offered, why = True, fault
+                    continue
+                offered = True
+                covered |= crl_scope.reasons_of(crl, point)  # (d), (e), (l)
+                if crl.fingerprint not in findings:
+                    findings[crl.fingerprint] = self._finding(crl, path, index)
+        found = list(findings.values())
+        if any(one.entry for one in found) or covered == ALL_REASONS:
+            return weigh(found, Source.CRL)
+        if not offered:
+            return _NOTHING
+        return StatusAnswer(Unknown(why or "the CRLs at hand do not cover every reason"), offered=True)
+
+    def _named(self, certificate: ParsedCertificate, point: DistributionPoint) -> list[ParsedCrl]:
+        issuers = [name.value for name in point.crl_issuer if name.kind == DIRECTORY_NAME] or [certificate.issuer]
+        return [crl for issuer in issuers for crl in self._sources.crls.find(issuer)]
+
+    def _finding(self, crl: ParsedCrl, path: ValidPath, index: int) -> Finding:
+        certificate = path.certificates[index]
+        entry = _unless_removed(crl.find(certificate.issuer, certificate.serial))  # (j)
+        delta = self._delta(crl, path, index)
+        this_update, evidence = crl.this_update, (crl.fingerprint,)
+        if delta is not None:
+            this_update, evidence = max(this_update, delta.this_update), (crl.fingerprint, delta.fingerprint)
+            changed = delta.find(certificate.issuer, certificate.serial)  # (i)
+            if changed is not None:
+                entry = _unless_removed(changed)  # (k)
+        return Finding(entry, this_update, crl.next_update, evidence, crl.issuer + crl.scope.encoded)
+
+    def _delta(self, crl: ParsedCrl, path: ValidPath, index: int) -> ParsedCrl | None:
+        """(c), (h): the newest acceptable delta of this complete CRL, signed by the same issuer."""
+        candidates = [other for other in self._sources.crls.find(crl.issuer) if crl_scope.is_delta_of(other, crl)]
+        candidates.sort(key=lambda other: other.number or 0, reverse=True)
+        return next((other for other in candidates if not self._fault(other, path, index)), None)
+
+    def _fault(self, crl: ParsedCrl, path: ValidPath, index: int) -> str:
+        """Why the CRL must not be used for this certificate, or nothing: (a), (f), (g)."""
+        _, spki, _ = path.issuer_of(index)
+        key = (crl.fingerprint, spki, path.certificates[index].issuer)
+        known = self._verdicts.get(key)
+        if known is None:
+            self._meter.spend("evidence")
+            known = self._verdicts[key] = self._judge(crl, path, index)
+        return known
+
+    def _judge(self, crl: ParsedCrl, path: ValidPath, index: int) -> str:
+        if crl.unknown_critical:
+            return "its CRL has a critical extension that is not processed"
+        if not crl_scope.is_fresh(crl, self._at, self._skew):
+            return "its CRL is not current"
+        if self._strict and (crl.number is None or crl.has_critical_number):
+            return "its CRL has no CRLNumber, or a critical one (RFC 5280 5.2.3)"
+        return self._signer_fault(crl, path, index)
+
+    def _signer_fault(self, crl: ParsedCrl, path: ValidPath, index: int) -> str:
+        """(f), (g)"""
+        certificate = path.certificates[index]
+        _, spki, issuer = path.issuer_of(index)
+        why = "no certificate at hand may have signed its CRL, or the signature does not verify"
+        try:
+            if certificate.is_issued_by_name(crl.issuer) and self._verifies(crl, spki):
+                if issuer is not None and issuer.key_usage is not None and not issuer.key_usage & CRL_SIGN:
+                    return "its issuer may not sign CRLs: keyUsage has no cRLSign"
+                return ""
+            anchor = path.anchor
+            if anchor.name == crl.issuer and anchor.spki != spki and self._verifies(crl, anchor.spki):
+                return ""
+        except (UnacceptableAlgorithm, UnacceptableKey) as refused:
+            why = f"its CRL was signed with what is not accepted: {refused.reason}"
+        for signer in (*path.certificates[1:], *self._sources.certificates.find(crl.issuer)):
+            if signer.spki == spki or not _bears(signer, crl.issuer):
+                continue
+            # a key that is not the issuer's own needs cRLSign said, not merely not denied
+            if signer.key_usage is None or not signer.key_usage & CRL_SIGN:
+                continue
+            try:
+                if not self._verifies(crl, signer.spki):
+                    continue
+            except (UnacceptableAlgorithm, UnacceptableKey):
+                continue
+            if self._trusts(signer, path.anchor, _vouches_for_itself(signer)):
+                return ""
+            why = "who signed its CRL has no unrevoked path to the same trust anchor"
+        return why
+
+    def _verifies(self, crl: ParsedCrl, spki: bytes) -> bool:
+        if crl.inner_algorithm != crl.outer_algorithm:
+            return False
+        algorithm = algorithm_of(crl.outer_algorithm)
+        if self._at > algorithm.until:
+            raise UnacceptableAlgorithm(f"{algorithm.name} is no longer accepted")
+        known = self._cache.get(crl.fingerprint, spki)
+        if known is None:
+            key = load_key(spki)
+            check_key(key, self._at, self._min_rsa_bits)
+            self._meter.spend("signatures")
+            known = holds(algorithm, key, crl.signature, crl.tbs)
+            self._cache.put(crl.fingerprint, spki, known)
+        return known
+
+
+def _bears(signer: ParsedCertificate, name: bytes) -> bool:
+    return signer.subject == name or crl_scope.same(signer.subject, name)
+
+
+def _vouches_for_itself(signer: ParsedCertificate) -> bool:
+    """Whether its CA chose the signer as cRLIssuer of the signer's own certificate: then nobody else can speak."""
+    return any(
+        name.kind == DIRECTORY_NAME and crl_scope.same(name.value, signer.subject)
+        for point in signer.distribution_points
+        for name in point.crl_issuer
+    )
+
+
+def _unless_removed(entry: Entry | None) -> Entry | None:
+    return None if entry is None or entry.reason is Reason.REMOVE_FROM_CRL else entry

@@ -1,0 +1,297 @@
+"""Path and status together: the one file that composes them (RFC 5280 6.1.3 (a)(3) is answered here).
+
+validator = Validator(anchors_of(ders), inputs=PathInputs(usage=Usage.SIGNATURE), rules=StatusRules())
+result = validator.validate(leaf_der, at, Evidence(certificates, crls, ocsp))
+result.indication, result.sub_indication, result.reason, result.policies, result.path, result.statuses, result.checks
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import TypeVar
+
+from pki.certificate import Certificate
+from pki.errors import Malformed
+from pki.instant import Instant
+from pki.revocation import Reason, Revoked, Unknown
+from verifier.anchors import TrustAnchor
+from verifier.budget import Budget, Meter
+from verifier.certificate import ParsedCertificate, parse
+from verifier.crl import ParsedCrl, parse_crl
+from verifier.errors import BudgetExhausted
+from verifier.evidence import Evidence
+from verifier.host_names import PeerName, stands_for
+from verifier.indication import Indication, SubIndication
+from verifier.inputs import PathInputs
+from verifier.ocsp import ParsedOcsp, parse_ocsp
+from verifier.path import Check, PathFailure, PathSearch, ValidPath, index_anchors, index_certificates
+from verifier.path_building import NameIndex, SignatureCache
+from verifier.sources import RevocationMode, Sources, StatusAnswer, StatusRules, index_crls
+from verifier.status import StatusChecker
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The verdict on one certificate at one time, with everything it rests on."""
+
+    indication: Indication
+    sub_indication: SubIndication | None
+    """None exactly when PASSED."""
+    reason: str
+    policies: tuple[str, ...] = ()
+    path: tuple[str, ...] = ()
+    """SHA-256 in hex, from the leaf to the anchor; of a failure, the path that came furthest."""
+    statuses: tuple[StatusAnswer, ...] = ()
+    """In the order of the path, without the anchor; empty when status was not asked."""
+    checks: tuple[Check, ...] = ()
+    valid_path: ValidPath | None = None
+    """The path, when it holds apart from status."""
+    unreadable: tuple[str, ...] = ()
+    """Evidence and intermediates that were passed over because they cannot be parsed (SHA-256 in hex)."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the certificate may be believed."""
+        return self.indication is Indication.PASSED
+
+    @property
+    def revoked(self) -> Revoked | None:
+        """The leaf's revocation, if it has one, also one after the time in question."""
+        status = self.statuses[0].status if self.statuses else None
+        return status if isinstance(status, Revoked) else None
+
+
+class EngineCache:
+    """What validators may share between requests: parsed objects by SHA-256 of their octets, checked signatures.
+
+    Nothing in it depends on time, anchors or names. Safe to share between threads: entries are only added or dropped.
+    """
+
+    __slots__ = ("_certificates", "_crls", "_most", "_ocsp", "signatures")
+
+    def __init__(self, most: int = 4096) -> None:
+        self.signatures = SignatureCache()
+        self._most = most
+        self._certificates: dict[bytes, ParsedCertificate] = {}
+        self._crls: dict[bytes, ParsedCrl] = {}
+        self._ocsp: dict[bytes, ParsedOcsp] = {}
+
+    def certificate(self, der: bytes) -> ParsedCertificate:
+        """Errors: Malformed."""
+        found = self._certificates.get(der)
+        if found is None:
+            found = parse(der)
+            self._make_room(self._certificates)
+            self._certificates[der] = found
+        return found
+
+    def crl(self, der: bytes) -> ParsedCrl:
+        """Errors: Malformed."""
+        key = sha256(der).digest()
+        found = self._crls.get(key)
+        if found is None:
+            found = parse_crl(der)
+            self._make_room(self._crls)
+            self._crls[key] = found
+        return found
+
+    def ocsp(self, der: bytes) -> ParsedOcsp:
+        """Errors: Malformed."""
+        found = self._ocsp.get(der)
+        if found is None:
+            found = parse_ocsp(der)
+            self._make_room(self._ocsp)
+            self._ocsp[der] = found
+        return found
+
+    def _make_room(
+        self, kept: dict[bytes, ParsedCertificate] | dict[bytes, ParsedCrl] | dict[bytes, ParsedOcsp]
+    ) -> None:
+        if len(kept) >= self._most:
+            kept.pop(next(iter(kept)), None)
+
+
+class Validator:
+    """Judges certificates against fixed anchors and rules. Holds no state of a request; may be shared."""
+
+    __slots__ = ("_anchors", "_budget", "_cache", "inputs", "rules")
+
+    def __init__(
+        self,
+        anchors: Iterable[TrustAnchor],
+        inputs: PathInputs | None = None,
+        rules: StatusRules | None = None,
+        budget: Budget | None = None,
+        cache: EngineCache | None = None,
+    ) -> None:
+        self._anchors = index_anchors(anchors)
+        self.inputs = inputs or PathInputs()
+        self.rules = rules or StatusRules()
+        self._budget = budget or Budget()
+        self._cache = cache or EngineCache()
+
+    def validate(
+        self,
+        leaf: bytes | Certificate | ParsedCertificate,
+        at: Instant,
+        evidence: Evidence = Evidence(),  # noqa: B008 - frozen
+        *,
+        known_at: Instant | None = None,
+        name: PeerName | None = None,
+        inputs: PathInputs | None = None,
+        rules: StatusRules | None = None,
+    ) -> Result:
+        """Whether `leaf` is to be believed at `at`.
+
+        `known_at` is the time at which the evidence must be current, `at` itself if None. Later than `at`, it lets a
+        revocation be dated: one that began after `at` does not count against the certificate at `at`.
+        Errors: none, whatever the octets are.
+        """
+        inputs, rules = inputs or self.inputs, rules or self.rules
+        try:
+            parsed = leaf if isinstance(leaf, ParsedCertificate) else self._cache.certificate(_octets(leaf))
+        except Malformed as bad:
+            return _failed(SubIndication.FORMAT_FAILURE, f"the certificate cannot be read: {bad.reason}")
+        if name is not None and not stands_for(parsed.alternative_names, name):
+            return _failed(
+                SubIndication.CHAIN_CONSTRAINTS_FAILURE,
+                f"certificate: no alternative name is the {name.kind} name that is asked for (RFC 9525 6)",
+                parsed,
+            )
+        sources, unreadable = self._sources(evidence)
+        meter = Meter(self._budget)
+        request = _Request(parsed, at, known_at or at, inputs, rules, meter, self._cache.signatures)
+        result = request.run(sources, self._anchors)
+        return replace(result, unreadable=unreadable) if unreadable else result
+
+    def _sources(self, evidence: Evidence) -> tuple[Sources, tuple[str, ...]]:
+        unreadable: list[str] = []
+        cache = self._cache
+        certificates = index_certificates(_readable(evidence.certificates, cache.certificate, unreadable))
+        crls = index_crls(_readable(evidence.crls, cache.crl, unreadable))
+        ocsp = tuple(_readable(evidence.ocsp, cache.ocsp, unreadable))
+        return Sources(certificates, crls, ocsp), tuple(unreadable)
+
+
+def _readable(found: Iterable[bytes], read: Callable[[bytes], _T], unreadable: list[str]) -> list[_T]:
+    kept = []
+    for der in found:
+        try:
+            kept.append(read(der))
+        except Malformed:
+            unreadable.append(sha256(der).hexdigest())
+    return kept
+
+
+def _octets(leaf: bytes | Certificate) -> bytes:
+    return leaf.der if isinstance(leaf, Certificate) else leaf
+
+
+def _failed(sub_indication: SubIndication, reason: str, leaf: ParsedCertificate | None = None) -> Result:
+    path = () if leaf is None else (leaf.fingerprint.hex(),)
+    check = Check("RFC 9525 6" if leaf else "RFC 5280 4.1", leaf.fingerprint if leaf else None, False, reason)
+    return Result(Indication.FAILED, sub_indication, reason, path=path, checks=(check,))
+
+
+@dataclass(slots=True)
+class _Request:
+    leaf: ParsedCertificate
+    at: Instant
+    known_at: Instant
+    inputs: PathInputs
+    rules: StatusRules
+    meter: Meter
+    signatures: SignatureCache
+
+    def run(self, sources: Sources, anchors: NameIndex[TrustAnchor]) -> Result:
+        search = PathSearch(self.leaf, sources.certificates, anchors, self.at, self.inputs, self.meter, self.signatures)
+        checker = StatusChecker(sources, anchors, self.known_at, self.rules, self.inputs, self.meter, self.signatures)
+        furthest: Result | None = None
+        try:
+            for path in search:
+                result = self._with_status(path, checker)
+                if result.passed:
+                    return result
+                if furthest is None or _rank(result) > _rank(furthest):
+                    furthest = result
+        except BudgetExhausted as exhausted:
+            return Result(Indication.INDETERMINATE, SubIndication.CERTIFICATE_CHAIN_GENERAL_FAILURE, exhausted.reason)
+        return furthest or _of(search.failure)
+
+    def _with_status(self, path: ValidPath, checker: StatusChecker) -> Result:
+        passed = Result(Indication.PASSED, None, "", path.policies, path.fingerprints, (), path.checks, path)
+        if self.rules.mode is RevocationMode.OFF:
+            return passed
+        answers = tuple(checker.ask(path, index) for index in range(len(path.certificates)))
+        checks = list(path.checks)
+        verdict: tuple[Indication, SubIndication, str] | None = None
+        # from the anchor down: the status of a certificate under a revoked CA says nothing
+        for index in range(len(answers) - 1, -1, -1):
+            fault = self._fault(answers[index], index, checker)
+            certificate = path.certificates[index]
+            checks.append(
+                Check(
+                    "RFC 5280 6.1.3 (a)(3)",
+                    certificate.fingerprint,
+                    fault is None,
+                    fault[2] if fault else type(answers[index].status).__name__.lower(),
+                )
+            )
+            verdict = verdict or fault
+        if verdict is None:
+            return replace(passed, statuses=answers, checks=tuple(checks))
+        return replace(
+            passed,
+            indication=verdict[0],
+            sub_indication=verdict[1],
+            reason=verdict[2],
+            policies=(),
+            statuses=answers,
+            checks=tuple(checks),
+        )
+
+    def _fault(
+        self, answer: StatusAnswer, index: int, checker: StatusChecker
+    ) -> tuple[Indication, SubIndication, str] | None:
+        where = "certificate" if index == 0 else f"CA certificate {index} above it"
+        status = answer.status
+        if isinstance(status, Revoked):
+            if self.known_at > self.at and _effective(status) > self.at:
+                return None
+            if status.reason is Reason.CERTIFICATE_HOLD:
+                return (
+                    Indication.INDETERMINATE,
+                    SubIndication.TRY_LATER,
+                    f"{where}: on hold since {status.since.iso()}; ask again at the next update",
+                )
+            sub_indication = SubIndication.REVOKED_CA_NO_POE if index else SubIndication.REVOKED
+            return (
+                Indication.FAILED,
+                sub_indication,
+                f"{where}: revoked since {status.since.iso()}, {status.reason.standard_name}",
+            )
+        if checker.is_acceptable(answer):
+            return None
+        why = status.why if isinstance(status, Unknown) else ""
+        sub_indication = SubIndication.TRY_LATER if index == 0 else SubIndication.CERTIFICATE_CHAIN_GENERAL_FAILURE
+        return Indication.INDETERMINATE, sub_indication, f"{where}: its status is not known: {why}"
+
+
+def _effective(status: Revoked) -> Instant:
+    """From when the key is not to be believed: the earlier of revocation and invalidity date (RFC 5280 5.3.2)."""
+    if status.invalidity_date is not None and status.invalidity_date < status.since:
+        return status.invalidity_date
+    return status.since
+
+
+def _rank(result: Result) -> int:
+    """Which of two failures tells more: a revoked leaf, a revoked CA, an unknown status."""
+    if result.sub_indication is SubIndication.REVOKED:
+        return 3
+    return 2 if result.indication is Indication.FAILED else 1
+
+
+def _of(failure: PathFailure) -> Result:
+    return Result(failure.indication, failure.sub_indication, failure.reason, path=failure.path, checks=failure.checks)
