@@ -188,20 +188,18 @@ class Log:
         if published is not None and since >= current.size:
             return
 
-        def body(connection: Connection) -> bytes:
+        def body(connection: Connection) -> bytes | None:
+            found = store.head(connection, self.origin)
+            if found is None or found.size != current.size:
+                return None  # another sequencer is ahead and publishes more than we would
             load = self._loader(connection)
             for level, number, width in tiles.tiles_of(current.size, since):
                 self._folder.put(tiles.tile_path(level, number, width), load)
             for number in range(since // tiles.WIDTH, -(-current.size // tiles.WIDTH)):
                 width = min(tiles.WIDTH, current.size - number * tiles.WIDTH)
                 self._folder.put(tiles.tile_path(None, number, width), load)
-            found = store.head(connection, self.origin)
-            if found is None or found.size != current.size:
-                raise _Overtaken
             return found.note
 
-        try:
-            signed = self._database.read(body)
-        except _Overtaken:
-            return  # another sequencer is ahead and publishes more than we would
-        self._folder.put_checkpoint(signed)
+        signed = self._database.read(body)
+        if signed is not None:
+            self._folder.put_checkpoint(signed)
