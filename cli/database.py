@@ -93,13 +93,19 @@ class Database:
         raise AssertionError("unreachable")
 
     def migrate(self) -> None:
-        """Bring every package's tables to this version. Errors: DatabaseNewer before anything is changed."""
+        """Bring every package's tables to this version.
+
+        Errors: DatabaseNewer before anything is changed; DatabaseFull, DatabaseUnavailable.
+        """
         self._check(allow_older=True)
         for package, scripts in _histories():
-            with self.engine.begin() as connection:
-                scripts.attributes["connection"] = connection
-                scripts.attributes["version_table"] = f"{package}_alembic_version"
-                command.upgrade(scripts, "head")
+            try:
+                with self.engine.begin() as connection:
+                    scripts.attributes["connection"] = connection
+                    scripts.attributes["version_table"] = f"{package}_alembic_version"
+                    command.upgrade(scripts, "head")
+            except DBAPIError as error:
+                raise _named(error) from error
 
     def check(self) -> None:
         """See that the tables are those of this version. Errors: DatabaseNewer, DatabaseOutdated."""
