@@ -17,6 +17,7 @@ Error
     ├── PartStopped            a process of the deployment ended by itself
     ├── DiskFull               a file could not be written for want of room
     ├── FileUnusable           a file could not be read or written for another reason
+    ├── CaseUnusable           a case of a batch asks for what cannot be asked
     └── CommandBroken          a command's own module cannot be loaded
 """
 
@@ -208,4 +209,15 @@ class CommandBroken(CommandError):
     todo = "Run scripts/setup, then `jitsuin doctor`."
 
     command: str
+    what: str
+
+
+@dataclass(eq=False)
+class CaseUnusable(CommandError):
+    """A case of `jitsuin verify path --batch` that is not in its form, or names a file that cannot be read."""
+
+    code = "cli.case-unusable"
+    why = "{what}"
+    todo = "Correct that line of the batch."
+
     what: str

@@ -1,0 +1,175 @@
+"""One case of `jitsuin verify path --batch`: a JSON object, read into what the path engine takes.
+
+    {"id", "anchors": [file], "leaf": file, "intermediates": [file], "crls": [file], "ocsp": [file], "at": RFC 3339,
+     "initial_policies": [oid], "require_explicit_policy", "inhibit_policy_mapping", "inhibit_any_policy": bool,
+     "revocation": "required" | "if-present" | "off", "usage", "name": {"dns" | "ip" | "email": value} | null,
+     "max_depth": int | null, "min_rsa_bits": int, "profile": "rfc5280" | "strict"}
+
+All but id, anchors and leaf may be left out. Files are DER or PEM (one object or several), relative to the batch file.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, TypeVar
+
+from cli.errors import CaseUnusable
+from pki.der import oid
+from pki.errors import Error, InvalidValue
+from pki.instant import Instant
+from verifier.evidence import Evidence
+from verifier.host_names import NameKind, PeerName
+from verifier.inputs import PathInputs, Profile, Usage
+from verifier.sources import RevocationMode
+
+KEYS: Final = frozenset(
+    {"id", "anchors", "leaf", "intermediates", "crls", "ocsp", "at", "initial_policies", "require_explicit_policy"}
+    | {"inhibit_policy_mapping", "inhibit_any_policy", "revocation", "usage", "name", "max_depth", "min_rsa_bits"}
+    | {"profile"}
+)
+MAX_FILE_OCTETS: Final = 256 << 20
+_PEM: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\s*([A-Za-z0-9+/=\s]*?)\s*-----END \1-----")
+_Choice = TypeVar("_Choice", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True)
+class PathCase:
+    """A case with its files read; nothing in them is parsed yet."""
+
+    anchors: tuple[bytes, ...]
+    leaf: bytes
+    evidence: Evidence
+    at: Instant | None
+    revocation: RevocationMode
+    name: PeerName | None
+    inputs: PathInputs
+
+
+def read_case(case: Mapping[str, object], folder: Path) -> PathCase:
+    """Read a case and the files it names. Errors: CaseUnusable."""
+    if unknown := sorted(set(case) - KEYS):
+        raise CaseUnusable(f"there is no field {unknown[0]!r}")
+    leaf = case.get("leaf")
+    if not isinstance(leaf, str):
+        raise CaseUnusable("'leaf' must be the name of a file")
+    first, *others = _octets(folder, leaf)
+    anchors = _files(case, "anchors", folder)
+    evidence = Evidence(
+        (*_files(case, "intermediates", folder), *others), _files(case, "crls", folder), _files(case, "ocsp", folder)
+    )
+    return PathCase(
+        anchors,
+        first,
+        evidence,
+        _instant(case.get("at")),
+        _choice(case, "revocation", RevocationMode.IF_PRESENT),
+        _name(case.get("name")),
+        PathInputs(
+            _policies(case.get("initial_policies")),
+            _flag(case, "require_explicit_policy"),
+            _flag(case, "inhibit_policy_mapping"),
+            _flag(case, "inhibit_any_policy"),
+            _choice(case, "usage", Usage.ANY),
+            _number(case.get("max_depth"), "max_depth"),
+            _number(case.get("min_rsa_bits"), "min_rsa_bits") or PathInputs().min_rsa_bits,
+            _choice(case, "profile", Profile.RFC5280),
+        ),
+    )
+
+
+def split_pem(octets: bytes) -> list[bytes]:
+    """The objects of a file: itself if it is DER, every block if it is PEM. Errors: CaseUnusable."""
+    if not octets.lstrip().startswith(b"-----BEGIN") and b"\n-----BEGIN" not in octets:
+        return [octets]
+    try:
+        blocks = [base64.b64decode(b"".join(body.split()), validate=True) for _, body in _PEM.findall(octets)]
+    except binascii.Error as bad:
+        raise CaseUnusable("a file is neither DER nor PEM") from bad
+    if not blocks:
+        raise CaseUnusable("a file is neither DER nor PEM")
+    return blocks
+
+
+def _octets(folder: Path, name: str) -> list[bytes]:
+    try:
+        path = folder / name
+        if path.stat().st_size > MAX_FILE_OCTETS:
+            raise CaseUnusable(f"the file {name} is too large")
+        return split_pem(path.read_bytes())
+    except (OSError, ValueError) as bad:
+        raise CaseUnusable(f"the file {name} cannot be read") from bad
+
+
+def _files(case: Mapping[str, object], key: str, folder: Path) -> tuple[bytes, ...]:
+    found = case.get(key)
+    if found is None:
+        return ()
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise CaseUnusable(f"{key!r} must be a list of files")
+    return tuple(der for name in found for der in _octets(folder, name))
+
+
+def _instant(found: object) -> Instant | None:
+    if found is None:
+        return None
+    try:
+        return Instant.parse(found) if isinstance(found, str) else _no_instant()
+    except InvalidValue as bad:
+        raise CaseUnusable("'at' must be a time like 2026-11-23T00:00:00Z") from bad
+
+
+def _no_instant() -> Instant:
+    raise InvalidValue("a time is a text")
+
+
+def _policies(found: object) -> frozenset[str] | None:
+    if found is None:
+        return None
+    if not isinstance(found, list):
+        raise CaseUnusable("'initial_policies' must be a list of object identifiers")
+    try:
+        for policy in found:
+            oid(policy)
+    except (Error, AttributeError, TypeError) as bad:
+        raise CaseUnusable("'initial_policies' must be a list of object identifiers") from bad
+    # an empty list asks for nothing in particular, as an absent one
+    return frozenset(found) or None
+
+
+def _flag(case: Mapping[str, object], key: str) -> bool:
+    found = case.get(key)
+    if found is not None and not isinstance(found, bool):
+        raise CaseUnusable(f"{key!r} must be true or false")
+    return bool(found)
+
+
+def _choice(case: Mapping[str, object], key: str, default: _Choice) -> _Choice:
+    found = case.get(key)
+    if found is None:
+        return default
+    try:
+        return type(default)(found)
+    except ValueError as bad:
+        raise CaseUnusable(f"{key!r} must be one of {', '.join(type(default))}") from bad
+
+
+def _number(found: object, key: str) -> int | None:
+    if found is None:
+        return None
+    if not isinstance(found, int) or isinstance(found, bool) or found < 0:
+        raise CaseUnusable(f"{key!r} must be a number from 0")
+    return found
+
+
+def _name(found: object) -> PeerName | None:
+    if found is None:
+        return None
+    if isinstance(found, dict) and len(found) == 1:
+        ((kind, value),) = found.items()
+        if kind in list(NameKind) and isinstance(value, str):
+            return PeerName(NameKind(kind), value)
+    raise CaseUnusable("'name' must be one of dns, ip and email with its value")

@@ -1,0 +1,131 @@
+"""`jitsuin verify path`: certification paths in bulk, one JSON object a line in, one out, in order."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pki.instant import Instant
+
+if TYPE_CHECKING:
+    from verifier.validator import EngineCache, Result
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command("path")
+def path(
+    batch: Annotated[Path, typer.Option(help="Cases, one JSON object a line (see docs/verify-path.md).", exists=True)],
+    explain: Annotated[bool, typer.Option("--explain", help="Tell the steps for people instead of JSON.")] = False,
+) -> None:
+    """Judge certification paths: PASSED, FAILED or INDETERMINATE for each case, with the reason."""
+    from cli.clock import SystemClock
+
+    for line in answers(batch, SystemClock().now, explain=explain):
+        typer.echo(line)
+
+
+def answers(batch: Path, now: Callable[[], Instant], *, explain: bool = False) -> Iterator[str]:
+    """One line (with `explain`: one text) for each line of `batch` that is not empty. Errors: none for any content."""
+    from verifier.validator import EngineCache
+
+    cache = EngineCache()
+    with batch.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                started = time.perf_counter()
+                identifier, result = _judge(line, batch.parent, now, cache)
+                millis = round((time.perf_counter() - started) * 1000, 3)
+                yield _explained(identifier, result, number) if explain else _line(identifier, result, millis)
+
+
+def _judge(
+    line: bytes, folder: Path, now: Callable[[], Instant], cache: "EngineCache"
+) -> "tuple[object, Result | str]":
+    from cli.errors import CaseUnusable
+
+    identifier: object = None
+    try:
+        case: Any = json.loads(line)
+        if not isinstance(case, dict):
+            return None, "a case must be a JSON object"
+        identifier = case.get("id")
+        return identifier, _validate(case, folder, now, cache)
+    except CaseUnusable as unusable:
+        return identifier, unusable.reason
+    except ValueError:
+        return identifier, "the line is not JSON"
+    except Exception as fault:
+        return identifier, f"the case could not be judged: {type(fault).__name__}"
+
+
+def _validate(
+    case: dict[str, object], folder: Path, now: Callable[[], Instant], cache: "EngineCache"
+) -> "Result | str":
+    from cli.path_case import read_case
+    from pki.errors import Malformed
+    from verifier.anchors import anchor_of
+    from verifier.sources import StatusRules
+    from verifier.validator import Validator
+
+    found = read_case(case, folder)
+    # A file that cannot be parsed fails the case, though the engine could do without it: whoever listed it meant it.
+    for what, ders, read in (
+        ("anchor", found.anchors, cache.certificate),
+        ("leaf", (found.leaf,), cache.certificate),
+        ("intermediate", found.evidence.certificates, cache.certificate),
+        ("CRL", found.evidence.crls, cache.crl),
+        ("OCSP answer", found.evidence.ocsp, cache.ocsp),
+    ):
+        for der in ders:
+            try:
+                read(der)
+            except Malformed as bad:
+                return f"a file that cannot be parsed ({what}): {bad.reason}"
+    anchors = [anchor_of(cache.certificate(der)) for der in found.anchors]
+    validator = Validator(anchors, found.inputs, StatusRules(found.revocation), cache=cache)
+    return validator.validate(found.leaf, found.at or now(), found.evidence, name=found.name)
+
+
+def _line(identifier: object, result: "Result | str", millis: float) -> str:
+    answer: dict[str, object]
+    if isinstance(result, str):
+        answer = {"indication": "FAILED", "sub_indication": "FORMAT_FAILURE", "reason": result}
+        answer |= {"policies": [], "path": []}
+    else:
+        answer = {
+            "indication": result.indication,
+            "sub_indication": result.sub_indication,
+            "reason": result.reason,
+            "policies": list(result.policies),
+            "path": list(result.path),
+        }
+    return json.dumps({"id": identifier, **answer, "millis": millis}, ensure_ascii=False)
+
+
+def _explained(identifier: object, result: "Result | str", number: int) -> str:
+    title = f"{identifier if identifier is not None else f'line {number}'}: "
+    if isinstance(result, str):
+        return f"{title}FAILED (FORMAT_FAILURE)\n  {result}\n"
+    verdict = result.indication.value + (f" ({result.sub_indication})" if result.sub_indication else "")
+    lines = [title + verdict]
+    if result.reason:
+        lines.append(f"  {result.reason}")
+    places = {fingerprint: place for place, fingerprint in enumerate(result.path)}
+    for check in result.checks:
+        mark = "ok  " if check.holds else "NO  "
+        where = ""
+        if check.certificate is not None:
+            place = places.get(check.certificate.hex())
+            where = " leaf" if place == 0 else f" {place} above the leaf" if place is not None else ""
+            where += f" [{check.certificate.hex()[:16]}]"
+        lines.append(f"  {mark}{check.clause}{where}{': ' if check.detail else ''}{check.detail}")
+    for place, answer in enumerate(result.statuses):
+        if answer.this_update is not None:
+            lines.append(f"  status of certificate {place}: {answer.source}, as of {answer.this_update.iso()}")
+    if result.policies:
+        lines.append("  policies: " + ", ".join(result.policies))
+    return "\n".join(lines) + "\n"
