@@ -60,6 +60,11 @@ class Entry:
         """One line of the file, without its end."""
         return canonical({**_fields(self.position, self.event), "digest": self.digest})
 
+    def row(self) -> dict[str, object]:
+        """The same as a row of the database."""
+        detail = canonical(dict(self.event.detail))
+        return {**_fields(self.position, self.event), "detail": detail, "digest": self.digest}
+
     @classmethod
     def parse(cls, line: str) -> "Entry":
         """Read such a line. Errors: ValueError, KeyError or TypeError for anything else."""
@@ -96,7 +101,7 @@ def record(conn: Connection, events: Sequence[Event]) -> int:
         entry = chain(digest, position, event)
         digest = entry.digest
         entries.append(entry)
-    store.append(conn, [_row(entry) for entry in entries], position, digest)
+    store.append(conn, [entry.row() for entry in entries], position, digest)
     # Whoever commits this transaction sees here that the file has to follow before anybody is answered.
     conn.info[TOUCHED] = position
     return position
@@ -138,12 +143,4 @@ def _fields(position: int, event: Event) -> dict[str, object]:
         "issuer": event.issuer,
         "serial": event.serial,
         "detail": dict(event.detail),
-    }
-
-
-def _row(entry: Entry) -> dict[str, object]:
-    return {
-        **_fields(entry.position, entry.event),
-        "detail": canonical(dict(entry.event.detail)),
-        "digest": entry.digest,
     }

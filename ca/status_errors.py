@@ -43,14 +43,14 @@ class NeverIssued(StatusError):
 
 @dataclass(eq=False)
 class ReasonNotAllowed(StatusError):
-    """`caller` may not revoke for `reason`."""
+    """`caller` may not revoke for the reason `asked`."""
 
     code = "ca.reason-not-allowed"
-    why = "{caller} may not revoke for {reason}"
+    why = "{caller} may not revoke for {asked}"
     todo = "Use another reason, or let somebody revoke who may use this one."
 
     caller: str
-    reason: str
+    asked: str
 
 
 class InvalidityInFuture(StatusError):

@@ -56,6 +56,15 @@ def take_number(conn: Connection, issuer: str, partition: str) -> int | None:
     return int(seen) + 1 if moved.rowcount == 1 else None
 
 
+def raise_number(conn: Connection, issuer: str, partition: str, number: int) -> None:
+    """Never take a number up to this one again."""
+    dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
+    first = dialect.insert(CRL_HEADS).values(issuer=issuer, partition=partition, number=number)
+    conn.execute(first.on_conflict_do_nothing())
+    where = (CRL_HEADS.c.issuer == issuer, CRL_HEADS.c.partition == partition, CRL_HEADS.c.number < number)
+    conn.execute(update(CRL_HEADS).where(*where).values(number=number))
+
+
 def last_number(conn: Connection, issuer: str, partition: str) -> int:
     """The last number taken, locked until the transaction ends; 0 when none was."""
     query = select(CRL_HEADS.c.number).where(CRL_HEADS.c.issuer == issuer, CRL_HEADS.c.partition == partition)
