@@ -16,13 +16,17 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import Protocol
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Request, Response
-from starlette.concurrency import run_in_threadpool
 
 from ca.crl_shelf import FOREVER, Published, Shelf
 from ca.ocsp import Answer, refusal
 from ca.ocsp_response import ResponseStatus
 from pki.instant import Clock, Instant
+
+_THREADS = CapacityLimiter(16)
+"""Threads for OCSP alone: a verification waits for an answer of OCSP in one of the common threads, and when those are
+all taken by verifications in this same process, nobody would be left to answer them."""
 
 MAX_REQUEST = 64 * 1024
 """Octets of an OCSP request; a longer one is shed before it is read."""
@@ -119,7 +123,7 @@ def http_date(at: Instant) -> str:
 
 async def _answer(responder: Answerer, octets: bytes, at: Instant, request: Request) -> Response:
     # In a thread: the status source may wait for the database, and other requests must not wait with it.
-    answer = await run_in_threadpool(responder.respond, octets, at)
+    answer = await to_thread.run_sync(responder.respond, octets, at, limiter=_THREADS)
     response = ocsp_response(answer, at)
     if request.method == "GET" and _unchanged(request, response.headers.get("etag")):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=ocsp_headers(answer, at))
