@@ -19,15 +19,14 @@ from ca.authority import Authority
 from ca.crl_shelf import FolderShelf
 from ca.directory import Directory
 from ca.journal_file import JournaledDatabase, JournalFile
-from ca.keys import KeyStore
-from ca.ocsp import AnswerPolicy, FixedDelegates, Responder
-from ca.ocsp_response import ResponseEncoder
+from ca.ocsp import AnswerPolicy, Responder
+from ca.ocsp_delegates import StoredDelegates
 from ca.status import Continuity, LiveStatus
 from cli.database import Database
 from cli.keys import open_responder_keys
 from cli.settings import Settings
 from pki.certificate import Certificate
-from pki.instant import Clock, Instant
+from pki.instant import Clock
 from pki.purpose import Purpose
 from web.application import Application, Frame, compose
 from web.language import Language
@@ -36,9 +35,6 @@ from web.responder import make_responder_router
 if TYPE_CHECKING:
     from web.filing_check import FilingCheck
 
-_LOOK_AGAIN = timedelta(minutes=1)
-"""How soon a responder that the signing process renewed is taken up."""
-
 
 @dataclass(frozen=True, slots=True)
 class Web:
@@ -46,31 +42,6 @@ class Web:
 
     application: Application
     addresses: dict[str, str]
-
-
-@dataclass(slots=True)
-class StoredDelegates:
-    """The responders of one authority as the database has them now: a renewed one is taken up without a restart."""
-
-    database: Database
-    directory: Directory
-    authority: Authority
-    keys: KeyStore
-    _found: FixedDelegates | None = None
-    _next: Instant = field(default=Instant(0))
-
-    def current(self, at: Instant) -> ResponseEncoder:
-        """The newest responder that is valid at `at`. Errors: ResponderUnusable."""
-        found = self._found
-        if found is None or at >= self._next:
-            found = self._found = self._load()
-            self._next = at + _LOOK_AGAIN
-        return found.current(at)
-
-    def _load(self) -> FixedDelegates:
-        responders = self.database.read(lambda conn: self.directory.responders(conn, self.authority.id))
-        pairs = [(one.certificate, self.keys.open(one.key_label)) for one in responders if one.certificate is not None]
-        return FixedDelegates(self.authority.id, _certificate(self.authority), pairs)
 
 
 @dataclass(slots=True)
@@ -104,7 +75,7 @@ class Planes:
             authority.id: Responder(
                 authority.id,
                 _certificate(authority),
-                StoredDelegates(self.database, self.directory, authority, keys),
+                StoredDelegates(self.database, keys, authority),
                 source,
                 policy,
             )
@@ -139,11 +110,24 @@ class Planes:
 
         return [make_relying_party_router(self.check(), self.clock)]
 
+    def filings(self) -> list[APIRouter]:
+        """The door for remote filings. It has no key: what it promises is signed by the signing process."""
+        from ca.issuance import Registrar
+        from ca.profiles import PROFILES
+        from enrollment.moves import Moves
+        from web.filings import VerifiedByUs, filings_router
+
+        registrar = Registrar(PROFILES, self.directory, self.random)
+        moves = Moves(self.journaled, registrar, self.random)
+        return [filings_router(moves, VerifiedByUs(self.check()), self.clock)]
+
 
 ROLES: Mapping[str, tuple[Callable[[Planes], list[APIRouter]], ...]] = {
     "status": (Planes.status,),
     "relying-party": (Planes.relying_party,),
-    "all": (Planes.status, Planes.relying_party),
+    "desk": (Planes.filings,),
+    "citizen": (Planes.filings,),
+    "all": (Planes.status, Planes.relying_party, Planes.filings),
 }
 """Role → its planes."""
 
@@ -183,6 +167,8 @@ def _addresses(settings: Settings, planes: Planes, routers: list[APIRouter]) -> 
             found[f"CRL {authority.purpose.value}"] = f"{settings.public_url}/crl/{authority.id}.crl"
     if "/v1/verifications" in paths:
         found["verification"] = f"{settings.public_url}/v1/verifications"
+    if "/v1/filings" in paths:
+        found["filings"] = f"{settings.public_url}/v1/filings"
     found["health"] = f"{settings.public_url}/health"
     return found
 

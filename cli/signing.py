@@ -7,12 +7,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from ca.authorities import renew_responders
-from ca.authority import Authority, AuthorityState
-from ca.crl import CrlIssuer, CrlKind, CrlPolicy, make_crl
-from ca.crl_encoding import Scope
-from ca.crl_publisher import Publisher, shelf_name
-from ca.crl_shelf import FolderShelf, Shelf
-from ca.directory import Directory
+from ca.crl import CrlPolicy
+from ca.crl_schedule import CrlMaker
+from ca.crl_shelf import FolderShelf
 from ca.issuance import Signer
 from ca.journal_file import JournaledDatabase, JournalFile
 from ca.keys import KeyStore
@@ -25,7 +22,7 @@ from pki.instant import Instant
 
 log = logging.getLogger("jitsuin.signing")
 
-HOUSEKEEPING = timedelta(seconds=30)
+HOUSEKEEPING = timedelta(seconds=5)
 """How often it is asked whether a CRL or a responder is due."""
 RENEW_AHEAD = timedelta(days=7)
 """A responder is renewed so long before its certificate ends."""
@@ -36,12 +33,10 @@ class Signing:
     """Everything that the signing process has: the database, the keys, the shelf for CRLs. It listens to nobody."""
 
     database: JournaledDatabase
-    directory: Directory
     signer: Signer
+    crls: CrlMaker
     keys: KeyStore
     responder_keys: KeyStore
-    shelf: Shelf
-    policy: CrlPolicy
     random: Callable[[int], bytes]
     _next: Instant = field(default=Instant(0))
 
@@ -61,24 +56,9 @@ class Signing:
 
     def _renew(self, at: Instant) -> int:
         renewed = renew_responders(self.database, self.keys, self.responder_keys, at, self.random, RENEW_AHEAD)
-        for authority in self.database.read(self.directory.all):
-            if authority.state in (AuthorityState.ACTIVE, AuthorityState.RETIRED) and authority.certificate is not None:
-                self._publish(authority, at)
+        for signed in self.crls.run(at):
+            log.info("published CRL %d of %s", signed.row.number, signed.row.issuer)
         return len(renewed)
-
-    def _publish(self, authority: Authority, at: Instant) -> None:
-        """The whole authority's CRL, when the one on the shelf is past half of its life."""
-        scope = Scope()
-        current = self.shelf.current(authority.id, shelf_name(scope, CrlKind.FULL))
-        if current is not None and at < current.this_update + self.policy.full_every:
-            return
-        assert authority.certificate is not None
-        issuer = CrlIssuer(
-            authority.id, authority.subject, authority.key_identifier, self.keys.open(authority.key_label)
-        )
-        signed = make_crl(self.database, issuer, scope, at, self.policy)
-        Publisher(authority.id, authority.certificate, self.shelf, self.database).publish(signed, scope, at)
-        log.info("published CRL %d of %s", signed.row.number, authority.id)
 
 
 @contextmanager
@@ -88,17 +68,15 @@ def open_signing(settings: Settings, random: Callable[[int], bytes]) -> Iterator
     try:
         database.check()
         journaled = JournaledDatabase(database, JournalFile(settings.path(settings.status.journal)))
-        directory = Directory()
         keys = open_authority_keys(settings, random)
         half = timedelta(hours=settings.status.crl_hours) / 2
+        shelf = FolderShelf(settings.path(settings.status.crls))
         yield Signing(
             journaled,
-            directory,
-            Signer(keys, PROFILES, directory),
+            Signer(keys, PROFILES),
+            CrlMaker(journaled, keys, shelf, random(8).hex(), CrlPolicy(full_every=half, full_validity=2 * half)),
             keys,
             open_responder_keys(settings, random),
-            FolderShelf(settings.path(settings.status.crls)),
-            CrlPolicy(full_every=half, full_validity=2 * half),
             random,
         )
     finally:
