@@ -27,8 +27,8 @@ class Answers:
     """What came back, and what did not."""
 
     evidence: Evidence = field(default_factory=Evidence)
-    nonces: tuple[bytes, ...] = ()
-    """Of the OCSP requests that were sent."""
+    nonce: bytes | None = None
+    """Of the OCSP request that was answered."""
     failures: tuple[str, ...] = ()
     """Reasons for people, one for every source that did not answer; hosts, no addresses with queries."""
 
@@ -94,10 +94,10 @@ def ask_status(
         except (FetchRefused, FetchFailed) as failed:
             failures.append(failed.reason)
             continue
-        return Answers(Evidence(ocsp=(answer,)), () if nonce is None else (nonce,), tuple(failures))
+        return Answers(Evidence(ocsp=(answer,)), nonce, tuple(failures))
     for url in lists:
         try:
-            return Answers(Evidence(crls=(fetcher.get(url),)), (), tuple(failures))
+            return Answers(Evidence(crls=(fetcher.get(url),)), None, tuple(failures))
         except (FetchRefused, FetchFailed) as failed:
             failures.append(failed.reason)
     if not responders and not lists:
@@ -114,7 +114,7 @@ def ask_issuer(certificate: Certificate, fetcher: Fetcher) -> Answers:
         return Answers(failures=("the certificate's addresses cannot be read",))
     for url in urls:
         try:
-            return Answers(Evidence(certificates=(fetcher.get(url),)), (), tuple(failures))
+            return Answers(Evidence(certificates=(fetcher.get(url),)), None, tuple(failures))
         except (FetchRefused, FetchFailed) as failed:
             failures.append(failed.reason)
     return Answers(failures=tuple(failures))

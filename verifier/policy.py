@@ -70,6 +70,8 @@ class Policy:
     """`T` asks for a time-stamp that holds."""
     require_revocation_information: bool = True
     """False only for a look without the network; the report then says that no status was asked."""
+    require_time_stamp_status: bool = True
+    """Whether a time-stamp authority's certificate needs a status too before its time-stamps count."""
     maximum_status_age: timedelta | None = None
     """The oldest thisUpdate that is believed at the time of judgement; None: as the issuer's nextUpdate says."""
     clock_skew: timedelta = timedelta(minutes=5)

@@ -1,0 +1,410 @@
+"""From a signature whose value holds to a verdict: the signer's path and status, and when the signature existed.
+
+EN 319 102-1: X.509 validation (5.2.6), time-stamps (5.4), signatures with time and long-term validation material (5.5).
+Nothing is asked of the network before the signature's own value has verified, so that a stranger cannot make us ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from pki.certificate import Certificate
+from pki.errors import Malformed
+from pki.instant import Instant
+from pki.purpose import Purpose
+from pki.revocation import Reason, Revoked
+from verifier.anchors import TrustAnchor
+from verifier.candidate import Candidate, Stamped
+from verifier.certificate import parse
+from verifier.certificate_verdict import CertificateVerdict, judge_certificate
+from verifier.evidence import Evidence
+from verifier.extensions import CONTENT_COMMITMENT, CRL_SIGN, DIGITAL_SIGNATURE, KEY_CERT_SIGN
+from verifier.fetch import Fetcher
+from verifier.indication import Indication, SubIndication
+from verifier.inputs import Usage
+from verifier.inquiry import ask_issuer, ask_status
+from verifier.policy import Policy, ProofOfExistence, SignatureLevel
+from verifier.report import CheckName, Findings, Report
+from verifier.sources import RevocationMode
+from verifier.timestamp import read_timestamp
+from verifier.validator import EngineCache, Validator
+
+_MOST_ISSUERS_FETCHED = 4
+
+
+class Trust:
+    """Whom a relying party believes, for what. Make it once: it remembers which certificates it has checked."""
+
+    def __init__(
+        self, signers: Iterable[TrustAnchor], time_stamps: Iterable[TrustAnchor] = (), cache: EngineCache | None = None
+    ) -> None:
+        """Anchors of the certificates that filings are signed with, and of time-stamp authorities.
+
+        Without the latter no time-stamp proves anything. `cache` may be shared with others.
+        """
+        cache = cache or EngineCache()
+        self.signers = Validator(signers, cache=cache)
+        self.time_stamps = Validator(time_stamps, cache=cache)
+
+
+@dataclass(slots=True)
+class Judge:
+    """Everything one verification knows besides the signature itself. Used for one document, then dropped."""
+
+    trust: Trust
+    policy: Policy
+    at: Instant
+    evidence: Evidence = field(default_factory=Evidence)
+    fetcher: Fetcher | None = None
+    random: Callable[[int], bytes] | None = None
+    """For OCSP nonces; None: none are sent."""
+    proof: ProofOfExistence = field(default_factory=ProofOfExistence)
+    first_time: Callable[[bytes], bool] | None = None
+    """Told the signature's id after everything else held; False: it was handed in before."""
+
+    def judge(self, candidate: Candidate) -> Report:
+        """The verdict on `candidate`."""
+        findings = candidate.findings
+        if not candidate.holds or candidate.signer is None:
+            return self._report(candidate, None, None, candidate.evidence)
+        if candidate.format not in self.policy.formats:
+            findings.failed(
+                CheckName.FORMAT, SubIndication.SIG_CONSTRAINTS_FAILURE, f"{candidate.format} is not accepted here"
+            )
+        evidence = self.evidence + candidate.evidence
+        self._purpose(findings, candidate.signer)
+        existed_by, not_before, evidence = self._times(candidate, evidence)
+        verdict, evidence = self._certificate(candidate.signer, self._usage, evidence, self.trust.signers)
+        verdict = self._settled(findings, candidate, verdict, existed_by, not_before, evidence)
+        self._level(candidate)
+        self._claim(findings, candidate, existed_by, not_before)
+        if findings.verdict[0] is Indication.PASSED and self.first_time is not None and candidate.signature_id:
+            if self.first_time(candidate.signature_id):
+                findings.passed(CheckName.REPLAY, "handed in for the first time")
+            else:
+                findings.failed(
+                    CheckName.REPLAY,
+                    SubIndication.SIG_CONSTRAINTS_FAILURE,
+                    "this very signature was handed in before",
+                )
+        return self._report(candidate, verdict, existed_by, evidence)
+
+    @property
+    def _usage(self) -> Usage:
+        return Usage.SIGNATURE if self.policy.purpose is Purpose.SIGNATURE else Usage.AUTHENTICATION
+
+    def _purpose(self, findings: Findings, signer: Certificate) -> None:
+        """The two certificates of a card must not stand in for each other (JPKI: key usage decides)."""
+        try:
+            bits = parse(signer).key_usage or 0
+        except Malformed:
+            bits = 0
+        wanted = self.policy.purpose
+        # without nonRepudiation a key only proves presence; with it, a log-in could be taken for a filing
+        fits = bool(bits & DIGITAL_SIGNATURE) and not bits & (KEY_CERT_SIGN | CRL_SIGN)
+        if fits and bool(bits & CONTENT_COMMITMENT) == (wanted is Purpose.SIGNATURE):
+            findings.passed(CheckName.PURPOSE, f"a certificate for {wanted}")
+        else:
+            findings.failed(
+                CheckName.PURPOSE,
+                SubIndication.CHAIN_CONSTRAINTS_FAILURE,
+                f"the certificate is not one for {wanted}",
+            )
+
+    # ---- certificates
+
+    def _certificate(
+        self, certificate: Certificate, usage: Usage, evidence: Evidence, validator: Validator
+    ) -> tuple[CertificateVerdict, Evidence]:
+        """Path and status with the evidence at hand; where it leaves a doubt, with what the sources say."""
+        policies = self.policy.certificate_policies if usage is self._usage else frozenset()
+
+        def look(nonce: bytes | None = None) -> CertificateVerdict:
+            return judge_certificate(
+                validator,
+                certificate,
+                self.policy,
+                self.at,
+                evidence,
+                usage,
+                policies=policies,
+                nonce=nonce,
+                status=self._status(usage),
+            )
+
+        verdict = look()
+        if self.fetcher is None:
+            return verdict, evidence
+        last = certificate
+        for _ in range(_MOST_ISSUERS_FETCHED):
+            if verdict.sub_indication is not SubIndication.NO_CERTIFICATE_CHAIN_FOUND:
+                break
+            answers = ask_issuer(last, self.fetcher)
+            if not answers.evidence:
+                break
+            evidence += answers.evidence
+            last = Certificate(answers.evidence.certificates[0])
+            verdict = look()
+        failures: list[str] = []
+        nonce = None
+        wanting = verdict.without_status
+        for asked_about, issuer, is_leaf in wanting:
+            answers = ask_status(asked_about, issuer, self.fetcher, self.random if is_leaf else None)
+            evidence += answers.evidence
+            failures += answers.failures
+            nonce = answers.nonce if is_leaf else nonce
+        return (look(nonce).with_failures(failures), evidence) if wanting else (verdict, evidence)
+
+    def _status(self, usage: Usage) -> RevocationMode:
+        if usage is self._usage:
+            asked = self.policy.require_revocation_information
+        else:
+            asked = self.policy.require_time_stamp_status
+        return RevocationMode.REQUIRED if asked else RevocationMode.OFF
+
+    # ---- time
+
+    def _times(self, candidate: Candidate, evidence: Evidence) -> tuple[Instant, Instant | None, Evidence]:
+        """The earliest proof that the signature existed, the latest that it did not yet, and the evidence grown."""
+        findings = candidate.findings
+        proven = [self.at]
+        if self.proof.existed_by is not None and self.proof.existed_by <= self.at:
+            proven.append(self.proof.existed_by)
+            findings.note(
+                CheckName.TIME_OF_SIGNING,
+                f"existed by {self.proof.existed_by} according to {self.proof.source or 'the recipient'}",
+            )
+        for stamped in (*candidate.timestamps, *candidate.archive_timestamps):
+            time, evidence = self._stamp(findings, stamped, evidence)
+            if time is not None:
+                proven.append(time)
+        not_before = self.proof.not_before
+        for stamped in candidate.content_timestamps:
+            time, evidence = self._stamp(findings, stamped, evidence)
+            if time is not None:
+                not_before = time if not_before is None else max(not_before, time)
+        if not_before is not None and not_before > min(proven) + self.policy.clock_skew:
+            findings.failed(
+                CheckName.TIME_OF_SIGNING,
+                SubIndication.TIMESTAMP_ORDER_FAILURE,
+                "proofs of time contradict each other: it existed before it could have been made",
+            )
+        return min(proven), not_before, evidence
+
+    def _stamp(self, findings: Findings, stamped: Stamped, evidence: Evidence) -> tuple[Instant | None, Evidence]:
+        """The time of a token that holds; one that does not is told and proves nothing (EN 319 102-1 5.5.4 step 3)."""
+        token, info = read_timestamp(stamped, self.policy, evidence)
+        if info is None or token.signer is None:
+            _, sub, why = token.findings.verdict
+            findings.note(CheckName.TIME_STAMP, f"a time-stamp does not hold: {why}", sub_indication=str(sub))
+            return None, evidence
+        verdict, evidence = self._certificate(
+            token.signer, Usage.ANY, evidence + token.evidence, self.trust.time_stamps
+        )
+        evidence += Evidence(timestamps=(stamped.token,))
+        if not verdict.passed:
+            findings.note(
+                CheckName.TIME_STAMP,
+                f"a time-stamp's authority is not believed: {verdict.reason}",
+                sub_indication=str(verdict.sub_indication),
+            )
+            return None, evidence
+        if info.time > self.at + self.policy.clock_skew:
+            findings.note(CheckName.TIME_STAMP, "a time-stamp lies in the future", time=info.time.iso())
+            return None, evidence
+        findings.passed(CheckName.TIME_STAMP, f"a time-stamp of {info.time} holds", time=info.time.iso())
+        return info.time, evidence
+
+    def _settled(
+        self,
+        findings: Findings,
+        candidate: Candidate,
+        verdict: CertificateVerdict,
+        existed_by: Instant,
+        not_before: Instant | None,
+        evidence: Evidence,
+    ) -> CertificateVerdict:
+        """Path and status, once more in the light of when the signature existed (EN 319 102-1 5.5.4, 5.6.2)."""
+        signer = candidate.signer
+        assert signer is not None
+        late = _later(not_before, candidate.claimed_time if self.policy.believe_claim_of_lateness else None)
+        if verdict.revoked is not None:
+            return self._settled_revocation(findings, verdict, verdict.revoked, existed_by, late, evidence, signer)
+        if verdict.sub_indication is SubIndication.OUT_OF_BOUNDS_NO_POE:
+            validity = signer.validity
+            if late is not None and late > validity.not_after:
+                findings.failed(
+                    CheckName.PATH,
+                    SubIndication.EXPIRED,
+                    f"signed after the certificate had ended on {validity.not_after}",
+                )
+                return verdict
+            if existed_by < validity.not_before:
+                findings.failed(
+                    CheckName.PATH,
+                    SubIndication.NOT_YET_VALID,
+                    f"signed before the certificate began on {validity.not_before}",
+                )
+                return verdict
+            if existed_by < self.at and validity.contains(existed_by):
+                # as known today; or, since responders forget the expired, as it was known then (5.6.2.2)
+                earlier = self._as_of(existed_by, self.at, signer, evidence)
+                if earlier.revoked is None and not earlier.passed:
+                    earlier = self._as_of(existed_by, existed_by, signer, evidence)
+                if earlier.passed:
+                    findings.passed(
+                        CheckName.TIME_OF_SIGNING,
+                        f"existed by {existed_by}, while the certificate was valid",
+                        existed_by=existed_by.iso(),
+                    )
+                    verdict = earlier
+        elif existed_by < signer.validity.not_before:
+            findings.failed(
+                CheckName.PATH,
+                SubIndication.NOT_YET_VALID,
+                f"existed before the certificate began on {signer.validity.not_before}",
+            )
+        verdict.tell(findings)
+        return verdict
+
+    def _settled_revocation(
+        self,
+        findings: Findings,
+        verdict: CertificateVerdict,
+        revoked: Revoked,
+        existed_by: Instant,
+        late: Instant | None,
+        evidence: Evidence,
+        signer: Certificate,
+    ) -> CertificateVerdict:
+        detail = {"since": revoked.since.iso(), "reason": revoked.reason.standard_name}
+        suspect = revoked.since if revoked.invalidity_date is None else min(revoked.since, revoked.invalidity_date)
+        if existed_by < suspect:
+            earlier = self._as_of(existed_by, self.at, signer, evidence)
+            if earlier.passed:
+                findings.passed(
+                    CheckName.TIME_OF_SIGNING,
+                    f"existed by {existed_by}, before the certificate was revoked on {revoked.since}",
+                    existed_by=existed_by.iso(),
+                    **detail,
+                )
+                earlier.tell(findings)
+                return earlier
+        verdict.tell_path(findings)
+        if revoked.reason is Reason.CERTIFICATE_HOLD:
+            findings.failed(
+                CheckName.STATUS,
+                SubIndication.TRY_LATER,
+                f"the certificate is on hold since {revoked.since}; it may be released or revoked for good",
+                **detail,
+            )
+        elif late is not None and late >= revoked.since:
+            findings.failed(
+                CheckName.STATUS,
+                SubIndication.REVOKED,
+                f"signed after the certificate was revoked on {revoked.since} ({revoked.reason.standard_name})",
+                not_before=late.iso(),
+                **detail,
+            )
+        else:
+            findings.failed(
+                CheckName.STATUS,
+                SubIndication.REVOKED_NO_POE,
+                f"the certificate was revoked on {revoked.since} ({revoked.reason.standard_name})"
+                " and nothing proves that the signature is older",
+                **detail,
+            )
+        return verdict
+
+    def _as_of(
+        self, existed_by: Instant, known_at: Instant, signer: Certificate, evidence: Evidence
+    ) -> CertificateVerdict:
+        """What is to be said of the certificate for a signature that existed then, as known at `known_at`."""
+        return judge_certificate(
+            self.trust.signers,
+            signer,
+            self.policy,
+            existed_by,
+            evidence,
+            self._usage,
+            policies=self.policy.certificate_policies,
+            known_at=known_at,
+            status=self._status(self._usage),
+        )
+
+    def _claim(self, findings: Findings, candidate: Candidate, existed_by: Instant, not_before: Instant | None) -> None:
+        claimed, skew = candidate.claimed_time, self.policy.clock_skew
+        if claimed is None:
+            return
+        if claimed > existed_by + skew:
+            findings.failed(
+                CheckName.CLAIMED_TIME,
+                SubIndication.SIG_CONSTRAINTS_FAILURE,
+                f"the signer claims {claimed}, but the signature existed by {existed_by}",
+            )
+        elif not_before is not None and claimed + skew < not_before:
+            findings.failed(
+                CheckName.CLAIMED_TIME,
+                SubIndication.SIG_CONSTRAINTS_FAILURE,
+                f"the signer claims {claimed}, but the signature cannot be older than {not_before}",
+            )
+        else:
+            findings.note(CheckName.CLAIMED_TIME, f"the signer claims {claimed}; a claim proves nothing")
+
+    # ---- the end
+
+    def _level(self, candidate: Candidate) -> None:
+        reached = level_of(candidate)
+        order = list(SignatureLevel)
+        wanted = self.policy.minimum_level
+        if order.index(reached) >= order.index(wanted):
+            candidate.findings.passed(CheckName.LEVEL, f"level {reached}", level=reached.value)
+        else:
+            candidate.findings.failed(
+                CheckName.LEVEL,
+                SubIndication.SIG_CONSTRAINTS_FAILURE,
+                f"level {wanted} is asked for, {reached} is reached",
+                level=reached.value,
+            )
+
+    def _report(
+        self, candidate: Candidate, verdict: CertificateVerdict | None, existed_by: Instant | None, evidence: Evidence
+    ) -> Report:
+        indication, sub, reason = candidate.findings.verdict
+        return Report(
+            indication,
+            sub,
+            reason,
+            tuple(candidate.findings.checks),
+            candidate.format,
+            level_of(candidate) if candidate.holds else None,
+            self.policy.name,
+            self.at,
+            existed_by,
+            candidate.claimed_time,
+            candidate.signer,
+            () if verdict is None else verdict.policies,
+            () if verdict is None else verdict.path,
+            candidate.covered,
+            candidate.signature_id,
+            evidence,
+        )
+
+
+def level_of(candidate: Candidate) -> SignatureLevel:
+    """The level that the signature's own parts reach: T with a time-stamp that holds, LT with its evidence inside."""
+    stamped = any(
+        check.name is CheckName.TIME_STAMP and check.outcome == "PASSED" for check in candidate.findings.checks
+    )
+    if not stamped:
+        return SignatureLevel.BASIC
+    if not candidate.long_term:
+        return SignatureLevel.TIMESTAMPED
+    return SignatureLevel.ARCHIVAL if candidate.archive_timestamps else SignatureLevel.LONG_TERM
+
+
+def _later(one: Instant | None, other: Instant | None) -> Instant | None:
+    if one is None or other is None:
+        return one or other
+    return max(one, other)
