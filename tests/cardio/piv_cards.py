@@ -97,13 +97,26 @@ class SmallAuthority:
         self.certificate = self._build(self.name, self.key.public_key(), ca=True)
         self.count = 0
 
-    def issue(self, spki: bytes, common_name: str = "Holder") -> bytes:
-        """A certificate (DER) for `spki`."""
+    def issue(self, spki: bytes, common_name: str = "Holder", *, confidential: bool = False) -> bytes:
+        """A certificate (DER) for `spki`: for signatures, or for decryption and key agreement."""
         public = serialization.load_der_public_key(spki)
         assert isinstance(public, rsa.RSAPublicKey | ec.EllipticCurvePublicKey)
-        return self._build(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)]), public, ca=False)
+        return self._build(
+            x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)]),
+            public,
+            ca=False,
+            confidential=confidential,
+        )
 
-    def _build(self, subject: x509.Name, public: rsa.RSAPublicKey | ec.EllipticCurvePublicKey, *, ca: bool) -> bytes:
+    def _build(
+        self,
+        subject: x509.Name,
+        public: rsa.RSAPublicKey | ec.EllipticCurvePublicKey,
+        *,
+        ca: bool,
+        confidential: bool = False,
+    ) -> bytes:
+        elliptic = isinstance(public, ec.EllipticCurvePublicKey)
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -115,11 +128,11 @@ class SmallAuthority:
             .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
             .add_extension(
                 x509.KeyUsage(
-                    digital_signature=not ca,
+                    digital_signature=not ca and not confidential,
                     content_commitment=False,
-                    key_encipherment=False,
-                    data_encipherment=False,
-                    key_agreement=False,
+                    key_encipherment=confidential and not elliptic,
+                    data_encipherment=confidential and not elliptic,
+                    key_agreement=confidential and elliptic,
                     key_cert_sign=ca,
                     crl_sign=ca,
                     encipher_only=False,
