@@ -18,14 +18,21 @@ def once(
 
     Errors: IdempotencyMismatch if the key was used for another request; whatever `do` raises, and then nothing is kept.
     """
-    asked = digest(request)
-    known = rows.outcome_of(conn, client, key)
-    if known is not None:
-        if known[0] != asked:
-            raise IdempotencyMismatch(key)
-        kept: dict[str, Any] = json.loads(known[1])
+    kept = answer_to(conn, client, key, request)
+    if kept is not None:
         return kept
     outcome = canonical(do()).decode()
-    rows.put_outcome(conn, client, key, asked, outcome, at)
+    rows.put_outcome(conn, client, key, digest(request), outcome, at)
     answer: dict[str, Any] = json.loads(outcome)
     return answer
+
+
+def answer_to(conn: Connection, client: str, key: str, request: Json) -> dict[str, Any] | None:
+    """The outcome kept for this request, if there is one. Errors: IdempotencyMismatch."""
+    known = rows.outcome_of(conn, client, key)
+    if known is None:
+        return None
+    if known[0] != digest(request):
+        raise IdempotencyMismatch(key)
+    kept: dict[str, Any] = json.loads(known[1])
+    return kept

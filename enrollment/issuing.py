@@ -274,6 +274,7 @@ class Issuing:
                 return
             if now.approval is None or now.evidence is None or now.card_id is None:
                 raise NeedsApproval(now.kind.value)
+            people_rows.hold_person(conn, now.person)
             deciding.use(conn, now.approval, AFFAIRS[now.kind], now.application, _content(now), at)
             _require_usable(conn, now, now.card_id)
             person = self._person(conn, now, now.kind.value, at)

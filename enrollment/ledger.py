@@ -10,7 +10,7 @@ from enrollment.events import GENESIS, EventId, EventKind, LedgerEvent
 from enrollment.person import PersonId, Random, draw_id
 from enrollment.store import Connection
 from enrollment.store import ledger as rows
-from enrollment.store.people import owner_of
+from enrollment.store.people import hold_person, owner_of
 from pki.instant import Instant
 
 ONLINE = "online"
@@ -46,10 +46,11 @@ def record(conn: Connection, what: Happening, at: Instant, random: Random) -> tu
 
     The decision is taken over the events up to one position and the event takes the next: whoever took that position
     meanwhile makes this one PlaceTaken (Retryable), and the decision is taken anew. So no two events were ever decided
-    over the same history, whatever the engine's isolation. The database itself holds the place and the cap once more.
+    over the same history, whatever the engine's isolation, and even where the person's turn (`hold_person`) is not
+    kept. The database itself holds the place and the cap once more.
     Errors: UnknownPerson, NoPolicy, CapReached, UnknownEvent, NotReversible.
     """
-    owner = owner_of(conn, what.person)
+    owner = hold_person(conn, what.person)
     policy = rules.in_force(conn, owner, at)
     past = rows.events_of(conn, what.person)
     now = standing(past)

@@ -9,6 +9,7 @@ from enrollment.cards import CardEvent, CardState, advance
 from enrollment.person import PersonId, Random
 from enrollment.store import Connection
 from enrollment.store import work as rows
+from enrollment.store.people import hold_person
 from enrollment.store.work import HeldCertificate
 from pki.instant import Instant
 from pki.revocation import Reason
@@ -30,6 +31,7 @@ def report(conn: Connection, card_id: str, reported_by: str, at: Instant, random
     `reported_by`: an operator, or the holder's person id. Reporting again changes nothing. An application under way on
     this card is withdrawn. Errors: UnknownCard, WrongState for a card that ended otherwise.
     """
+    hold_person(conn, rows.card_of(conn, card_id).person)
     card = rows.card_of(conn, card_id)
     if card.state is CardState.LOST:
         return Lost(card_id, card.person, ())

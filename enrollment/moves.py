@@ -32,8 +32,8 @@ from enrollment.errors import (
     UnknownFiling,
 )
 from enrollment.events import EventKind
-from enrollment.filing import Filing, MoveFiling, VerifiedFiling
-from enrollment.idempotency import once
+from enrollment.filing import Filing, MoveFiling, VerifiedFiling, parse_filing
+from enrollment.idempotency import answer_to, once
 from enrollment.ledger import Happening
 from enrollment.person import MINOR_AGE, Person, PersonStatus, Random, age_at, draw_id
 from enrollment.store import Connection, Database, records
@@ -77,25 +77,46 @@ class Moves:
     random: Random
     sign: Callable[[IntentId, Instant], object] | None = None
 
-    def accept(self, verified: VerifiedFiling, request: bytes, client: str, key: str, at: Instant) -> FilingResult:
-        """Decide and do. `request`: PKCS#10 in DER by the pending key; `client`, `key`: who asks, and their
-        idempotency key: the same request again has the same answer and no second effect.
+    def answered(self, document: bytes, request: bytes, key: str, at: Instant) -> FilingResult | None:
+        """The result of the same request under the same idempotency key, if it was accepted before; None for a new one.
+
+        To be asked before the signature is verified: an accepted filing has revoked the certificate that signed it.
+        Errors: FilingReplayed for an accepted filing under another key; IdempotencyMismatch; FilingMalformed.
+        """
+        filing = parse_filing(document).filing
+
+        def look(conn: Connection) -> bool:
+            known = answer_to(conn, _client(filing), key, _asked(document, request))
+            if known is None and records.find_filing(conn, filing) is not None:
+                raise FilingReplayed(filing)
+            return known is not None
+
+        return self.result(filing, at) if self.database.read(look) else None
+
+    def accept(self, verified: VerifiedFiling, request: bytes, key: str, at: Instant) -> FilingResult:
+        """Decide and do. `request`: PKCS#10 in DER by the pending key; `key`: the idempotency key of whoever asks: the
+        same request under it again has the same answer and no second effect.
 
         Errors: CapReached with the decision; FilingReplayed, FilingVoid, FilingMismatch; UnknownCertificate,
         CertificateEnded, CertificateExpired, CardNotUsable; NothingChanges, RemoteBlocked; IdempotencyMismatch;
         UnknownMunicipality; what the authority says of the request (WeakKey, PossessionNotProven, KeyAlreadySeen, …).
         After any of them nothing has changed.
         """
-        asked: dict[str, Json] = {
-            "document": hashlib.sha256(verified.document).hexdigest(),
-            "request": hashlib.sha256(request).hexdigest(),
-        }
+        asked = _asked(verified.document, request)
+        client = _client(verified.filing.filing)
 
         def body(conn: Connection) -> dict[str, Any]:
+            self._wait_turn(conn, verified)
             return once(conn, client, key, asked, at, lambda: self._accept(conn, verified, request, at))
 
         outcome = self.database.transaction(body)
         return self.result(outcome["filing"], at)
+
+    def _wait_turn(self, conn: Connection, verified: VerifiedFiling) -> None:
+        """Nothing that decides is read before it is this person's turn: an identical request may just be committing."""
+        held = rows.certificate_by_fingerprint(conn, verified.signer)
+        if held is not None:
+            people_rows.hold_person(conn, held.person)
 
     def _accept(self, conn: Connection, verified: VerifiedFiling, request: bytes, at: Instant) -> dict[str, Json]:
         filing = verified.filing
@@ -165,8 +186,8 @@ class Moves:
             raise FilingMismatch(filing.filing)
 
     def _signer(self, conn: Connection, verified: VerifiedFiling, at: Instant) -> HeldCertificate:
-        """Whose certificate signed it; judged once more by our own rows, inside the transaction: of two filings signed
-        with one certificate at once, the second finds it ended by the first.
+        """Whose certificate signed it, judged once more by our own rows: of two filings signed with one certificate at
+        once, the second finds it ended by the first.
         """
         held = rows.certificate_by_fingerprint(conn, verified.signer)
         if held is None or held.purpose is not Purpose.SIGNATURE:
@@ -231,6 +252,15 @@ class Moves:
             return _result(conn, stored, at)
 
         return self.database.transaction(note)
+
+
+def _client(filing: str) -> str:
+    """Idempotency keys are told apart by filing: nobody can use up another's key."""
+    return f"filing:{filing}"
+
+
+def _asked(document: bytes, request: bytes) -> dict[str, Json]:
+    return {"document": hashlib.sha256(document).hexdigest(), "request": hashlib.sha256(request).hexdigest()}
 
 
 def _stored(conn: Connection, filing: str) -> StoredFiling:

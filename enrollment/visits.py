@@ -88,7 +88,7 @@ def check(
     at_desk = counterside(conn, operator)
     _require_desk(at_desk.counter, at_desk.operator, evidence, at)
     at_desk.require(Affair.IN_PERSON_CHECK, at, evidence.person)
-    owner = people_rows.owner_of(conn, evidence.person)
+    owner = people_rows.hold_person(conn, evidence.person)
     if owner != at_desk.counter.owner:
         raise NotYours(at_desk.counter.owner)
     level = evidence.require_anchor()

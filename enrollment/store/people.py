@@ -74,6 +74,19 @@ def owner_of(conn: Connection, person: PersonId) -> str:
     return str(owner)
 
 
+def hold_person(conn: Connection, person: PersonId) -> str:
+    """Take this person's turn: until the transaction ends, nobody else changes anything of theirs; their municipality.
+
+    What was read before may be old by now and must be read again. (SQLite has one writer at a time anyway.)
+    Errors: UnknownPerson.
+    """
+    owner = conn.execute(select(t.people.c.owner).where(t.people.c.person == person).with_for_update())
+    found = owner.scalar_one_or_none()
+    if found is None:
+        raise UnknownPerson(person)
+    return str(found)
+
+
 def change_person(conn: Connection, person: Person) -> None:
     """Write the next version over the one before it. Errors: Stale if somebody else was first."""
     done = conn.execute(

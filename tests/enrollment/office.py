@@ -50,11 +50,17 @@ class Office:
     def card(self, card_id: str = "CARD0001") -> FolderCard:
         return FolderCard(self.folder / card_id, card_id)
 
-    def filed(self, person: PersonId, at: Instant = AT, kind: ApplicationKind = ApplicationKind.FIRST_ISSUE) -> str:
+    def filed(
+        self,
+        person: PersonId,
+        at: Instant = AT,
+        kind: ApplicationKind = ApplicationKind.FIRST_ISSUE,
+        end: Instant = CARD_END,
+    ) -> str:
         """An application, filed by one operator and approved by another."""
         evidence = seen(person, at=at)
         application = self.database.transaction(
-            lambda conn: issuing.file(conn, kind, evidence, CARD_END, "clerk", at, self.random)
+            lambda conn: issuing.file(conn, kind, evidence, end, "clerk", at, self.random)
         )
         self.database.transaction(lambda conn: issuing.approve(conn, application.application, "boss", at))
         return str(application.application)
@@ -96,7 +102,7 @@ class Office:
         """A whole remote move: new key, filing, acceptance, new certificate on the card."""
         request = self.request(card)
         verified = self.verified(card, request, address, at, **fields)
-        result = self.moves.accept(verified, request, "client", verified.filing.filing, at)
+        result = self.moves.accept(verified, request, f"key-{verified.filing.filing}", at)
         assert result.certificate is not None
         card.install(Purpose.SIGNATURE, result.certificate, self.issuing.issuers[Purpose.SIGNATURE])
         return result

@@ -94,8 +94,10 @@ def test_every_reason_can_be_read_aloud_and_says_where_to_go():
         ReasonCode.CONSECUTIVE, ReasonCode.YEARS, ReasonCode.TOTAL, ReasonCode.NEVER_SEEN,
     }  # fmt: skip
     for reason in told:
-        assert reason.ja.endswith("。") and reason.en.endswith(".")
-        assert "窓口" in reason.where_ja and "counter" in reason.where_en
+        assert reason.ja.endswith("。")
+        assert reason.en.endswith(".")
+        assert "窓口" in reason.where_ja
+        assert "counter" in reason.where_en
         assert "{" not in reason.ja + reason.en
 
 
@@ -160,8 +162,11 @@ def test_age_counts_in_whole_years_of_japan():
 def test_the_decision_as_data_carries_everything():
     decision = move((EventKind.ANCHOR, "2022-01-01T00:00:00Z"), at="2022-02-01T00:00:00Z")
     data = decision.to_json()
-    assert data["allowed"] is True and data["used"] == 0 and data["limit"] == 3
-    assert data["next_in_person_by"] == "2027-01-01" and data["policy"] == {"owner": "", "version": "1"}
+    assert data["allowed"] is True
+    assert data["used"] == 0
+    assert data["limit"] == 3
+    assert data["next_in_person_by"] == "2027-01-01"
+    assert data["policy"] == {"owner": "", "version": "1"}
     assert decision.left == 3
     later = Instant.parse("2022-02-01T00:00:00Z") + timedelta(days=1)
     assert decide(POLICY, history((EventKind.ANCHOR, "2022-01-01T00:00:00Z")), EventKind.REMOTE_MOVE, later).left == 3

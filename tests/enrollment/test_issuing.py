@@ -9,13 +9,28 @@ from enrollment import certificates, issuing
 from enrollment.application import ApplicationKind, ApplicationState
 from enrollment.cards import CardState
 from enrollment.errors import (
-    AlreadyIssued, ApprovalExpired, CardNotUsable, EvidenceTooWeak, EvidenceUsed, NeedsApproval, NotDesignated,
-    NotPresent, NotSignedYet, NotYours, OutOfScope, RoleMissing, SamePerson, UnknownApplication, WrongCard, WrongState,
+    AlreadyIssued,
+    ApprovalExpired,
+    CardNotUsable,
+    EvidenceTooWeak,
+    EvidenceUsed,
+    NeedsApproval,
+    NotDesignated,
+    NotPresent,
+    NotSignedYet,
+    NotYours,
+    OutOfScope,
+    RoleMissing,
+    SamePerson,
+    UnknownApplication,
+    WrongCard,
+    WrongState,
 )  # fmt: skip
 from enrollment.events import EventKind
 from enrollment.evidence import DocumentSeen
 from enrollment.store import work
 from pki.certificate import parse_certificate
+from pki.instant import Instant
 from pki.purpose import Purpose
 from tests.enrollment.folder_card import Unplugged
 from tests.enrollment.office import CARD_END, open_office
@@ -215,15 +230,15 @@ def test_withdrawing_before_the_authority_signed_means_it_never_will(office, per
 def test_a_renewal_on_the_same_card_is_a_new_check(office):
     person, card = office.enrolled()
     old = {one.purpose: one for one in office.certificates(person)}
-    later = old[Purpose.AUTHENTICATION].not_after + timedelta(days=-30)
-    application = office.filed(person, later, ApplicationKind.RENEWAL)
+    later = old[Purpose.AUTHENTICATION].not_after + timedelta(days=-300)
+    application = office.filed(person, later, ApplicationKind.RENEWAL, Instant.parse("2045-12-31T14:59:59Z"))
     office.issuing.continue_(application, card, later)
     assert [event.kind for event in office.events(person)] == [EventKind.ANCHOR, EventKind.ANCHOR]
     for purpose in Purpose:
         now = office.database.read(lambda conn, p=purpose: certificates.live(conn, person, p, later))
         assert parse_certificate(card.read(purpose)).fingerprint.hex() == now.fingerprint
         assert now.fingerprint != old[purpose].fingerprint
-        assert now.not_after.jst_date() == date(2036, 2, 17)
+        assert now.not_after.jst_date() == date(2045, 12, 31)
 
 
 def test_a_reissue_needs_a_fresh_card_and_ends_the_old_one(office):

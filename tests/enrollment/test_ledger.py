@@ -98,18 +98,16 @@ def test_the_database_refuses_a_place_past_the_cap_and_a_place_twice(database, r
         replace(event, position=2, event=EventId("a" * 32), kind=EventKind.CONTACT, seq=2),
         replace(event, position=2, event=EventId("a" * 32), kind=EventKind.CORRECTION, seq=None, cap=None),
     ):
-        with pytest.raises((IntegrityError, PlaceTaken)):
-            with database.engine.begin() as conn:
-                rows.append(conn, broken)
+        with pytest.raises((IntegrityError, PlaceTaken)), database.engine.begin() as conn:
+            rows.append(conn, broken)
     assert len(events(database, person)) == 2
 
 
 def test_a_taken_place_is_a_retry_with_a_new_decision(database, random, person):
     happen(database, random, person, EventKind.ANCHOR)
     event, _ = happen(database, random, person, EventKind.REMOTE_MOVE)
-    with pytest.raises(PlaceTaken):
-        with database.engine.begin() as conn:
-            rows.append(conn, replace(event, event=EventId("b" * 32)))
+    with pytest.raises(PlaceTaken), database.engine.begin() as conn:
+        rows.append(conn, replace(event, event=EventId("b" * 32)))
 
 
 def test_a_correction_gives_the_right_back_and_never_the_place(database, random, person):
@@ -170,7 +168,7 @@ def test_tampering_with_any_row_is_found(database, random, person, column):
         happen(database, random, person, kind)
     value = {"at": "7", "evidence": "'[\"x\"]'", "kind": "'anchor'"}.get(column, "'changed'")
     with database.engine.begin() as conn:
-        conn.execute(text(f"UPDATE enrollment_ledger SET {column} = {value} WHERE position = 1"))  # noqa: S608
+        conn.execute(text(f"UPDATE enrollment_ledger SET {column} = {value} WHERE position = 1"))
     faults = database.read(lambda conn: ledger.verify(rows.events_of(conn, person), rows.stored_hashes(conn, person)))
     assert faults
     assert faults[0].position in (1, 2)
