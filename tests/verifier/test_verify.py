@@ -175,11 +175,6 @@ def test_the_json_form_is_stable_and_tells_nothing_of_the_person(world: World) -
     assert all(
         set(check) == {"name", "outcome", "clause", "why", "sub_indication", "detail"} for check in told["checks"]
     )
-    assert report.to_json() == verify(
-        world, sign_filing(world.signer, DOCUMENT), evidence=report.evidence
-    ).to_json() or (
-        report.signature_id is not None  # ECDSA values differ, so do ids of two acts of signing at one second
-    )
 
 
 def test_the_person_is_read_from_the_certificate_only_when_asked(world: World) -> None:
