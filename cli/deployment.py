@@ -42,17 +42,23 @@ Progress = Callable[[str], None]
 
 MAIN, POST_OFFICE = "main", "post-office"
 CLERK, SUPERVISOR, POSTAL_CLERK = "clerk", "supervisor", "postal-clerk"
+CARD_MASTER_KEY = Path("secrets/card-master-key")
+"""The key from which every card's management keys are derived, 32 hex digits; whoever has it manages every card."""
 _APPOINTED = timedelta(days=5 * 365)
 
 
 @dataclass(frozen=True, slots=True)
 class Desks:
-    """The names that a new deployment's desks and operators get: the municipality's code before each."""
+    """The names that desks and operators get: the municipality's code before each, and `suffix` behind it.
+
+    The suffix tells those who were appointed later from those of the beginning.
+    """
 
     code: str
+    suffix: str = ""
 
     def __call__(self, name: str) -> str:
-        return f"{self.code}-{name}"
+        return f"{self.code}-{name}{self.suffix}"
 
 
 def create_deployment(folder: Path, settings: Settings, at: Instant, random: Random, progress: Progress) -> Settings:
@@ -110,6 +116,7 @@ def _make_secrets(settings: Settings, random: Random) -> None:
         passphrase_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_secret(passphrase_file, passphrase + b"\n")
         FileKeyStore.lock(keys, passphrase, random)
+    write_secret(settings.path(CARD_MASTER_KEY), random(16).hex().encode() + b"\n")
 
 
 def _make_authority(
@@ -131,8 +138,33 @@ def _make_authority(
 
 
 def _make_municipality(database: JournaledDatabase, settings: Settings, at: Instant, random: Random) -> None:
-    table = settings.municipality
+    table, caps = settings.municipality, settings.caps
     name = Desks(table.code)
+
+    def register(conn: Connection) -> None:
+        people.add_municipality(
+            conn, Municipality(table.code, table.prefecture_roman, table.municipality_roman, table.name)
+        )
+        policy = CapPolicy(
+            version="1",
+            effective_from=at,
+            max_consecutive=caps.max_consecutive,
+            max_years_since_anchor=caps.max_years,
+            max_total=caps.max_total,
+            total_window_years=caps.total_years,
+        )
+        rules.adopt(conn, policy, at, name(SUPERVISOR))
+
+    database.transaction(register)
+    appoint(database, settings, name, at, random)
+
+
+def appoint(database: JournaledDatabase, settings: Settings, name: Desks, at: Instant, random: Random) -> None:
+    """A main counter and a designated post office of the settings' municipality, and an operator for each seat.
+
+    Their keys are files of this deployment; appointments and designation last five years from `at`.
+    """
+    table = settings.municipality
     period = Validity(at, at + _APPOINTED)
     desks = (
         Counter(name(MAIN), table.code, CounterKind.MUNICIPAL_MAIN, f"{table.name}役所 市民課", frozenset(Affair)),
@@ -147,26 +179,13 @@ def _make_municipality(database: JournaledDatabase, settings: Settings, at: Inst
         ),
     )
     cards = {who: _operator_certificate(database, settings, name(who), at, random) for who in _OPERATORS}
-    caps = settings.caps
 
     def register(conn: Connection) -> None:
-        people.add_municipality(
-            conn, Municipality(table.code, table.prefecture_roman, table.municipality_roman, table.name)
-        )
         for counter in desks:
             people.add_counter(conn, counter)
         for who, (desk, roles) in _OPERATORS.items():
             fingerprint = cards[who].fingerprint.hex()
             people.add_operator(conn, Operator(name(who), table.code, roles, fingerprint, name(desk), period))
-        policy = CapPolicy(
-            version="1",
-            effective_from=at,
-            max_consecutive=caps.max_consecutive,
-            max_years_since_anchor=caps.max_years,
-            max_total=caps.max_total,
-            total_window_years=caps.total_years,
-        )
-        rules.adopt(conn, policy, at, name(SUPERVISOR))
 
     database.transaction(register)
 
