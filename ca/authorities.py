@@ -20,7 +20,7 @@ from ca.lifecycle import AuthorityEvent, advance_authority
 from ca.orders import Assurance
 from ca.parameters import Parameters
 from ca.points import WHOLE, authority_name, point_name
-from ca.profiles import ISSUER_KEYS, PROFILES, Kind, KeyShape, Variant
+from ca.profiles import ISSUER_KEYS, PROFILES, KeyShape, Kind, Variant
 from ca.request import prove_possession
 from ca.store import issued as store
 from ca.validity import Years, years_end

@@ -82,13 +82,13 @@ class WeakKey(RequestRefused):
 
 @dataclass(eq=False)
 class KeyBlocked(RequestRefused):
-    """The key is on the list of compromised keys, put there for `reason`."""
+    """The key is on the list of compromised keys; `listed_for` says why."""
 
     code = "ca.key-blocked"
-    why = "the public key is known to be compromised ({reason})"
+    why = "the public key is known to be compromised ({listed_for})"
     todo = "Make a new key pair."
 
-    reason: str
+    listed_for: str
 
 
 @dataclass(eq=False)

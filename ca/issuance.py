@@ -17,14 +17,14 @@ from sqlalchemy import Connection, Row
 from ca import journal, orders
 from ca.authority import Authority
 from ca.directory import Database, Directory
-from ca.errors import ProfileMismatch, SignatureMismatch, UnknownIntent, WrongState
+from ca.errors import LintFailed, ProfileMismatch, SignatureMismatch, UnknownIntent, WrongState
 from ca.intents import IntentId, Plan, Random, existing, write
 from ca.keys import KeyStore, SigningKey
 from ca.lifecycle import IntentEvent, IntentState, advance_intent
 from ca.lint import Linted, lint
 from ca.orders import Assurance, Order, ServiceKind, ServiceOrder
 from ca.points import WHOLE, choose_partition, point_name
-from ca.profiles import Kind, KeyShape, Profile, Profiles, Text, Variant
+from ca.profiles import KeyShape, Kind, Profile, Profiles, Text, Variant
 from ca.request import prove_possession
 from ca.store import issued as store
 from ca.template import assemble, authentication_common_name, signature_common_name
@@ -191,7 +191,7 @@ class Signer:
             return 0
         try:
             return len(self.sign_many(database, waiting, at))
-        except (WrongState, SignatureMismatch, ProfileMismatch):
+        except (WrongState, SignatureMismatch, LintFailed):
             return self._sign_each(database, waiting, at)
 
     def _sign_each(self, database: Database, waiting: list[IntentId], at: Instant) -> int:
@@ -203,7 +203,7 @@ class Signer:
                 count += 1
             except WrongState:
                 continue  # withdrawn meanwhile
-            except (SignatureMismatch, ProfileMismatch) as error:
+            except (SignatureMismatch, LintFailed) as error:
                 failure = error
         if failure is not None:
             raise failure

@@ -9,6 +9,7 @@ from ca.errors import WeakKey
 from ca.findings import Finding, Severity
 from ca.key_policy import check_key
 from ca.lint_rules import extended_usage, key_usage, times
+from ca.points import japanese_name
 from ca.profiles import SIGNATURE_AGE, Kind, Profile, SubjectField, Text, Value
 from ca.reading import ReadCertificate
 from ca.validity import Birthdays, Days, Years
@@ -51,6 +52,7 @@ def judge_profile(certificate: ReadCertificate, profile: Profile, issuer: Author
         ("person", "4.2.1.6; JPKI", _person),
         ("access", "4.2.2.1", _access),
         ("distribution-point", "4.2.1.13", _point),
+        ("alternative-name", "4.2.1.6, 4.2.1.7; JPKI", _alternative_name),
     ):
         try:
             for detail in check(certificate, profile, issuer):
@@ -157,11 +159,12 @@ def _policy(certificate: ReadCertificate, profile: Profile, issuer: Authority) -
         return
     listed = der.read_whole(found.value).children()
     policy = listed[0].children()[0].oid()
+    (qualifier,) = listed[0].children()[1].children()
+    kind, pointer = qualifier.children()
+    if kind.oid() != oids.CPS_QUALIFIER or pointer.value != issuer.parameters.cps_uri.encode():
+        yield "the CPS pointer is not the deployment's"
     if len(listed) != 1 or policy not in {issuer.parameters.policy(*arcs) for arcs in profile.policy.values()}:
         yield "the policy is not one that this profile may state"
-    (qualifier,) = listed[0].children()[1].children()
-    if qualifier.children()[1].value != issuer.parameters.cps_uri.encode():
-        yield "the CPS pointer is not the deployment's"
 
 
 def _authority_key(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[str]:
@@ -240,6 +243,14 @@ def _access(certificate: ReadCertificate, profile: Profile, issuer: Authority) -
     method, location = description.children()
     if method.oid() != oids.ACCESS_OCSP or location.value.decode("ascii") != issuer.parameters.ocsp_uri:
         yield "the OCSP responder's address is not the deployment's"
+
+
+def _alternative_name(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[str]:
+    expected = der.sequence(der.tlv(0xA4, japanese_name(issuer.parameters, issuer.purpose)))
+    for row in profile.extensions:
+        found = certificate.find(row.oid)
+        if row.value is Value.ALT_NAME and found is not None and found.value != expected:
+            yield f"extension {row.oid} is not the authority's name in Japanese"
 
 
 def _point(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[str]:

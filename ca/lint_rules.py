@@ -7,12 +7,13 @@ know nothing of profiles; those are judged in `ca.lint_profile`.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 from ca.authority import key_identifier
+from ca.errors import WeakKey
 from ca.findings import Finding, Severity
 from ca.key_policy import check_rsa
-from ca.errors import WeakKey
 from ca.reading import ReadCertificate
-from cryptography.hazmat.primitives.asymmetric import rsa
 from pki import der, names, oids
 from pki.algorithms import ALGORITHMS, load_public_key
 from pki.errors import InvalidValue, Malformed

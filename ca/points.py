@@ -63,12 +63,12 @@ def _directory_name(
     if partition == WHOLE:
         return authority_name(parameters, purpose)
     if parameters.partitioning is Partitioning.MUNICIPALITY and municipality is not None:
-        place = (
+        place = [
             names.attribute(oids.ORGANIZATIONAL_UNIT_NAME, municipality.prefecture_roman),
             names.attribute(oids.COMMON_NAME, f"{municipality.municipality_roman} CRLDP"),
-        )
+        ]
     else:
-        place = (names.attribute(oids.COMMON_NAME, f"{partition} CRLDP"),)
-    *head, agency = _authority_rdns(parameters, purpose)
-    del agency  # JPKI's points name country, organization and unit, then "CRL Distribution Points"
+        place = [names.attribute(oids.COMMON_NAME, f"{partition} CRLDP")]
+    # JPKI's points name country, organization and unit, but not the agency.
+    head = _authority_rdns(parameters, purpose)[:-1]
     return names.name(*head, names.attribute(oids.ORGANIZATIONAL_UNIT_NAME, "CRL Distribution Points"), *place)

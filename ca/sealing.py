@@ -75,7 +75,9 @@ def lock_with_custodians(
         split(locking, needed, len(passphrases), random), sorted(passphrases.items()), strict=True
     ):
         kdf = _new_kdf(cost, random)
-        custodians.append(seal(_derive(passphrase, kdf), share.values, {"name": name, "x": share.x, "kdf": kdf}, random))
+        custodians.append(
+            seal(_derive(passphrase, kdf), share.values, {"name": name, "x": share.x, "kdf": kdf}, random)
+        )
     access = {"kind": "custodians", "needed": needed, "custodians": custodians}
     return seal(locking, master, {"format": FORMAT, "access": access}, random)
 
