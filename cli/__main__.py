@@ -37,6 +37,7 @@ COMMANDS = {
     "demo": _Announced("cli.demo", _START, "One person's whole story in a minute, through a real card stack."),
     "doctor": _Announced("cli.doctor", _START, "What is missing on this machine, and how to get it."),
     "init": _Announced("cli.init", _START, "Make a new deployment: settings, secrets, database, authorities."),
+    "sample": _Announced("cli.sample", _START, "Enter a few synthetic people, with virtual cards, into a trial."),
     "serve": _Announced("cli.serve", _START, "Run a deployment's services, all of them or one."),
     "card": _Announced("cli.card", _DAILY, "Look at a card, change its PINs, lend a virtual one."),
     "enroll": _Announced("cli.enroll", _DAILY, "Applications, approvals and in-person checks from a terminal."),

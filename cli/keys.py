@@ -6,6 +6,8 @@ from pathlib import Path
 
 from ca.file_key import FileKeyStore
 from ca.keys import KeyStore
+from cardio.card_management import MasterKeys
+from cli.errors import SecretMissing
 from cli.secrets import read_secret
 from cli.settings import Settings
 
@@ -38,6 +40,18 @@ def open_responder_keys(settings: Settings, random: Random) -> KeyStore:
 def open_operator_keys(settings: Settings, random: Random) -> KeyStore:
     """The keys of operators without a card. Errors: as above."""
     return _open(settings, OPERATOR_KEYS, random)
+
+
+def card_master_keys(settings: Settings) -> MasterKeys:
+    """The keys that manage this deployment's cards. Errors: SecretMissing."""
+    file = settings.path(settings.cards.master_key_file)
+    try:
+        key = bytes.fromhex(read_secret(file).decode("ascii"))
+    except ValueError:
+        key = b""
+    if len(key) not in (16, 32):
+        raise SecretMissing(str(file), "it does not hold 32 or 64 hex digits")
+    return MasterKeys({1: key})
 
 
 def _open(settings: Settings, where: KeyFolder, random: Random) -> KeyStore:

@@ -122,6 +122,13 @@ class StatusTable(_Table):
     """The file outside the database that every issue and revocation is written to before anybody is answered."""
 
 
+class CardsTable(_Table):
+    """How this deployment manages the cards that it hands out."""
+
+    master_key_file: Path = Path("secrets/cards-master-key")
+    """A file of mode 0600 with 32 or 64 hex digits, from which each card's management keys are derived."""
+
+
 class CapsTable(_Table):
     """How much may be done from afar before one has to come in person."""
 
@@ -161,6 +168,7 @@ class Settings(BaseSettings):
     service: ServiceTable = ServiceTable()
     authorities: AuthoritiesTable = AuthoritiesTable()
     status: StatusTable = StatusTable()
+    cards: CardsTable = CardsTable()
     caps: CapsTable = CapsTable()
     municipality: MunicipalityTable = MunicipalityTable()
 
