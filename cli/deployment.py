@@ -116,8 +116,7 @@ def _make_secrets(settings: Settings, random: Random) -> None:
         passphrase_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_secret(passphrase_file, passphrase + b"\n")
         FileKeyStore.lock(keys, passphrase, random)
-    write_secret(settings.path(settings.cards.master_key_file), random(32).hex().encode() + b"\n")
-    write_secret(settings.path(CARD_MASTER_KEY), random(16).hex().encode() + b"\n")
+    write_secret(settings.path(settings.cards.master_key_file), random(16).hex().encode() + b"\n")
 
 
 def _make_authority(

@@ -125,7 +125,7 @@ class StatusTable(_Table):
 class CardsTable(_Table):
     """How this deployment manages the cards that it hands out."""
 
-    master_key_file: Path = Path("secrets/cards-master-key")
+    master_key_file: Path = Path("secrets/card-master-key")
     """A file of mode 0600 with 32 or 64 hex digits, from which each card's management keys are derived."""
 
 
