@@ -252,7 +252,7 @@ class ReferenceState:
 
 
 def puk_state(channel: Channel) -> ReferenceState:
-    """Whether the PUK is still the maker's, and its tries. Errors: Refused (6D00: no metadata here), ProtocolViolated."""
+    """Whether the PUK is still the maker's, and its tries. Errors: Refused (6D00: no metadata), ProtocolViolated."""
     data = channel.require(CommandApdu(0x00, 0xF7, 0x00, PUK_REFERENCE, ne=_ALL), "GET METADATA")
     try:
         fields = {item.tag: item.value for item in tlv.parse(data)}

@@ -10,11 +10,11 @@ Steps, each found done when the whole is called again after power loss at any co
 A card without Yubico's additions has no command to change its management key (SP 800-73-4 leaves that to its maker):
 its bureau must have set the derived key, for the CHUID that the card came with. With the maker's key it is refused.
 
-Guessing which PUK the card has costs tries, and power lost inside a guess costs one more: with three tries, a guess after
-one loss could block it for ever (a test found that). So nothing is guessed: cards since 5.3 say whether the PUK is still
-the maker's; on older YubiKeys the PUK is set while there is no CHUID, and only there is the own value tried after the
-maker's (two losses of power at that very place would block the PUK, and a reset of the card is the way out). A card
-without Yubico's additions keeps the PUK that its bureau gave it.
+Guessing which PUK the card has costs tries, and power lost inside a guess costs one more: with three tries, a guess
+after one loss could block it for ever (a test found that). So nothing is guessed: cards since 5.3 say whether the PUK
+is still the maker's; on older YubiKeys the PUK is set while there is no CHUID, and only there is the own value tried
+after the maker's (two losses of power at that very place would block the PUK, and a reset of the card is the way out).
+A card without Yubico's additions keeps the PUK that its bureau gave it.
 
 The PIN is left alone: its first value goes to the holder in a sealed letter, and the holder changes it.
 """

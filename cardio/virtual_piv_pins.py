@@ -6,7 +6,7 @@ a try; the other order would give an attacker tries without end.
 """
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from cardio.apdu import CommandApdu, ResponseApdu, answer
@@ -42,7 +42,9 @@ def verify(session: Session, command: CommandApdu) -> ResponseApdu:
             return answer(0x9000)
         return answer(AUTHENTICATION_BLOCKED if pin.blocked else 0x63C0 | min(pin.tries_left, 15))
     session.status.drop_pin()
-    if not _well_formed_pin(session.memory, command.data):
+    # By the standard a value that cannot be a PIN costs no try; Yubico's cards compare any eight octets, and Yubico's
+    # programs count on it: they block a card for its reset with eight times FF.
+    if len(command.data) != LENGTH or not (session.memory.yubico or _digits(command.data)):
         return answer(WRONG_DATA)
     refusal = compare(session, PIN_REFERENCE, command.data)
     if refusal is None:
@@ -59,12 +61,9 @@ def change_reference_data(session: Session, command: CommandApdu) -> ResponseApd
     if len(command.data) != 2 * LENGTH:
         return answer(WRONG_LENGTH)
     old, new = command.data[:LENGTH], command.data[LENGTH:]
-    well_formed = _well_formed_pin if command.p2 == PIN_REFERENCE else _well_formed_puk
-    if not well_formed(session.memory, new):
-        return answer(WRONG_DATA)
     if command.p2 == PIN_REFERENCE:
         session.status.drop_pin()
-    refusal = compare(session, command.p2, old)
+    refusal = _compare_and_judge(session, command.p2, old, command.p2, new)
     if refusal is not None:
         return refusal
     session.commit(_with_reference(session.memory, command.p2, _reference(session.memory, command.p2).with_octets(new)))
@@ -80,10 +79,8 @@ def reset_retry_counter(session: Session, command: CommandApdu) -> ResponseApdu:
     if len(command.data) != 2 * LENGTH:
         return answer(WRONG_LENGTH)
     puk, new = command.data[:LENGTH], command.data[LENGTH:]
-    if not _well_formed_pin(session.memory, new):
-        return answer(WRONG_DATA)
     session.status.drop_pin()
-    refusal = compare(session, PUK_REFERENCE, puk)
+    refusal = _compare_and_judge(session, PUK_REFERENCE, puk, PIN_REFERENCE, new)
     if refusal is not None:
         return refusal
     session.commit(replace(session.memory, pin=session.memory.pin.with_octets(new)))
@@ -111,21 +108,29 @@ def _with_reference(memory: Memory, reference: int, value: Reference) -> Memory:
     return replace(memory, pin=value) if reference == PIN_REFERENCE else replace(memory, puk=value)
 
 
-def _padded(octets: bytes, allowed: Callable[[int], bool]) -> bool:
-    """Whether six to eight allowed octets fill eight, FF at the end."""
-    text = octets.rstrip(b"\xff")
-    return len(octets) == LENGTH and len(text) >= MINIMUM and all(allowed(octet) for octet in text)
+def _compare_and_judge(
+    session: Session, reference: int, octets: bytes, new_reference: int, new: bytes
+) -> ResponseApdu | None:
+    """Compare, and judge whether `new` may become a value; None if both went well.
+
+    The standard's card judges first, so that a slip of the host costs no try; Yubico's compares first.
+    """
+    acceptable = _acceptable(session.memory, new_reference, new)
+    if not acceptable and not session.memory.yubico:
+        return answer(WRONG_DATA)
+    return compare(session, reference, octets) or (None if acceptable else answer(WRONG_DATA))
 
 
-def _well_formed_pin(memory: Memory, octets: bytes) -> bool:
-    # The standard knows decimal digits only; Yubico's cards take any octet.
-    return _padded(octets, lambda octet: memory.yubico or 0x30 <= octet <= 0x39)
-
-
-def _well_formed_puk(memory: Memory, octets: bytes) -> bool:
+def _acceptable(memory: Memory, reference: int, octets: bytes) -> bool:
     if memory.yubico:
-        return _padded(octets, lambda _octet: True)
-    return len(octets) == LENGTH
+        return len(octets.rstrip(b"\xff")) >= MINIMUM
+    return _digits(octets) if reference == PIN_REFERENCE else len(octets) == LENGTH
+
+
+def _digits(octets: bytes) -> bool:
+    """Six to eight decimal digits, FF behind them up to eight octets (part 1 2.4.3)."""
+    text = octets.rstrip(b"\xff")
+    return len(octets) == LENGTH and len(text) >= MINIMUM and text.isdigit()
 
 
 INSTRUCTIONS: Mapping[int, Handler] = {

@@ -28,7 +28,7 @@ from tests.cardio.test_piv import World
 from tests.support.chance import SeededOctets
 
 NEW_PIN = Pin(PIN_RULE, "24681357")
-ALGORITHMS = {purpose: KeyAlgorithm.P256 for purpose in Purpose}
+ALGORITHMS = dict.fromkeys(Purpose, KeyAlgorithm.P256)
 
 
 class TearingStorage(MemoryStorage):

@@ -20,7 +20,7 @@ from cardio.piv_templates import dynamic_authentication, parse_dynamic_authentic
 from cardio.session import DirectConnection
 from cardio.virtual_card import FileStorage, MemoryStorage, PowerLost
 from cardio.virtual_piv import VirtualPiv
-from cardio.virtual_piv_memory import decode_memory, encode_memory, factory_cipher
+from cardio.virtual_piv_memory import Reference, decode_memory, encode_memory, factory_cipher
 from pki.algorithms import load_public_key
 from pki.errors import Malformed
 from tests.cardio.piv_cards import GENERIC, NEW_YUBICO, OLD_YUBICO, KeyBox, new_card
@@ -258,7 +258,8 @@ def test_change_reference_data(firmware: tuple[int, int, int] | None) -> None:
 @pytest.mark.parametrize(
     ("octets", "generic", "yubico"),
     [
-        (b"12345\xff\xff\xff", 0x6A80, 0x6A80),
+        (b"12345\xff\xff\xff", 0x6A80, 0x63C2),
+        (b"\xff\xff\xff\xff\xff\xff\xff\xff", 0x6A80, 0x63C2),
         (b"abcdef\xff\xff", 0x6A80, 0x63C2),
         (b"12\xff3456\xff", 0x6A80, 0x63C2),
         (b"123456", 0x6A80, 0x6A80),
@@ -279,6 +280,15 @@ def test_a_malformed_new_pin_costs_no_try() -> None:
     )
     assert status(card, CommandApdu(0, 0x2C, 0, 0x80, b"00000000" + b"123\xff\xff\xff\xff\xff").encode()) == 0x6A80
     assert (card.memory.pin.tries_left, card.memory.puk.tries_left) == (3, 3)
+
+
+def test_a_yubikey_compares_before_it_judges_the_new_pin() -> None:
+    card = selected(OLD_YUBICO)
+    short = b"123" + b"\xff" * 5
+    assert status(card, CommandApdu(0, 0x24, 0, 0x80, b"000000\xff\xff" + short).encode()) == 0x63C2
+    assert status(card, CommandApdu(0, 0x24, 0, 0x80, PIN + short).encode()) == 0x6A80
+    assert status(card, CommandApdu(0, 0x2C, 0, 0x80, PUK + short).encode()) == 0x6A80
+    assert (card.memory.pin, card.memory.puk.tries_left) == (Reference(PIN), 3)
 
 
 def test_verify_p1_ff_logs_out_and_a_wrong_pin_does_too() -> None:
