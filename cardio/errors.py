@@ -15,6 +15,7 @@
        ├─ NotThisKind                  the card does not hold the application
        ├─ Refused(status_word)         a status word of the card that the caller did not expect
        ├─ PinMalformed                 length or alphabet; never reaches the card
+       ├─ PinMismatch                  the new PIN was not entered twice alike
        ├─ WrongPin(retries_left)       the card compared and refused
        ├─ PinBlocked                   no tries left (6983, 6984 or 63C0)
        ├─ LastTry                      one try left and the caller did not insist
@@ -183,8 +184,16 @@ class PinMalformed(CardError):
     rule: str
 
     code = "cardio.pin-malformed"
-    why = "This cannot be a {slot}: it has {rule}."
+    why = "What was entered cannot be the {slot}, which has {rule}."
     todo = "Nothing was sent to the card. Enter it again."
+
+
+class PinMismatch(CardError):
+    """A new PIN was entered twice, differently; nothing was sent."""
+
+    code = "cardio.pin-mismatch"
+    why = "The two entries of the new PIN differ."
+    todo = "Nothing was changed. Enter it again."
 
 
 @dataclass(eq=False)

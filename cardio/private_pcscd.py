@@ -192,7 +192,7 @@ class PrivatePcscd:
                 self._process = subprocess.Popen(
                     ["/bin/sh", "-c", script, str(program), str(self.folder / "conf")],
                     env=environment,
-                    stdin=listener,
+                    stdin=listener.fileno(),
                     stdout=log,
                     stderr=log,
                 )

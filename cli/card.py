@@ -1,0 +1,321 @@
+"""`jitsuin card …`: look at a card, use its keys, change its PINs; `jitsuin card virtual …` lends a virtual one.
+
+PINs are asked for on the terminal, without echo; with --pin-stdin they are read from standard input, one a line.
+They are never arguments: those stand in the process list.
+"""
+
+import getpass
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.card_virtual import app as virtual
+from pki.purpose import Purpose
+
+if TYPE_CHECKING:
+    from cardio.jpki_card import JpkiCard
+    from cardio.pin import Pin
+    from cardio.piv import PivCard
+    from cardio.trace import Trace
+
+app = typer.Typer(no_args_is_help=True, help="Look at a card, use its keys, change its PINs, lend a virtual one.")
+app.add_typer(virtual, name="virtual", help="Virtual cards: make one, put it into a virtual reader.")
+
+ReaderOption = Annotated[
+    str | None, typer.Option("--reader", metavar="NAME", help="The reader's name or its beginning; else the only card.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
+TraceOption = Annotated[
+    Path | None, typer.Option("--trace", metavar="FILE", help="Append every APDU in hex; PINs and secrets masked.")
+]
+PurposeOption = Annotated[Purpose, typer.Option("--key", help="Which of the card's two keys and PINs is meant.")]
+PinStdinOption = Annotated[bool, typer.Option("--pin-stdin", help="Read PINs from standard input, one a line.")]
+LastTryOption = Annotated[bool, typer.Option("--last-try", help="Use the last try too: wrong, it blocks the PIN.")]
+
+
+class Form(StrEnum):
+    """What `card sign` makes."""
+
+    CMS = "cms"
+    RAW = "raw"
+
+
+@app.command("list")
+def list_cards(as_json: JsonOption = False, trace: TraceOption = None) -> None:
+    """All readers, and which card is in each."""
+    from cardio.pcsc import Context
+    from cardio.present_cards import look
+
+    with Context() as context, _tracing(trace) as tracer:
+        seen = look(context, tracer)
+    if as_json:
+        _print(
+            {
+                "readers": [
+                    {
+                        "reader": one.reader,
+                        "present": one.present,
+                        "atr": one.atr.hex().upper() or None,
+                        "kind": one.kind,
+                        "card": one.card_id,
+                        "trouble": one.trouble.code if one.trouble else None,
+                    }
+                    for one in seen
+                ]
+            }
+        )
+        return
+    if not seen:
+        print("No reader is plugged in.")
+    for one in seen:
+        what = f"{one.kind} card {one.card_id}" if one.card_id else "no card" if not one.present else "another device"
+        print(f"{one.reader}: {one.trouble.reason if one.trouble else what}")
+
+
+@app.command()
+def show(reader: ReaderOption = None, as_json: JsonOption = False, trace: TraceOption = None) -> None:
+    """What the card says of itself without a PIN: serial, tries left, certificates."""
+    from cardio.jpki_card import JpkiCard
+
+    with _card(reader, trace) as card:
+        if isinstance(card, JpkiCard):
+            told = card.describe()
+            certificate = told.authentication_certificate
+            document: dict[str, Any] = {
+                "kind": "jpki",
+                "card": told.card_id,
+                "label": told.label,
+                "model": told.model,
+                "tries_left": {purpose.value: left for purpose, left in told.tries_left.items()},
+                "available": {purpose.value: there for purpose, there in told.available.items()},
+                "certificates": {"authentication": _certificate(certificate)} if certificate else {},
+            }
+        else:
+            seen = card.describe()
+            document = {
+                "kind": "piv",
+                "card": seen.card_id,
+                "firmware": ".".join(map(str, seen.firmware)) if seen.firmware else None,
+                "tries_left": {"pin": seen.pin_tries_left},
+                "certificates": {purpose.value: _certificate(der) for purpose, der in seen.certificates.items()},
+            }
+    if as_json:
+        _print(document)
+        return
+    print(f"{document['kind']} card {document['card']}")
+    for name, left in document["tries_left"].items():
+        said = "not told" if left is None else "blocked" if left == 0 else f"{left} tries left"
+        print(f"  PIN {name}: {said}{' (careful)' if left in (1, 2) else ''}")
+    for name, there in document.get("available", {}).items():
+        print(f"  {name} certificate: {'on the card' if there else 'none'}")
+    for name, certificate_document in document["certificates"].items():
+        print(f"  {name}: {certificate_document['subject']}, until {certificate_document['not_after']}")
+
+
+@app.command("read-certificates")
+def read_certificates(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the certificates, in DER.")],
+    reader: ReaderOption = None,
+    with_signature: Annotated[
+        bool, typer.Option("--with-signature", help="JPKI: also the signature certificate, which needs its password.")
+    ] = False,
+    pin_stdin: PinStdinOption = False,
+    last_try: LastTryOption = False,
+    as_json: JsonOption = False,
+    trace: TraceOption = None,
+) -> None:
+    """Write the card's certificates to files: authentication.cer, signature.cer, and those of their authorities."""
+    from cardio.jpki_card import JpkiCard
+
+    found: dict[str, bytes | None] = {}
+    with _card(reader, trace) as card:
+        if isinstance(card, JpkiCard):
+            for purpose in Purpose:
+                found[f"{purpose}-ca"] = card.read_ca_certificate(purpose)
+            found["authentication"] = card.read(Purpose.AUTHENTICATION)
+            if with_signature:
+                pin = _ask(card, Purpose.SIGNATURE, pin_stdin)
+                found["signature"] = card.read(Purpose.SIGNATURE, pin, last_try=last_try)
+        else:
+            found = {purpose.value: card.read(purpose) for purpose in Purpose}
+    out.mkdir(parents=True, exist_ok=True)
+    written = {name: out / f"{name}.cer" for name, der in found.items() if der}
+    for name, path in written.items():
+        path.write_bytes(found[name] or b"")
+    if as_json:
+        _print({"written": {name: str(path) for name, path in written.items()}})
+    else:
+        print("\n".join(f"{path}" for path in written.values()) or "The card has no certificate.")
+
+
+@app.command()
+def sign(
+    file: Annotated[Path, typer.Argument(help="What to sign.")],
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="By default FILE.p7s or FILE.sig.")] = None,
+    purpose: PurposeOption = Purpose.SIGNATURE,
+    form: Annotated[Form, typer.Option("--form", help="cms: detached CAdES-B; raw: the bare signature.")] = Form.CMS,
+    reader: ReaderOption = None,
+    pin_stdin: PinStdinOption = False,
+    last_try: LastTryOption = False,
+    as_json: JsonOption = False,
+    trace: TraceOption = None,
+) -> None:
+    """Sign a file with a key of the card."""
+    content = file.read_bytes()
+    with _card(reader, trace) as card:
+        pin = _ask(card, purpose, pin_stdin)
+        if form is Form.RAW:
+            signature = _sign(card, purpose, pin, content, last_try)
+        else:
+            signature = _sign_cms(card, purpose, pin, content, last_try)
+    target = out or file.with_name(file.name + (".sig" if form is Form.RAW else ".p7s"))
+    target.write_bytes(signature)
+    if as_json:
+        _print({"written": str(target), "octets": len(signature), "form": form.value})
+    else:
+        print(target)
+
+
+@app.command("verify-pin")
+def verify_pin(
+    purpose: PurposeOption = Purpose.AUTHENTICATION,
+    reader: ReaderOption = None,
+    pin_stdin: PinStdinOption = False,
+    last_try: LastTryOption = False,
+    as_json: JsonOption = False,
+    trace: TraceOption = None,
+) -> None:
+    """Is this the PIN? A wrong one costs a try."""
+    from cardio.jpki_card import JpkiCard
+
+    with _card(reader, trace) as card:
+        pin = _ask(card, purpose, pin_stdin)
+        if isinstance(card, JpkiCard):
+            card.verify_pin(purpose, pin, last_try=last_try)
+        else:
+            card.verify_pin(pin, last_try=last_try)
+    _print({"verified": True}) if as_json else print("Right.")
+
+
+@app.command("change-pin")
+def change_pin(
+    purpose: PurposeOption = Purpose.AUTHENTICATION,
+    reader: ReaderOption = None,
+    pin_stdin: PinStdinOption = False,
+    last_try: LastTryOption = False,
+    as_json: JsonOption = False,
+    trace: TraceOption = None,
+) -> None:
+    """Another PIN instead of the present one. It goes from this keyboard to the card, and nowhere else."""
+    from cardio.errors import PinMismatch
+    from cardio.jpki_card import JpkiCard
+
+    with _card(reader, trace) as card:
+        old = _ask(card, purpose, pin_stdin)
+        new = _ask(card, purpose, pin_stdin, "New ")
+        if not pin_stdin and _ask(card, purpose, pin_stdin, "Once more, new ") != new:
+            raise PinMismatch
+        if isinstance(card, JpkiCard):
+            card.change_pin(purpose, old, new, last_try=last_try)
+        else:
+            card.change_pin(old, new)
+    _print({"changed": True}) if as_json else print("Changed.")
+
+
+# -- what the commands share ---------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _card(reader: str | None, trace: Path | None) -> "Iterator[JpkiCard | PivCard]":
+    """The card in that reader, for the length of a command."""
+    from cardio.pcsc import Context
+    from cardio.present_cards import choose_reader, open_card
+
+    with Context() as context, _tracing(trace) as tracer:
+        card = open_card(context, choose_reader(context, reader), tracer)
+        try:
+            yield card
+        finally:
+            card.session.close()
+
+
+@contextmanager
+def _tracing(file: Path | None) -> "Iterator[Trace | None]":
+    from cardio.trace import Trace
+
+    if file is None:
+        yield None
+        return
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a") as log:
+        yield Trace(lambda line: log.write(line + "\n"))
+
+
+def _ask(card: "JpkiCard | PivCard", purpose: Purpose, pin_stdin: bool, prefix: str = "") -> "Pin":
+    """A PIN from the terminal or standard input. The tries left are told before it is asked for."""
+    from cardio import jpki
+    from cardio.errors import PinBlocked
+    from cardio.jpki_card import JpkiCard
+    from cardio.pin import Pin
+    from cardio.piv_commands import PIN_RULE
+
+    ours = isinstance(card, JpkiCard)
+    rule = jpki.SLOTS[purpose].rule if ours else PIN_RULE
+    if not prefix:
+        left = card.tries_left(purpose) if isinstance(card, JpkiCard) else card.describe().pin_tries_left
+        if left == 0:
+            raise PinBlocked(rule.slot)
+        if left is not None and left <= 2 and not pin_stdin:
+            print(f"Careful: {left} {'try' if left == 1 else 'tries'} left.", file=sys.stderr)
+    if pin_stdin:
+        return Pin(rule, sys.stdin.readline().rstrip("\r\n"))
+    return Pin(rule, getpass.getpass(f"{prefix}{rule.slot} ({rule.sentence}): "))
+
+
+def _sign(card: "JpkiCard | PivCard", purpose: Purpose, pin: "Pin", message: bytes, last_try: bool) -> bytes:
+    return card.sign(purpose, pin, message, last_try=last_try)
+
+
+def _sign_cms(card: "JpkiCard | PivCard", purpose: Purpose, pin: "Pin", content: bytes, last_try: bool) -> bytes:
+    """A detached CAdES-B signature. JPKI: the signature certificate is read under the same PIN."""
+    import hashlib
+
+    from cardio.errors import WrongCardState
+    from cardio.jpki_card import JpkiCard
+    from pki import cms
+    from pki.certificate import parse_certificate
+    from pki.instant import Instant
+
+    found = card.read(purpose, pin, last_try=last_try) if isinstance(card, JpkiCard) else card.read(purpose)
+    if found is None:
+        raise WrongCardState(f"it has no {purpose} certificate")
+    certificate = parse_certificate(found)
+    digest = hashlib.new(cms.digest_name(certificate), content).digest()
+    attributes = cms.to_be_signed(digest, certificate, Instant.from_datetime(datetime.now(UTC)))
+    signature = _sign(card, purpose, pin, attributes, last_try)
+    return cms.assemble(attributes, signature, certificate)
+
+
+def _certificate(der: bytes) -> dict[str, str]:
+    from pki.certificate import parse_certificate
+
+    certificate = parse_certificate(der)
+    return {
+        "subject": certificate.x509.subject.rfc4514_string(),
+        "issuer": certificate.x509.issuer.rfc4514_string(),
+        "serial": f"{certificate.serial:x}",
+        "not_before": certificate.validity.not_before.iso(),
+        "not_after": certificate.validity.not_after.iso(),
+        "fingerprint": certificate.fingerprint.hex(),
+    }
+
+
+def _print(document: dict[str, Any]) -> None:
+    print(json.dumps(document, ensure_ascii=False))
