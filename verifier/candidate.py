@@ -24,7 +24,8 @@ class Stamped:
 class Candidate:
     """What a reader fills in. `holds` only when the value verified under `signer`'s key over what `covered` names."""
 
-    format: SignatureFormat
+    format: SignatureFormat | None
+    """None: not recognised."""
     findings: Findings = field(default_factory=Findings)
     signer: Certificate | None = None
     covered: Covered | None = None

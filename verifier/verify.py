@@ -20,8 +20,10 @@ from verifier.evidence import Evidence
 from verifier.fetch import Fetcher
 from verifier.indication import SubIndication
 from verifier.judge import Judge, Trust
-from verifier.policy import Policy, ProofOfExistence, SignatureFormat
+from verifier.jws import looks_like_jws, read_jws
+from verifier.policy import Policy, ProofOfExistence
 from verifier.report import CheckName, Report, worst
+from verifier.xml import looks_like_xml, read_xml
 
 Anchors = Trust | Iterable[TrustAnchor | Certificate | bytes]
 """Whom to believe: a `Trust`, or simply the CA certificates for signers (then no time-stamp is believed)."""
@@ -104,7 +106,19 @@ def read(document: Document | None, signature: bytes | None, policy: Policy, evi
         if unwrapped is None:
             return [_unreadable("it is PEM that cannot be read")]
         octets = unwrapped
-    return read_cades(octets, document if signature is not None else None, policy, evidence)
+    beside = document if signature is not None else None
+    if octets[:1] == b"\x30":
+        return read_cades(octets, beside, policy, evidence)
+    if octets.startswith(b"%PDF-"):
+        # here and not above: pyHanko takes longer to load than everything else together, and few filings are PDFs
+        from verifier.pdf import read_pdf
+
+        return read_pdf(octets, beside, policy, evidence)
+    if looks_like_xml(octets):
+        return read_xml(octets, beside, policy, evidence)
+    if looks_like_jws(octets):
+        return read_jws(octets, beside, policy, evidence)
+    return [_unreadable("it is neither CMS, nor XML, nor PDF, nor a JSON signature")]
 
 
 def combined(reports: list[Report]) -> Report:
@@ -119,7 +133,7 @@ def combined(reports: list[Report]) -> Report:
 
 
 def _unreadable(why: str) -> Candidate:
-    candidate = Candidate(SignatureFormat.CMS)
+    candidate = Candidate(None)
     candidate.findings.failed(CheckName.FORMAT, SubIndication.FORMAT_FAILURE, why)
     return candidate
 

@@ -1,0 +1,569 @@
+"""XML signatures (XMLDSig 1.1) and XAdES (EN 319 132-1): the only file that knows lxml, for parsing and C14N alone.
+
+Every way around an XML signature begins with two readers that see two documents. So: UTF-8 without any DOCTYPE; an
+identifier that is referenced names exactly one element; only transforms that cannot drop content; the element that was
+digested is named by its place, and a signature that does not cover the whole document is not PASSED.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.asymmetric import ec, utils
+from lxml import etree
+
+from pki.certificate import Certificate
+from pki.errors import InvalidValue, Malformed
+from pki.instant import Instant
+from verifier.cades import Document
+from verifier.candidate import Candidate, Stamped, identify
+from verifier.errors import FormatFailure, UnacceptableAlgorithm, UnacceptableKey
+from verifier.evidence import Evidence
+from verifier.indication import SubIndication
+from verifier.policy import Policy, SignatureFormat
+from verifier.report import CheckName, Covered
+from verifier.signature import Kind, Scheme, check_key, check_scheme, signature_holds
+
+DS: Final = "http://www.w3.org/2000/09/xmldsig#"
+XADES: Final = "http://uri.etsi.org/01903/v1.3.2#"
+SIGNED_PROPERTIES: Final = "http://uri.etsi.org/01903#SignedProperties"
+ENVELOPED: Final = f"{DS}enveloped-signature"
+_XML: Final = "{http://www.w3.org/XML/1998/namespace}"
+_MORE: Final = "http://www.w3.org/2001/04/xmldsig-more#"
+_MORE_2007: Final = "http://www.w3.org/2007/05/xmldsig-more#"
+_EXCLUSIVE: Final = "http://www.w3.org/2001/10/xml-exc-c14n#"
+
+CANONICAL: Final[Mapping[str, tuple[bool, bool]]] = {
+    # identifier → (exclusive, with comments); C14N 1.1 differs from 1.0 in inherited xml:id and xml:base only
+    "http://www.w3.org/TR/2001/REC-xml-c14n-20010315": (False, False),
+    "http://www.w3.org/TR/2001/REC-xml-c14n-20010315#WithComments": (False, True),
+    "http://www.w3.org/2006/12/xml-c14n11": (False, False),
+    "http://www.w3.org/2006/12/xml-c14n11#WithComments": (False, True),
+    _EXCLUSIVE: (True, False),
+    f"{_EXCLUSIVE}WithComments": (True, True),
+}
+_DEFAULT_CANONICAL: Final = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
+DIGESTS: Final = {
+    "http://www.w3.org/2001/04/xmlenc#sha256": "sha256",
+    f"{_MORE}sha384": "sha384",
+    "http://www.w3.org/2001/04/xmlenc#sha512": "sha512",
+    f"{DS}sha1": "sha1",
+}
+METHODS: Final[Mapping[str, tuple[Kind, str]]] = {
+    f"{_MORE}rsa-sha256": (Kind.PKCS1, "sha256"),
+    f"{_MORE}rsa-sha384": (Kind.PKCS1, "sha384"),
+    f"{_MORE}rsa-sha512": (Kind.PKCS1, "sha512"),
+    f"{DS}rsa-sha1": (Kind.PKCS1, "sha1"),
+    f"{_MORE}ecdsa-sha256": (Kind.ECDSA, "sha256"),
+    f"{_MORE}ecdsa-sha384": (Kind.ECDSA, "sha384"),
+    f"{_MORE}ecdsa-sha512": (Kind.ECDSA, "sha512"),
+    f"{_MORE_2007}sha256-rsa-MGF1": (Kind.PSS, "sha256"),
+    f"{_MORE_2007}sha384-rsa-MGF1": (Kind.PSS, "sha384"),
+    f"{_MORE_2007}sha512-rsa-MGF1": (Kind.PSS, "sha512"),
+}
+_IDENTIFIERS: Final = ("Id", "ID", "id", f"{_XML}id")
+
+Element = Any
+"""An lxml element; the library has no types."""
+
+
+def looks_like_xml(octets: bytes) -> bool:
+    """Whether `octets` begin as XML in UTF-8 does."""
+    return octets.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<"
+
+
+@dataclass(slots=True)
+class _Whole:
+    """A parsed document with every identifier in it."""
+
+    root: Element
+    identified: dict[str, list[Element]] = field(default_factory=dict)
+
+    def element(self, identifier: str) -> Element:
+        """The one element of that identifier. Errors: FormatFailure if there is none, or more than one."""
+        found = self.identified.get(identifier, [])
+        if len(found) != 1:
+            raise FormatFailure(
+                f"{len(found)} elements bear the identifier that is referenced", "XMLDSig 4.4.3.2; xml:id 4"
+            )
+        return found[0]
+
+    def place(self, element: Element) -> str:
+        """Where an element stands, like `/form[1]/body[1]`, by local names."""
+        steps: list[str] = []
+        node: Element | None = element
+        while node is not None:
+            parent = node.getparent()
+            twins = [node] if parent is None else [other for other in parent if other.tag == node.tag]
+            steps.append(f"{etree.QName(node).localname}[{twins.index(node) + 1}]")
+            node = parent
+        return "/" + "/".join(reversed(steps))
+
+
+def parse_document(octets: bytes, policy: Policy) -> _Whole:
+    """Parse, entities and all document types refused. Errors: FormatFailure."""
+    if len(octets) > policy.limits.document_octets:
+        raise FormatFailure("it is larger than is accepted", "limits")
+    try:
+        text = octets.decode("utf-8-sig")
+    except UnicodeDecodeError as bad:
+        raise FormatFailure("it is not UTF-8", "XML 1.0 4.3.3") from bad
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        # a document type can rename identifiers, pull in files and multiply text; no signed filing needs one
+        raise FormatFailure("it has a document type", "XMLDSig best practices 2.1.2")
+    if not (declaration := text.lstrip()[:200].split("?>", 1)[0]).startswith("<?xml") or "encoding" not in declaration:
+        pass
+    elif "utf-8" not in declaration.lower():
+        raise FormatFailure("it declares another encoding than UTF-8", "XML 1.0 4.3.3")
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False
+    )
+    try:
+        root = etree.fromstring(octets, parser)
+    except (etree.XMLSyntaxError, ValueError) as bad:
+        raise FormatFailure("it is not well-formed XML", "XML 1.0 2.1") from bad
+    whole = _Whole(root)
+    for count, (element, depth) in enumerate(_walk(root)):
+        if count > policy.limits.elements or depth > policy.limits.depth:
+            raise FormatFailure("too many or too deeply nested elements", "limits")
+        if not isinstance(element.tag, str):
+            continue
+        for name in _IDENTIFIERS:
+            value = element.get(name)
+            if value is not None:
+                whole.identified.setdefault(value, []).append(element)
+    return whole
+
+
+def _walk(root: Element) -> Iterator[tuple[Element, int]]:
+    depth = 0
+    for event, element in etree.iterwalk(root, events=("start", "end", "comment", "pi")):
+        if event == "start":
+            depth += 1
+            yield element, depth
+        elif event == "end":
+            depth -= 1
+
+
+def read_xml(signature: bytes, document: Document | None, policy: Policy, evidence: Evidence) -> list[Candidate]:
+    """Every signature in an XML document (or detached over `document`), each value checked. Never raises."""
+    try:
+        whole = parse_document(signature, policy)
+        found = [
+            element
+            for element in whole.root.iter(f"{{{DS}}}Signature")
+            if not any(parent.tag == f"{{{XADES}}}UnsignedProperties" for parent in element.iterancestors())
+        ]
+        if not 0 < len(found) <= policy.limits.signatures:
+            raise FormatFailure(f"{len(found)} signatures in it", "XMLDSig 4.2")
+    except FormatFailure as bad:
+        candidate = Candidate(SignatureFormat.XML)
+        candidate.findings.failed(CheckName.FORMAT, SubIndication.FORMAT_FAILURE, bad.reason)
+        return [candidate]
+    return [_examine(whole, element, document, policy, evidence) for element in found]
+
+
+def _examine(
+    whole: _Whole, signature: Element, document: Document | None, policy: Policy, evidence: Evidence
+) -> Candidate:
+    candidate = Candidate(SignatureFormat.XML)
+    findings = candidate.findings
+    try:
+        _OneSignature(candidate, whole, signature, document, policy).examine(evidence)
+    except (FormatFailure, Malformed, InvalidValue) as bad:
+        findings.failed(CheckName.FORMAT, SubIndication.FORMAT_FAILURE, bad.reason)
+        candidate.holds = False
+    except UnacceptableAlgorithm as bad:
+        findings.failed(CheckName.ALGORITHMS, SubIndication.CRYPTO_CONSTRAINTS_FAILURE, bad.reason)
+        candidate.holds = False
+    except UnacceptableKey as bad:
+        findings.failed(CheckName.KEY, SubIndication.CRYPTO_CONSTRAINTS_FAILURE, bad.reason)
+        candidate.holds = False
+    return candidate
+
+
+@dataclass(slots=True)
+class _Reference:
+    """One ds:Reference, resolved."""
+
+    element: Element | None
+    """None: the document that was handed in beside the XML."""
+    type: str
+    digest: str
+    expected: bytes
+    octets: bytes
+
+
+@dataclass(slots=True)
+class _OneSignature:
+    candidate: Candidate
+    whole: _Whole
+    signature: Element
+    document: Document | None
+    policy: Policy
+
+    def examine(self, evidence: Evidence) -> None:
+        """XMLDSig 3.2: references, then the value; XAdES: which certificate; then what is covered."""
+        findings = self.candidate.findings
+        signed_info, value = self._parts()
+        method = _one(signed_info, "CanonicalizationMethod")
+        canonical_info = self._canonical(signed_info, method)
+        scheme = _scheme(_one(signed_info, "SignatureMethod"))
+        check_scheme(scheme, self.policy)
+        findings.passed(CheckName.FORMAT, "an XML signature", place=self.whole.place(self.signature))
+        findings.passed(CheckName.ALGORITHMS, scheme.name, scheme=scheme.name)
+        references = [self._reference(element) for element in signed_info if element.tag == f"{{{DS}}}Reference"]
+        properties = self._signed_properties(references)
+        certificate = self._signing_certificate(properties, evidence)
+        self._unsigned_properties(value)
+        if certificate is None:
+            return
+        self.candidate.signer = certificate
+        findings.passed(CheckName.KEY, "accepted", key=check_key(certificate.public_key, self.policy))
+        if not self._digests_hold(references):
+            return
+        octets = _value_octets(certificate, scheme, _base64(value.text))
+        if octets is None or not signature_holds(certificate.public_key, scheme, octets, canonical_info):
+            findings.failed(
+                CheckName.SIGNATURE_VALUE,
+                SubIndication.SIG_CRYPTO_FAILURE,
+                "the signature value does not verify with the signer's key",
+            )
+            return
+        findings.passed(CheckName.SIGNATURE_VALUE, "verifies with the signer's key")
+        self.candidate.holds = True
+        self.candidate.signature_id = identify(canonical_info, certificate)
+        self._coverage(references)
+
+    def _parts(self) -> tuple[Element, Element]:
+        tags = [etree.QName(child).localname for child in self.signature if isinstance(child.tag, str)]
+        if any(not str(child.tag).startswith(f"{{{DS}}}") for child in self.signature if isinstance(child.tag, str)):
+            raise FormatFailure("a Signature with foreign children", "XMLDSig 4.2")
+        if (
+            tags[:2] != ["SignedInfo", "SignatureValue"]
+            or tags.count("KeyInfo") > 1
+            or set(tags[2:])
+            - {
+                "KeyInfo",
+                "Object",
+            }
+        ):
+            raise FormatFailure("the parts of Signature are not those of the standard", "XMLDSig 4.2")
+        signed_info, value = _one(self.signature, "SignedInfo"), _one(self.signature, "SignatureValue")
+        names = [etree.QName(child).localname for child in signed_info if isinstance(child.tag, str)]
+        count = len(names) - 2
+        if names != ["CanonicalizationMethod", "SignatureMethod", *["Reference"] * count] or count < 1:
+            raise FormatFailure("the parts of SignedInfo are not those of the standard", "XMLDSig 4.4")
+        if count > self.policy.limits.references:
+            raise FormatFailure(f"more than {self.policy.limits.references} references", "limits")
+        return signed_info, value
+
+    # ---- references
+
+    def _reference(self, reference: Element) -> _Reference:
+        digest = DIGESTS.get(_one(reference, "DigestMethod").get("Algorithm", ""))
+        if digest is None or digest not in self.policy.hashes:
+            raise UnacceptableAlgorithm(f"a reference uses the digest {digest or 'that is not known here'}")
+        expected = _base64(_one(reference, "DigestValue").text)
+        transforms = [] if (holder := _maybe(reference, "Transforms")) is None else list(holder)
+        type_, uri = reference.get("Type", ""), reference.get("URI")
+        if type_ in (f"{DS}Manifest", f"{DS}Object#Manifest"):
+            raise FormatFailure("a Manifest, whose own references would stay unchecked", "XMLDSig 5.1")
+        if uri is None or (uri and not uri.startswith("#")):
+            if transforms or not isinstance(self.document, bytes):
+                raise FormatFailure(
+                    "a reference to data that was not handed in, or that is transformed", "XMLDSig 4.4.3"
+                )
+            return _Reference(None, type_, digest, expected, self.document)
+        target = self.whole.root if uri == "" else self.whole.element(uri[1:])
+        enveloped, canonical = self._transforms(transforms)
+        if enveloped and target not in self.signature.iterancestors():
+            raise FormatFailure("enveloped-signature where the signature is not inside", "XMLDSig 6.6.4")
+        octets = self._canonical(target, canonical, without_signature=enveloped)
+        return _Reference(target, type_, digest, expected, octets)
+
+    def _transforms(self, transforms: list[Element]) -> tuple[bool, Element | None]:
+        """Whether the signature is left out, and how to canonicalise; nothing that could leave out anything else."""
+        enveloped, canonical = False, None
+        for transform in transforms:
+            algorithm = transform.get("Algorithm", "")
+            if algorithm == ENVELOPED and not enveloped and canonical is None:
+                enveloped = True
+            elif algorithm in CANONICAL and canonical is None:
+                canonical = transform
+            else:
+                raise FormatFailure("a transform that is not accepted here", "XMLDSig 6.6; best practices 2.1")
+        return enveloped, canonical
+
+    def _canonical(self, element: Element, method: Element | None, *, without_signature: bool = False) -> bytes:
+        """The canonical octets of an element in its document (C14N 1.0 or exclusive)."""
+        algorithm = _DEFAULT_CANONICAL if method is None else method.get("Algorithm", "")
+        if algorithm not in CANONICAL:
+            raise FormatFailure("a canonicalisation that is not accepted here", "XMLDSig 6.5")
+        exclusive, with_comments = CANONICAL[algorithm]
+        prefixes = _inclusive_prefixes(method) if exclusive and method is not None else []
+        # lxml canonicalises whole trees: writing the element out carries every namespace in scope along
+        copy = etree.fromstring(etree.tostring(element, with_tail=False), etree.XMLParser(resolve_entities=False))
+        if without_signature:
+            _drop(copy, _steps(element, self.signature))
+        if not exclusive:
+            for name, text in _inherited(element).items():
+                if copy.get(name) is None:
+                    copy.set(name, text)
+        return etree.tostring(
+            copy,
+            method="c14n",
+            exclusive=exclusive,
+            with_comments=with_comments,
+            inclusive_ns_prefixes=prefixes or None,
+        )
+
+    def _digests_hold(self, references: list[_Reference]) -> bool:
+        for number, reference in enumerate(references, 1):
+            if hashlib.new(reference.digest, reference.octets).digest() != reference.expected:
+                place = "the document" if reference.element is None else self.whole.place(reference.element)
+                self.candidate.findings.failed(
+                    CheckName.DOCUMENT_DIGEST,
+                    SubIndication.HASH_FAILURE,
+                    f"{place} is not what was signed",
+                    reference=number,
+                )
+                return False
+        self.candidate.findings.passed(CheckName.DOCUMENT_DIGEST, "all references", references=len(references))
+        return True
+
+    # ---- XAdES
+
+    def _signed_properties(self, references: list[_Reference]) -> Element | None:
+        """The one SignedProperties of this signature, referenced with its type (EN 319 132-1 4.4.2)."""
+        mine: list[Element] = [
+            properties
+            for holder in self.signature.findall(f"{{{DS}}}Object/{{{XADES}}}QualifyingProperties")
+            for properties in holder.findall(f"{{{XADES}}}SignedProperties")
+        ]
+        typed = [reference.element for reference in references if reference.type == SIGNED_PROPERTIES]
+        if not mine and not typed:
+            return None
+        if len(mine) != 1 or len(typed) != 1 or typed[0] is not mine[0]:
+            raise FormatFailure("the SignedProperties are not the ones that are signed", "EN 319 132-1 4.4.2")
+        properties: Element = mine[0]
+        holder = properties.getparent()
+        if holder.get("Target", "") != f"#{self.signature.get('Id', '')}":
+            raise FormatFailure("QualifyingProperties of another signature", "EN 319 132-1 4.3.1")
+        return properties
+
+    def _signing_certificate(self, properties: Element | None, evidence: Evidence) -> Certificate | None:
+        findings = self.candidate.findings
+        carried = tuple(
+            _base64(element.text)
+            for element in self.signature.iterfind(f"{{{DS}}}KeyInfo/{{{DS}}}X509Data/{{{DS}}}X509Certificate")
+        )
+        if len(carried) > self.policy.limits.certificates:
+            raise FormatFailure("too many certificates", "limits")
+        self.candidate.evidence += Evidence(certificates=carried)
+        if properties is None:
+            findings.failed(
+                CheckName.SIGNING_CERTIFICATE,
+                SubIndication.SIG_CONSTRAINTS_FAILURE,
+                "plain XMLDSig: nothing signed binds the signing certificate",
+            )
+            return None
+        claimed = properties.findtext(f"{{{XADES}}}SignedSignatureProperties/{{{XADES}}}SigningTime")
+        self.candidate.claimed_time = None if claimed is None else Instant.parse(claimed.strip())
+        base = f"{{{XADES}}}SignedSignatureProperties/"
+        digests = [
+            found
+            for name in ("SigningCertificateV2", "SigningCertificate")
+            for found in properties.findall(f"{base}{{{XADES}}}{name}/{{{XADES}}}Cert/{{{XADES}}}CertDigest")
+        ]
+        if not digests:
+            findings.failed(
+                CheckName.SIGNING_CERTIFICATE,
+                SubIndication.SIG_CONSTRAINTS_FAILURE,
+                "the signed properties bind no signing certificate",
+            )
+            return None
+        name = DIGESTS.get(_one(digests[0], "DigestMethod").get("Algorithm", ""))
+        if name is None or name not in self.policy.hashes:
+            raise UnacceptableAlgorithm("the signing certificate is bound by a digest that is not accepted")
+        expected = _base64(_one(digests[0], "DigestValue").text)
+        for octets in (*carried, *evidence.certificates):
+            if hashlib.new(name, octets).digest() == expected:
+                certificate = Certificate(octets)
+                findings.passed(
+                    CheckName.SIGNING_CERTIFICATE,
+                    "the certificate that the signed properties bind",
+                    sha256=certificate.fingerprint.hex(),
+                )
+                return certificate
+        findings.failed(
+            CheckName.SIGNING_CERTIFICATE,
+            SubIndication.NO_SIGNING_CERTIFICATE_FOUND,
+            "no certificate at hand is the one that the signed properties bind",
+        )
+        return None
+
+    def _unsigned_properties(self, value: Element) -> None:
+        """Time-stamps over SignatureValue, certificates and revocation data (EN 319 132-1 5.3, 5.4)."""
+        x = f"{{{XADES}}}"
+        base = f"{{{DS}}}Object/{x}QualifyingProperties/{x}UnsignedProperties/{x}UnsignedSignatureProperties/"
+        stamps = []
+        for holder in self.signature.iterfind(f"{base}{{{XADES}}}SignatureTimeStamp"):
+            octets = self._canonical(value, _maybe(holder, "CanonicalizationMethod"))
+            stamps += [
+                Stamped(_base64(token.text), octets) for token in holder.iterfind(f"{{{XADES}}}EncapsulatedTimeStamp")
+            ]
+        self.candidate.timestamps = tuple(stamps[: self.policy.limits.timestamps])
+
+        def values(path: str) -> tuple[bytes, ...]:
+            found = [_base64(element.text) for element in self.signature.iterfind(base + path)]
+            if len(found) > self.policy.limits.certificates:
+                raise FormatFailure("too many certificates or answers", "limits")
+            return tuple(found)
+
+        added = Evidence(
+            values(f"{x}CertificateValues/{x}EncapsulatedX509Certificate"),
+            values(f"{x}RevocationValues/{x}CRLValues/{x}EncapsulatedCRLValue"),
+            values(f"{x}RevocationValues/{x}OCSPValues/{x}EncapsulatedOCSPValue"),
+        )
+        self.candidate.long_term = bool(added.crls or added.ocsp)
+        self.candidate.evidence += added
+
+    # ---- what was signed is what is shown
+
+    def _coverage(self, references: list[_Reference]) -> None:
+        content = [reference for reference in references if reference.type != SIGNED_PROPERTIES]
+        signed = [reference.element for reference in content if reference.element is not None]
+        detached = [reference for reference in content if reference.element is None]
+        root = self.whole.root
+        warnings: list[str] = []
+        for holder in self.signature.iterfind(f"{{{DS}}}Object"):
+            own = [child.tag for child in holder if isinstance(child.tag, str)] == [f"{{{XADES}}}QualifyingProperties"]
+            inside = any(element is holder or holder in element.iterancestors() for element in signed)
+            if not own and not inside:
+                warnings.append(f"{self.whole.place(holder)} lies inside the signature's element but is not signed")
+        if detached:
+            covers = self.signature is root and not signed
+        elif root is self.signature:
+            # enveloping: whatever the objects hold is the document
+            covers = bool(signed)
+        else:
+            covers = any(element is root for element in signed)
+        if not covers:
+            warnings += [
+                f"{self.whole.place(child)} is not signed"
+                for child in (root, *root)
+                if isinstance(child.tag, str)
+                and child is not self.signature
+                and not any(element is child or child in element.iterdescendants() for element in signed)
+            ][:20]
+            warnings = warnings or ["something beside what is signed stands in the document"]
+        if self.document is not None and not detached:
+            warnings.append("a document was handed in that the signature does not refer to")
+        octets = b"".join(reference.octets for reference in content)
+        what = ", ".join(
+            "the document handed in" if reference.element is None else self.whole.place(reference.element)
+            for reference in content
+        )
+        covered = Covered(
+            what or "nothing", not warnings, hashlib.sha256(octets).digest(), len(octets), tuple(warnings)
+        )
+        self.candidate.covered = covered
+        if covered.whole and content:
+            self.candidate.findings.passed(CheckName.COVERAGE, f"signed: {what}", octets=len(octets))
+        else:
+            self.candidate.findings.failed(
+                CheckName.COVERAGE,
+                SubIndication.SIG_CONSTRAINTS_FAILURE,
+                f"only a part is signed ({what or 'nothing'}): {'; '.join(warnings)}",
+            )
+
+
+def _one(parent: Element, name: str) -> Element:
+    found = parent.findall(f"{{{DS}}}{name}")
+    if len(found) != 1:
+        raise FormatFailure(f"{len(found)} × {name} where one belongs", "XMLDSig 4")
+    return found[0]
+
+
+def _maybe(parent: Element, name: str) -> Element | None:
+    found = parent.findall(f"{{{DS}}}{name}")
+    if len(found) > 1:
+        raise FormatFailure(f"{len(found)} × {name} where one belongs", "XMLDSig 4")
+    return found[0] if found else None
+
+
+def _base64(text: str | None) -> bytes:
+    try:
+        return base64.b64decode("".join((text or "").split()), validate=True)
+    except (binascii.Error, ValueError) as bad:
+        raise FormatFailure("base64 expected", "XMLDSig 4.1") from bad
+
+
+def _scheme(method: Element) -> Scheme:
+    known = METHODS.get(method.get("Algorithm", ""))
+    if known is None or len(method):
+        raise UnacceptableAlgorithm("the signature method is not known here, or has parameters")
+    kind, hash_name = known
+    return Scheme(kind, hash_name, hashlib.new(hash_name).digest_size if kind is Kind.PSS else 0)
+
+
+def _value_octets(certificate: Certificate, scheme: Scheme, value: bytes) -> bytes | None:
+    """ECDSA: r ‖ s of the curve's length (XMLDSig 6.4.3)."""
+    key = certificate.public_key
+    if scheme.kind is not Kind.ECDSA:
+        return value
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        return None
+    size = (key.curve.key_size + 7) // 8
+    if len(value) != 2 * size:
+        return None
+    return utils.encode_dss_signature(int.from_bytes(value[:size]), int.from_bytes(value[size:]))
+
+
+def _inclusive_prefixes(method: Element) -> list[str]:
+    lists = method.findall(f"{{{_EXCLUSIVE}}}InclusiveNamespaces")
+    if len(lists) != len(method) or len(lists) > 1:
+        raise FormatFailure("a canonicalisation with unknown parameters", "Exclusive C14N 3")
+    return lists[0].get("PrefixList", "").split() if lists else []
+
+
+def _inherited(element: Element) -> dict[str, str]:
+    """xml:* attributes of the ancestors, the nearest of each (C14N 2.4)."""
+    found: dict[str, str] = {}
+    for parent in element.iterancestors():
+        for name, text in parent.attrib.items():
+            if str(name).startswith(_XML) and name != f"{_XML}id":
+                found.setdefault(str(name), str(text))
+    return found
+
+
+def _steps(ancestor: Element, element: Element) -> list[int]:
+    steps: list[int] = []
+    node = element
+    while node is not ancestor:
+        parent = node.getparent()
+        assert parent is not None  # the caller has seen `ancestor` above `element`
+        steps.append(parent.index(node))
+        node = parent
+    return steps[::-1]
+
+
+def _drop(root: Element, steps: list[int]) -> None:
+    """Take one element out and leave the text behind it where it is."""
+    node = root
+    for step in steps:
+        node = node[step]
+    parent, before, tail = node.getparent(), node.getprevious(), node.tail
+    assert parent is not None
+    if tail:
+        if before is not None:
+            before.tail = (before.tail or "") + tail
+        else:
+            parent.text = (parent.text or "") + tail
+    parent.remove(node)
