@@ -1,8 +1,8 @@
 """Making authorities and their OCSP responders. Every step can be repeated after a crash.
 
 A root is an intent like any other, signed by its own key; so is a responder's certificate. What a crash leaves behind
-is finished by the same call: a key that has no authority yet is used, an authority without root certificate gets it, one
-without responder gets one.
+is finished by the same call: a key that has no authority yet is used, an authority without root certificate gets it,
+one without responder gets one.
 """
 
 from dataclasses import dataclass

@@ -132,7 +132,7 @@ class FileKeyStore:
             record = lock_with_passphrase(self._master, passphrase, cost or Cost(), self._random)
         else:
             record = lock_with_custodians(self._master, passphrase, needed, cost or Cost(), self._random)
-        os.replace(_write_beside(self._folder, "store.json", record), self._folder / "store.json")
+        _write_beside(self._folder, "store.json", record).replace(self._folder / "store.json")
         _flush_folder(self._folder)
 
     def create(self, label: str, shape: KeyShape) -> FileKey:

@@ -1,7 +1,7 @@
 """From an order to a certificate, in deeds that can be told apart after any crash.
 
-    Registrar.intend   prove possession → reserve serial → build → lint → store the intent      the caller's transaction
-    Signer.sign        lint the stored octets again → sign → compare → store the certificate    one transaction of its own
+    Registrar.intend   prove possession → reserve serial → build → lint → store the intent    the caller's transaction
+    Signer.sign        lint the stored octets again → sign → compare → store the certificate  a transaction of its own
 
 What a crash leaves behind: before the caller commits, nothing; after it, an intent that `sign` finishes, with the same
 serial and the same octets; after the signature but before it is stored, the same intent (the lost signature was handed

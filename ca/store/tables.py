@@ -1,7 +1,7 @@
 """The tables of the authority, for SQLite and PostgreSQL alike.
 
-Instants are BIGINT seconds since 1970 (UTC); serials are 40 lower-case hex digits; digests are SHA-256 in 64 hex digits.
-A certificate is named by (issuer, serial), where issuer is the id of the authority that signed it: two generations of
+Instants are BIGINT seconds since 1970 (UTC); serials are 40 lower-case hex digits; digests are SHA-256 in 64 hex
+digits. A certificate is named by (issuer, serial), where issuer is the id of the authority that signed it: two generations of
 one authority share a distinguished name, so a name never identifies an issuer.
 """
 
@@ -136,7 +136,7 @@ KEYS = Table(
     Column("profile", Text, nullable=False),
     Column("first_seen", BigInteger, nullable=False),
 )
-"""Every public key ever certified, by SHA-256 of its SubjectPublicKeyInfo, and the one card and person it belongs to."""
+"""Every public key ever certified, by SHA-256 of its SubjectPublicKeyInfo, and the card and person it belongs to."""
 
 BLOCKED_KEYS = Table(
     "ca_blocked_keys",

@@ -54,7 +54,7 @@ def _next_prime(number: int) -> int:
 
 
 def _roca_prime(bits: int, seed: int) -> int:
-    """k * M + (65537^a mod M), as the broken library made its primes; M: product of the first 126 primes for 2048 bits."""
+    """k * M + (65537^a mod M), as the broken library made its primes; M: the product of the first 126 primes."""
     base = prod(SMALL[:126])
     factor, power = (1 << bits - 1) // base + seed, 7919 * seed
     while True:

@@ -144,7 +144,8 @@ def test_the_signature_certificate_has_the_shape_of_jpki(world: World, at: Insta
     (point,) = parsed.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
     assert point.full_name is not None
     assert names.readable(point.full_name[0].value.public_bytes()) == (
-        "C=JP, O=Jitsuin, OU=Jitsuin for digital signature, OU=CRL Distribution Points, OU=Tokyo-to, CN=Shibuya-ku CRLDP"
+        "C=JP, O=Jitsuin, OU=Jitsuin for digital signature, OU=CRL Distribution Points, "
+        "OU=Tokyo-to, CN=Shibuya-ku CRLDP"
     )
     authority = parsed.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
     assert authority.key_identifier == root.key_identifier
