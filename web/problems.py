@@ -10,6 +10,7 @@ from datetime import date
 from enum import Enum
 from http import HTTPStatus as S
 from types import MappingProxyType
+from typing import Protocol, runtime_checkable
 
 from pki.errors import Error
 from pki.instant import Instant
@@ -76,6 +77,23 @@ TITLES: Mapping[str, Title] = MappingProxyType(
         "pki.malformed": BAD_REQUEST,
         "pki.invalid-value": BAD_REQUEST,
         "jitsuin.retryable": LATER,
+        "enrollment.cap-reached": REFUSED,
+        "enrollment.filing-malformed": BAD_REQUEST,
+        "enrollment.filing-mismatch": REFUSED,
+        "enrollment.filing-rejected": REFUSED,
+        "enrollment.filing-replayed": CONFLICT,
+        "enrollment.filing-void": GONE,
+        "enrollment.idempotency-mismatch": CONFLICT,
+        "enrollment.certificate-ended": REFUSED,
+        "enrollment.certificate-expired": REFUSED,
+        "enrollment.card-not-usable": REFUSED,
+        "enrollment.nothing-changes": REFUSED,
+        "enrollment.remote-blocked": REFUSED,
+        "enrollment.unknown-certificate": REFUSED,
+        "enrollment.unknown-filing": NOT_FOUND,
+        "enrollment.unknown-municipality": REFUSED,
+        "enrollment.stale": LATER,
+        "enrollment.place-taken": LATER,
         "cli.database-full": LATER,
         "cli.database-unavailable": LATER,
     }
@@ -110,6 +128,13 @@ def unforeseen(language: Language) -> Problem:
     return Problem(int(UNFORESEEN.status), INTERNAL, UNFORESEEN.in_language(language), *said)
 
 
+@runtime_checkable
+class _Documented(Protocol):
+    """A value that says itself how it looks as JSON: a decision reads the same here as everywhere else."""
+
+    def to_json(self) -> object: ...
+
+
 def plain(value: object) -> object:
     """A field as JSON can hold it: numbers and text as they are, times as RFC 3339, octets in hex, records by name."""
     if isinstance(value, Enum):
@@ -122,6 +147,8 @@ def plain(value: object) -> object:
         return value.isoformat()
     if isinstance(value, bytes):
         return value.hex()
+    if isinstance(value, _Documented):
+        return plain(value.to_json())
     if is_dataclass(value) and not isinstance(value, type):
         return {part.name: plain(getattr(value, part.name)) for part in fields(value)}
     if isinstance(value, Mapping):
