@@ -18,6 +18,10 @@ Error
     ├── DiskFull               a file could not be written for want of room
     ├── FileUnusable           a file could not be read or written for another reason
     ├── CaseUnusable           a case of a batch asks for what cannot be asked
+    ├── FilingRefused          a service refused what was filed
+    ├── ServiceSilent          a part of the deployment did not answer in time
+    ├── NotADemo               the demonstration clears only its own folder
+    ├── StoryBroken            a step of the demonstration did not end as it should
     └── CommandBroken          a command's own module cannot be loaded
 """
 
@@ -221,3 +225,49 @@ class CaseUnusable(CommandError):
     todo = "Correct that line of the batch."
 
     what: str
+
+
+@dataclass(eq=False)
+class FilingRefused(CommandError):
+    """The service refused a filing; nothing has changed. `problem` is its whole answer (RFC 9457)."""
+
+    code = "cli.filing-refused"
+    why = "the service refused the filing ({problem_code}): {detail}"
+    todo = "Do what the service's answer says; the same filing may be sent again once that is done."
+
+    problem_code: str
+    detail: str
+    problem: dict[str, object]
+
+
+@dataclass(eq=False)
+class ServiceSilent(CommandError):
+    """The service, or a part of it, did not do what was waited for; `what` names it."""
+
+    code = "cli.service-silent"
+    why = "nothing came of waiting for {what}"
+    todo = "See whether every part of the deployment runs; then repeat the same call."
+
+    what: str
+
+
+@dataclass(eq=False)
+class NotADemo(CommandError):
+    """The demonstration clears only what an earlier demonstration left."""
+
+    code = "cli.not-a-demo"
+    why = "{folder} holds something that no demonstration made"
+    todo = "Choose an empty or new folder with --out."
+
+    folder: str
+
+
+@dataclass(eq=False)
+class StoryBroken(CommandError):
+    """A step of the demonstration did not end as the story says."""
+
+    code = "cli.story-broken"
+    why = "the demonstration did not end as it should at {step}"
+    todo = "Look at report.json and service.log in the demonstration's folder."
+
+    step: str
