@@ -36,19 +36,10 @@ from tests.enrollment.folder_card import FolderCard
 from tests.enrollment.office import open_office
 from tests.enrollment.town import AT, OTHER_TOWN, seen
 
-TABLES = [
-    "enrollment_ledger",
-    "enrollment_people",
-    "enrollment_applications",
-    "enrollment_certificates",
-    "enrollment_filings",
-    "enrollment_outbox",
-    "enrollment_idempotency",
-    "enrollment_access_records",
-    "enrollment_requests",
-    "ca_intents",
-    "ca_revocations",
-]
+TABLES = """
+    enrollment_ledger enrollment_people enrollment_applications enrollment_certificates enrollment_filings
+    enrollment_outbox enrollment_idempotency enrollment_requests enrollment_access_records ca_intents ca_revocations
+"""
 
 
 @pytest.fixture
@@ -58,7 +49,7 @@ def office(database, tmp_path, request):
 
 def counts(office):
     return office.database.read(
-        lambda conn: {name: conn.execute(text(f"SELECT count(*) FROM {name}")).scalar_one() for name in TABLES}
+        lambda conn: {name: conn.execute(text(f"SELECT count(*) FROM {name}")).scalar_one() for name in TABLES.split()}
     )
 
 
