@@ -148,10 +148,10 @@ class PivCard:
         require_signature(certificate.spki, signature, message)
         return signature
 
-    def change_pin(self, old: Pin, new: Pin) -> None:
-        """Another PIN. Errors: WrongPin, PinBlocked."""
+    def change_pin(self, old: Pin, new: Pin, *, last_try: bool = False) -> None:
+        """Another PIN. Errors: WrongPin, PinBlocked, LastTry."""
         with self.session.work() as channel:
-            piv_commands.change_pin(channel, old, new)
+            piv_commands.change_pin(channel, old, new, last_try=last_try)
 
     def finish_change_pin(self, old: Pin, new: Pin) -> None:
         """As `change_pin`, when an earlier call lost its answer: the card may have either PIN.
@@ -163,7 +163,8 @@ class PivCard:
             try:
                 piv_commands.verify_pin(channel, new)
             except WrongPin:
-                piv_commands.change_pin(channel, old, new)
+                # Whoever was let ask for the new one has said yes to the last try as well.
+                piv_commands.change_pin(channel, old, new, last_try=True)
 
     def unblock_pin(self, puk: Pin, new: Pin) -> None:
         """A new PIN by means of the PUK. Errors: WrongPin, PinBlocked (both of the PUK)."""

@@ -54,8 +54,14 @@ class Attestation:
     pin_policy: PinPolicy
     touch_policy: TouchPolicy
     form_factor: int | None
+    """Low bits: shape of the device; bit 8: a FIPS 140 validated one."""
     chain: tuple[bytes, ...]
     """Statement first, then each issuer; the trusted root last. DER."""
+
+    @property
+    def fips(self) -> bool:
+        """Whether the maker says that this is a FIPS 140 validated device."""
+        return self.form_factor is not None and bool(self.form_factor & 0x80)
 
 
 @dataclass(frozen=True, slots=True)

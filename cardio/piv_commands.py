@@ -14,7 +14,7 @@ from cardio import tlv
 from cardio.apdu import CommandApdu
 from cardio.channel import Channel
 from cardio.commands import require_pin, tries_left, verify
-from cardio.errors import ManagementKeyRefused, NotThisKind, ProtocolViolated, Refused
+from cardio.errors import LastTry, ManagementKeyRefused, NotThisKind, PinBlocked, ProtocolViolated, Refused
 from cardio.pin import CAPITALS, DIGITS, Pin, PinRule
 from cardio.piv_management_key import ManagementKey
 from cardio.piv_objects import APPLICATION, DISCOVERY
@@ -91,8 +91,13 @@ def pin_tries_left(channel: Channel) -> int | None:
     return tries_left(channel, PIN_REFERENCE)
 
 
-def change_pin(channel: Channel, old: Pin, new: Pin) -> None:
-    """CHANGE REFERENCE DATA (3.2.2) for the PIN. Errors: WrongPin, PinBlocked, Refused."""
+def change_pin(channel: Channel, old: Pin, new: Pin, *, last_try: bool = False) -> None:
+    """CHANGE REFERENCE DATA (3.2.2) for the PIN. Errors: WrongPin, PinBlocked, LastTry, Refused."""
+    left = pin_tries_left(channel)
+    if left == 0:
+        raise PinBlocked(old.rule.slot)
+    if left == 1 and not last_try:
+        raise LastTry(old.rule.slot)
     command = CommandApdu(0x00, 0x24, 0x00, PIN_REFERENCE, old.octets + new.octets)
     require_pin(channel.send(command).status, old.rule.slot, "CHANGE REFERENCE DATA")
 

@@ -226,7 +226,7 @@ def change_pin(
         if isinstance(card, JpkiCard):
             card.change_pin(purpose, old, new, last_try=last_try)
         else:
-            card.change_pin(old, new)
+            card.change_pin(old, new, last_try=last_try)
     _print({"changed": True}) if as_json else print("Changed.")
 
 

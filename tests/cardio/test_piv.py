@@ -203,10 +203,14 @@ def test_wrong_pins(firmware: tuple[int, int, int] | None) -> None:
     with pytest.raises(LastTry):
         world.piv.verify_pin(PIN)
     assert world.card.memory.pin.tries_left == 1
+    with pytest.raises(LastTry):
+        world.piv.change_pin(WRONG_PIN, PIN)
     with pytest.raises(PinBlocked):
         world.piv.verify_pin(WRONG_PIN, last_try=True)
     with pytest.raises(PinBlocked):
         world.piv.sign(Purpose.SIGNATURE, PIN, b"filing")
+    with pytest.raises(PinBlocked):
+        world.piv.change_pin(PIN, PIN)
     with pytest.raises(WrongPin):
         world.piv.unblock_pin(Pin(PUK_RULE, "00000000"), PIN)
     new = Pin(PIN_RULE, "24681357")

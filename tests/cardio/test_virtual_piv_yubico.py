@@ -1,5 +1,7 @@
 """Yubico's additional commands on the virtual PIV card."""
 
+from dataclasses import replace
+
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -248,6 +250,8 @@ def test_an_attestation_is_believed(attested: tuple[VirtualPiv, Channel, bytes, 
     assert found.card_serial == card.memory.serial
     assert (found.pin_policy, found.touch_policy) == (PinPolicy.ALWAYS, TouchPolicy.NEVER)
     assert found.form_factor == 1
+    assert not found.fips
+    assert replace(found, form_factor=0x83).fips
     assert len(found.chain) == 3
     assert found.chain[-1] == anchors.roots[0].der
 
