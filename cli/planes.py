@@ -21,6 +21,7 @@ from ca.directory import Directory
 from ca.journal_file import JournaledDatabase, JournalFile
 from ca.ocsp import AnswerPolicy, Responder
 from ca.ocsp_delegates import StoredDelegates
+from ca.profiles import PROFILES, Kind
 from ca.status import Continuity, LiveStatus
 from cli.database import Database
 from cli.keys import open_responder_keys
@@ -99,9 +100,21 @@ class Planes:
         here = AllowedHost(parts.hostname or "", parts.port, private=True)
         return FilingCheck(
             trust={purpose: Trust(signers) for purpose, signers in anchors.items()},
-            policy={purpose: Policy(name=purpose.value, purpose=purpose) for purpose in Purpose},
+            policy={
+                purpose: Policy(name=purpose.value, purpose=purpose, certificate_policies=self.policies(purpose))
+                for purpose in Purpose
+            },
             fetcher=HttpFetcher(frozenset({here}), self.stopwatch),
             random=self.random,
+        )
+
+    def policies(self, purpose: Purpose) -> frozenset[str]:
+        """The certificate policies that people's certificates of our own authorities carry, of either assurance."""
+        return frozenset(
+            one.parameters.policy(*arcs)
+            for one in self.authorities()
+            if one.purpose is purpose
+            for arcs in PROFILES[Kind(purpose.value), one.variant].policy.values()
         )
 
     def relying_party(self) -> list[APIRouter]:

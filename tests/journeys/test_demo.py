@@ -47,9 +47,7 @@ class Demo:
 
 def run(*command: object, check: bool = True, timeout: float = 60) -> str:
     """What a program prints on both streams."""
-    done = subprocess.run(
-        [str(word) for word in command], check=False, capture_output=True, text=True, timeout=timeout
-    )
+    done = subprocess.run([str(word) for word in command], check=False, capture_output=True, text=True, timeout=timeout)
     output = done.stdout + done.stderr
     if check:
         assert done.returncode == 0, output
@@ -82,7 +80,8 @@ def test_the_refusal_tells_reason_numbers_and_where_to_go(demo: Demo) -> None:
     steps = {step["name"]: step["detail"] for step in json.loads((demo.out / "report.json").read_text())["steps"]}
     refused = steps["remote-move-refused"]
     assert (refused["used"], refused["limit"]) == (3, 3)
-    assert refused["reason"] and refused["where"]
+    assert refused["reason"]
+    assert refused["where"]
     assert steps["years-cap-refused"]["reason"]
 
 
@@ -118,12 +117,15 @@ def test_ocsp_says_good_and_then_revoked_with_reason_and_time(demo: Demo) -> Non
         told = run(
             "openssl", "ocsp", "-respin", demo.der(f"ocsp/{name}.resp.der"), "-reqin", demo.der(f"ocsp/{name}.req.der"),
             "-issuer", demo.pem("ca/signature-ca.cer"), "-cert", demo.pem("people/1/signature-1.cer"),
-            "-CAfile", demo.pem("ca/signature-ca.cer"),
+            "-CAfile", demo.pem("ca/signature-ca.cer"), "-no_nonce",
         )  # fmt: skip
         assert "Response verify OK" in told
         assert f"signature-1.cer.pem: {expected}" in told
         assert "WARNING" not in told
-        assert run(PKILINT / "lint_ocsp_response", "lint", "-s", "WARNING", demo.der(f"ocsp/{name}.resp.der")) == ""
+        assert (
+            run(PKILINT / "lint_ocsp_response", "lint", "-s", "WARNING", demo.der(f"ocsp/{name}.resp.der")).strip()
+            == ""
+        )
     assert "Reason: affiliationChanged" in told
     assert "Revocation Time:" in told
     request = ocsp.load_der_ocsp_request(demo.der("ocsp/good.req.der").read_bytes())
