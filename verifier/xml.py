@@ -437,7 +437,11 @@ class _OneSignature:
     # ---- what was signed is what is shown
 
     def _coverage(self, references: list[_Reference]) -> None:
-        content = [reference for reference in references if reference.type != SIGNED_PROPERTIES]
+        content = [
+            reference
+            for reference in references
+            if reference.type != SIGNED_PROPERTIES and not self._is_apparatus(reference.element)
+        ]
         signed = [reference.element for reference in content if reference.element is not None]
         detached = [reference for reference in content if reference.element is None]
         root = self.whole.root
@@ -482,6 +486,12 @@ class _OneSignature:
                 SubIndication.SIG_CONSTRAINTS_FAILURE,
                 f"only a part is signed ({what or 'nothing'}): {'; '.join(warnings)}",
             )
+
+    def _is_apparatus(self, element: Element | None) -> bool:
+        """KeyInfo and the like: parts of this very signature, no document."""
+        if element is None or self.signature not in element.iterancestors():
+            return False
+        return not any(node.tag == f"{{{DS}}}Object" for node in (element, *element.iterancestors()))
 
 
 def _one(parent: Element, name: str) -> Element:
