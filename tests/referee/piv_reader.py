@@ -123,9 +123,9 @@ class Bench:
 
 
 @contextmanager
-def bench(pcscd: PrivatePcscd, card: VirtualPiv, folder: Path) -> Iterator[Bench]:
+def bench(pcscd: PrivatePcscd, card: VirtualPiv, folder: Path, recorder: Recorder | None = None) -> Iterator[Bench]:
     """The card in the first reader, powered, until the end of the block."""
-    recorder = Recorder(card)
+    recorder = recorder or Recorder(card)
     insertion = Insertion(recorder, pcscd.readers[0].port).serve_in_thread()
     try:
         assert recorder.powered.wait(10), "pcscd never powered the card"
