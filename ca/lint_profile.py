@@ -260,10 +260,10 @@ def _point(certificate: ReadCertificate, profile: Profile, issuer: Authority) ->
     if found is None:
         return
     (point,) = der.read_whole(found.value).children()
-    (name,) = point.children()
-    (full,) = name.expect(0xA0, "a DistributionPointName").children()
+    (written,) = point.children()
+    (full,) = written.expect(0xA0, "a DistributionPointName").children()
     if full.tag != 0xA0 or len(full.children()) != 1:
         yield "the distribution point is not one full name"
-    if profile.kind is Kind.ROOT and full.children()[0].tag == 0xA4:
-        if full.children()[0].children()[0].raw != certificate.subject:
-            yield "a root's distribution point is not its own name"
+    name = full.children()[0]
+    if profile.kind is Kind.ROOT and name.tag == 0xA4 and name.children()[0].raw != certificate.subject:
+        yield "a root's distribution point is not its own name"

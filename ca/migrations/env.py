@@ -7,7 +7,7 @@ from ca.store import status_tables as _status_tables  # noqa: F401  (its tables 
 from ca.store.tables import METADATA
 
 
-def _ours(name: str | None, kind: str, parents: object) -> bool:
+def _ours(name: str | None, kind: str, _parents: object) -> bool:
     """Each package looks at its own tables only: several histories share one database."""
     return kind != "table" or (name is not None and name.startswith("ca_") and name != "ca_alembic_version")
 

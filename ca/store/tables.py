@@ -1,8 +1,8 @@
 """The tables of the authority, for SQLite and PostgreSQL alike.
 
 Instants are BIGINT seconds since 1970 (UTC); serials are 40 lower-case hex digits; digests are SHA-256 in 64 hex
-digits. A certificate is named by (issuer, serial), where issuer is the id of the authority that signed it: two generations of
-one authority share a distinguished name, so a name never identifies an issuer.
+digits. A certificate is named by (issuer, serial), where issuer is the id of the authority that signed it: two
+generations of one authority share a distinguished name, so a name never identifies an issuer.
 """
 
 from sqlalchemy import (

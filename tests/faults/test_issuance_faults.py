@@ -99,7 +99,7 @@ def _run(world: World, tmp_path: Path, step: str) -> subprocess.CompletedProcess
 def _killed_then_repeated(world: World, tmp_path: Path, steps: list[str]) -> None:
     for step in steps:
         killed = _run(world, tmp_path, step)
-        assert killed.returncode == -9 and killed.stdout == "", (step, killed.stderr)
+        assert (killed.returncode, killed.stdout) == (-9, ""), (step, killed.stderr)
         check_invariants(world.database)
     finished = _run(world, tmp_path, "none")
     assert finished.returncode == 0, finished.stderr
