@@ -28,6 +28,10 @@ class Budget:
     """CRLs and OCSP answers that are looked into."""
     nesting: int = 3
     """Status of the issuer of the status of the issuer of …"""
+    certificates: int = 2000
+    """Certificates that are offered for paths; each is parsed once."""
+    octets: int = 64 << 20
+    """Everything that is offered, together."""
 
 
 class Meter:

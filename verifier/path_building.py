@@ -72,16 +72,25 @@ class NameIndex(Generic[_T]):
         self._canonical: dict[object, list[tuple[bytes, _T]]] | None = None
 
     def find(self, name: bytes) -> Iterator[_T]:
-        """Every thing of that name, each once. Errors: none; a name that cannot be read finds its own octets only."""
-        yield from self._raw.get(name, ())
-        # the second index is made when the first one's finds did not do: preparing names costs more than a signature
+        """Every thing of that name. Errors: none; a name that cannot be read finds its own octets only."""
+        for group in self.groups(name):
+            yield from group
+
+    def groups(self, name: bytes) -> Iterator[list[_T]]:
+        """First what bears these very octets, then what bears the same name in other octets."""
+        found = self._raw.get(name)
+        if found:
+            yield found
+        if len(self._rows) == len(found or ()):
+            return
+        # made when the first index did not do: preparing names costs more than a signature
         if self._canonical is None:
             self._canonical = {}
             for its_name, thing in self._rows:
                 self._canonical.setdefault(_canonical(its_name), []).append((its_name, thing))
-        for its_name, thing in self._canonical.get(_canonical(name), ()):
-            if its_name != name:
-                yield thing
+        others = [thing for its_name, thing in self._canonical.get(_canonical(name), ()) if its_name != name]
+        if others:
+            yield others
 
 
 def _canonical(name: bytes) -> object:
@@ -129,31 +138,38 @@ class PathBuilder:
 
         `at` (seconds) only orders candidates. Errors: BudgetExhausted, when steps or signatures run out.
         """
-        yield from self._extend((leaf,), at, admits)
+        yield from self._extend((leaf,), {(leaf.subject, leaf.spki)}, at, admits)
 
     def _extend(
-        self, chain: tuple[ParsedCertificate, ...], at: int, admits: Callable[[TrustAnchor], bool] | None
+        self,
+        chain: tuple[ParsedCertificate, ...],
+        visited: set[tuple[bytes, bytes]],
+        at: int,
+        admits: Callable[[TrustAnchor], bool] | None,
     ) -> Iterator[tuple[TrustAnchor, tuple[ParsedCertificate, ...]]]:
         certificate = chain[-1]
         for anchor in self._anchors.find(certificate.issuer):
             if (admits is None or admits(anchor)) and self._verifies(certificate, anchor.spki, anchor.certificate):
                 yield anchor, chain
-        candidates = [
-            issuer
-            for issuer in self._intermediates.find(certificate.issuer)
-            # the same name and key twice in one path adds nothing and is how loops are made
-            if not any(issuer.spki == below.spki and issuer.subject == below.subject for below in chain)
-        ]
-        if len(candidates) > 1:
-            candidates.sort(key=lambda issuer: _unlikeliness(certificate, issuer, at))
-        if candidates and len(chain) >= self._meter.budget.depth:
-            self.report.too_deep = True
-            return
         tried: set[bytes] = set()
-        for issuer in candidates:
-            if issuer.fingerprint not in tried and self._verifies(certificate, issuer.spki, issuer):
+        for group in self._intermediates.groups(certificate.issuer):
+            # the same name and key twice in one path adds nothing and is how loops are made
+            candidates = [issuer for issuer in group if (issuer.subject, issuer.spki) not in visited]
+            if not candidates:
+                continue
+            if len(chain) >= self._meter.budget.depth:
+                self.report.too_deep = True
+                return
+            if len(candidates) > 1:
+                candidates.sort(key=lambda issuer: _unlikeliness(certificate, issuer, at))
+            for issuer in candidates:
+                if issuer.fingerprint in tried or not self._verifies(certificate, issuer.spki, issuer):
+                    continue
                 tried.add(issuer.fingerprint)
-                yield from self._extend((*chain, issuer), at, admits)
+                mark = (issuer.subject, issuer.spki)
+                visited.add(mark)
+                yield from self._extend((*chain, issuer), visited, at, admits)
+                visited.discard(mark)
 
     def _verifies(self, certificate: ParsedCertificate, spki: bytes, issuer: ParsedCertificate | None) -> bool:
         self._meter.spend("steps")

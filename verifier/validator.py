@@ -160,6 +160,9 @@ class Validator:
                 f"certificate: no alternative name is the {name.kind} name that is asked for (RFC 9525 6)",
                 parsed,
             )
+        offered = evidence.certificates + evidence.crls + evidence.ocsp
+        if len(evidence.certificates) > self._budget.certificates or sum(map(len, offered)) > self._budget.octets:
+            return _exhausted(BudgetExhausted("certificates or octets of evidence"))
         sources, unreadable = self._sources(evidence)
         meter = Meter(self._budget)
         request = _Request(parsed, at, known_at or at, inputs, rules, meter, self._cache.signatures)
@@ -195,6 +198,10 @@ def _failed(sub_indication: SubIndication, reason: str, leaf: ParsedCertificate 
     return Result(Indication.FAILED, sub_indication, reason, path=path, checks=(check,))
 
 
+def _exhausted(exhausted: BudgetExhausted) -> Result:
+    return Result(Indication.INDETERMINATE, SubIndication.CERTIFICATE_CHAIN_GENERAL_FAILURE, exhausted.reason)
+
+
 @dataclass(slots=True)
 class _Request:
     leaf: ParsedCertificate
@@ -217,7 +224,7 @@ class _Request:
                 if furthest is None or _rank(result) > _rank(furthest):
                     furthest = result
         except BudgetExhausted as exhausted:
-            return Result(Indication.INDETERMINATE, SubIndication.CERTIFICATE_CHAIN_GENERAL_FAILURE, exhausted.reason)
+            return _exhausted(exhausted)
         return furthest or _of(search.failure)
 
     def _with_status(self, path: ValidPath, checker: StatusChecker) -> Result:

@@ -320,7 +320,7 @@ def shuffled(things: Sequence[bytes]) -> list[list[bytes]]:
 
 
 class TestForgeries:
-    """The four of the project's list; each in 24 orders, with one validator for all, so that its caches are tried too."""
+    """The four classic ones; each in 24 orders, with one validator for all, so that its caches are tried too."""
 
     def refused(self, crls: Sequence[bytes], leaf: bytes, certificates: Sequence[bytes]) -> None:
         validator = Validator([ANCHOR])

@@ -1,0 +1,172 @@
+"""`jitsuin verify path`: the lines it takes and gives, whatever is in them."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.verify_path import answers, app
+from pki.instant import Instant
+from tests.verifier.path_world import AT, DAY, Ca, alternative_names, dns, entry
+
+ROOT, SUB = Ca("Root"), Ca("Sub")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Files of a small world: DER, and PEM with a second object behind the first."""
+
+    def pem(label: str, *ders: bytes) -> bytes:
+        return b"".join(
+            f"-----BEGIN {label}-----\n{base64.encodebytes(der).decode()}-----END {label}-----\n".encode()
+            for der in ders
+        )
+
+    leaf, sub = SUB.leaf(alternative_names(dns("a.example")), serial=7), ROOT.ca(SUB)
+    files = {
+        "root.der": ROOT.root(),
+        "sub.der": sub,
+        "leaf.der": leaf,
+        "chain.pem": pem("CERTIFICATE", leaf, sub),
+        "anchors.pem": pem("CERTIFICATE", Ca("Other").root(), ROOT.root()),
+        "crls.pem": b"comment\n" + pem("X509 CRL", ROOT.crl(), SUB.crl()),
+        "revoking.crl": SUB.crl(entry(7)),
+        "good.ocsp": SUB.answer(7),
+        "junk": b"junk",
+        "broken.pem": b"-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n",
+    }
+    for name, octets in files.items():
+        (tmp_path / name).write_bytes(octets)
+    return tmp_path
+
+
+def ask(folder: Path, *cases: object, now: Instant = AT) -> list[dict[str, Any]]:
+    batch = folder / "cases.jsonl"
+    batch.write_text("".join((case if isinstance(case, str) else json.dumps(case)) + "\n" for case in cases))
+    return [json.loads(line) for line in answers(batch, lambda: now)]
+
+
+def case(**how: object) -> dict[str, object]:
+    return {
+        "id": "x",
+        "anchors": ["root.der"],
+        "leaf": "leaf.der",
+        "intermediates": ["sub.der"],
+        "at": AT.iso(),
+        **how,
+    }
+
+
+def test_the_least_that_can_be_asked(folder: Path) -> None:
+    (answer,) = ask(folder, {"id": 5, "anchors": ["anchors.pem"], "leaf": "chain.pem"})
+    assert answer["id"] == 5
+    assert answer["indication"] == "PASSED"
+    assert answer["sub_indication"] is None
+    assert answer["reason"] == ""
+    assert answer["policies"] == []
+    assert len(answer["path"]) == 3
+    assert answer["millis"] >= 0
+
+
+def test_at_defaults_to_now(folder: Path) -> None:
+    (answer,) = ask(folder, {"id": "x", "anchors": ["anchors.pem"], "leaf": "chain.pem"}, now=AT + 999 * DAY)
+    assert answer["sub_indication"] == "EXPIRED" or "expired" in answer["reason"]
+
+
+def test_status_as_asked(folder: Path) -> None:
+    revoking = {"crls": ["crls.pem", "revoking.crl"]}
+    found = ask(
+        folder,
+        case(),
+        case(revocation="required"),
+        case(revocation="required", crls=["crls.pem"]),
+        case(revocation="required", crls=["crls.pem"], ocsp=["good.ocsp"]),
+        case(revocation="if-present", **revoking),
+        case(revocation="off", **revoking),
+    )
+    assert [answer["indication"] for answer in found] == [
+        "PASSED",
+        "INDETERMINATE",
+        "PASSED",
+        "PASSED",
+        "FAILED",
+        "PASSED",
+    ]
+    assert found[4]["sub_indication"] == "REVOKED"
+
+
+def test_names_as_asked(folder: Path) -> None:
+    found = ask(folder, case(name={"dns": "a.example"}), case(name={"dns": "b.example"}), case(name=None))
+    assert [answer["indication"] for answer in found] == ["PASSED", "FAILED", "PASSED"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"leaf": "junk"},
+        {"anchors": ["junk"]},
+        {"intermediates": ["junk"]},
+        {"crls": ["junk"]},
+        {"ocsp": ["junk"]},
+        {"leaf": "broken.pem"},
+        {"leaf": "nowhere"},
+        {"leaf": "../nowhere\x00"},
+        {"leaf": None},
+        {"leaf": 5},
+        {"anchors": "root.der"},
+        {"anchors": [5]},
+        {"at": "yesterday"},
+        {"at": 5},
+        {"initial_policies": ["x"]},
+        {"initial_policies": [5]},
+        {"initial_policies": "1.2.3"},
+        {"require_explicit_policy": "yes"},
+        {"revocation": "maybe"},
+        {"usage": "cooking"},
+        {"usage": 5},
+        {"name": {"dns": 5}},
+        {"name": {"tel": "1"}},
+        {"name": {}},
+        {"name": "a.example"},
+        {"max_depth": -1},
+        {"max_depth": True},
+        {"min_rsa_bits": "2048"},
+        {"profile": "lax"},
+        {"colour": "blue"},
+    ],
+)
+def test_what_cannot_be_read_is_failed_with_a_reason(folder: Path, wrong: dict[str, object]) -> None:
+    broken, next_one = ask(folder, case(**wrong), case())
+    assert broken["id"] == "x"
+    assert broken["indication"] == "FAILED"
+    assert broken["reason"]
+    assert next_one["indication"] == "PASSED"
+
+
+@pytest.mark.parametrize("line", ["not JSON", "[]", "5", "null", '{"id": "x"', '{"id": {}}', "[" * 100_000])
+def test_lines_that_are_no_cases(folder: Path, line: str) -> None:
+    broken, next_one = ask(folder, line, case())
+    assert broken["indication"] == "FAILED"
+    assert next_one["indication"] == "PASSED"
+
+
+def test_empty_lines_are_passed_over(folder: Path) -> None:
+    assert len(ask(folder, "", case(), "   ")) == 1
+
+
+def test_the_command_prints_lines_or_explains(folder: Path) -> None:
+    batch = folder / "cases.jsonl"
+    revoking = case(id="second", revocation="if-present", crls=["crls.pem", "revoking.crl"])
+    batch.write_text(json.dumps(case(revocation="required", crls=["crls.pem"])) + "\n" + json.dumps(revoking) + "\nx\n")
+    plain = CliRunner().invoke(app, ["--batch", str(batch)])
+    assert plain.exit_code == 0
+    assert [json.loads(line)["indication"] for line in plain.stdout.splitlines()] == ["PASSED", "FAILED", "FAILED"]
+    told = CliRunner().invoke(app, ["--batch", str(batch), "--explain"])
+    assert told.exit_code == 0
+    assert "x: PASSED" in told.stdout
+    assert "RFC 5280 6.1.3" in told.stdout
+    assert "NO  RFC 5280 6.1.3 (a)(3)" in told.stdout
+    assert "line 3: FAILED" in told.stdout
