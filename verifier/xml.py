@@ -467,6 +467,9 @@ class _OneSignature:
                 and not any(element is child or child in element.iterdescendants() for element in signed)
             ][:20]
             warnings = warnings or ["something beside what is signed stands in the document"]
+        if any(node.tag is etree.ProcessingInstruction for node in _beside(root)):
+            # a style sheet named there decides what is shown, and no reference reaches it
+            warnings.append("a processing instruction stands outside the root element")
         if self.document is not None and not detached:
             warnings.append("a document was handed in that the signature does not refer to")
         octets = b"".join(reference.octets for reference in content)
@@ -492,6 +495,10 @@ class _OneSignature:
         if element is None or self.signature not in element.iterancestors():
             return False
         return not any(node.tag == f"{{{DS}}}Object" for node in (element, *element.iterancestors()))
+
+
+def _beside(root: Element) -> list[Element]:
+    return [*root.itersiblings(preceding=True), *root.itersiblings()]
 
 
 def _one(parent: Element, name: str) -> Element:

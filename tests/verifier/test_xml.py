@@ -353,6 +353,15 @@ def test_an_object_inside_the_signature_that_is_not_signed_is_told(world: World,
     assert "not signed" in report.reason
 
 
+def test_a_style_sheet_outside_the_root_is_told(world: World, signed: Any) -> None:
+    for file in (
+        b'<?xml-stylesheet type="text/xsl" href="evil.xsl"?>' + octets(signed),
+        octets(signed) + b"<?evil ?>",
+    ):
+        assert said(checked(world, file)) == doubt(SubIndication.SIG_CONSTRAINTS_FAILURE)
+    assert said(checked(world, b"<!-- a comment -->" + octets(signed))) == PASSED
+
+
 # ---- XAdES
 
 
