@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from web.wording_enrollment import WHY_AND_WHAT_TO_DO
+
 
 @dataclass(frozen=True, slots=True)
 class Wording:
@@ -15,6 +17,7 @@ class Wording:
 
 WORDING: Mapping[str, Wording] = MappingProxyType(
     {
+        **{code: Wording(*texts) for code, texts in WHY_AND_WHAT_TO_DO.items()},
         "jitsuin.retryable": Wording("ほかの処理が先に行われました。", "もう一度お試しください。"),
         "cli.database-full": Wording(
             "データベースのディスクがいっぱいです。何も書き込まれていません。",

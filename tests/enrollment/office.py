@@ -13,6 +13,7 @@ from ca import authorities
 from ca.directory import Directory
 from ca.file_key import FileKeyStore
 from ca.issuance import Registrar, Signer
+from ca.parameters import Parameters
 from ca.profiles import PROFILES, Variant
 from ca.sealing import Cost
 from enrollment import issuing, ledger
@@ -155,6 +156,8 @@ def open_office(database: Any, folder: Path, seed: str, variant: Variant = Varia
     random = SeededOctets(seed)
     keys = key_store(folder / "keys", random)
     for purpose in Purpose:
-        authorities.create(database, keys, purpose, variant, born, random)
+        # as `next` does: a link certificate for the same key must fit too
+        parameters = Parameters(ocsp_uri=f"http://status.test/ocsp/{purpose.value}-1", issuer_and_serial=False)
+        authorities.create(database, keys, purpose, variant, born, random, parameters=parameters)
     database.transaction(found)
     return parts(database, folder, random)
