@@ -1,8 +1,8 @@
 """Private keys in a PKCS#11 token (an HSM; SoftHSM in tests). The only file that knows PKCS#11.
 
 Keys are made on the token and never leave it: that they cannot is asked of the token when a key is made and each time
-one is opened. Sessions are pooled; a token that was lost and came back is logged into again, and the one operation that
-met the loss is repeated once (a signature may then have been made twice; it is handed out once).
+one is opened. Sessions are pooled; a token that was lost and came back is logged into again, and the operation that met
+the loss is repeated (a signature may then have been made twice; it is handed out once).
 
 python-pkcs11 initialises libraries for one thread only (C_Initialize with no arguments), which lets SoftHSM, for one,
 do without locks. So the library is taken down once and initialised again with CKF_OS_LOCKING_OK (PKCS #11 v3.0 5.4).
@@ -189,20 +189,23 @@ class Pkcs11KeyStore:
             self._drop()
 
     def use(self, work: Callable[[_Session], T], *, again: bool = True) -> T:
-        """Run `work` with a session; once more after a reconnect if the token was lost on the way and `again`."""
-        seen = self._generation
-        try:
-            return self._once(work)
-        except answers.PKCS11Error as first:
-            if not _is_lost(first):
-                raise TokenError(_name(first)) from first
+        """Run `work` with a session; with `again`, up to twice more after a reconnect if the token was lost on the way.
+
+        Twice, because a loss may be met while another thread is still logging in.
+        """
+        for last in (False, False, True):
+            seen = self._generation
             try:
-                self._reconnect(seen)
-                if again:
-                    return self._once(work)
+                return self._once(work)
             except answers.PKCS11Error as error:
-                raise KeyUnavailable(self._token_label) from error
-            raise TokenError(_name(first)) from first
+                if not _is_lost(error):
+                    raise TokenError(_name(error)) from error
+                if last:
+                    raise KeyUnavailable(self._token_label) from error
+                self._reconnect(seen)
+                if not again:
+                    raise TokenError(_name(error)) from error
+        raise KeyUnavailable(self._token_label)
 
     def _once(self, work: Callable[[_Session], T]) -> T:
         if not self._connected():
@@ -294,7 +297,10 @@ class Pkcs11Key:
 
     def _sign(self, held: _Session, message: bytes) -> bytes:
         if self.label not in held.keys:
-            held.keys[self.label] = _one(held.session, self.label, ObjectClass.PRIVATE_KEY)
+            found = _find(held.session, self.label, ObjectClass.PRIVATE_KEY)
+            if not found:  # a session opened while nobody was logged in does not see private keys
+                raise answers.UserNotLoggedIn
+            held.keys[self.label] = found[0]
         key = held.keys[self.label]
         if self.shape is KeyShape.RSA_2048:
             return bytes(key.sign(message, mechanism=Mechanism.SHA256_RSA_PKCS))
