@@ -44,7 +44,7 @@ PUK_DIGITS = 8
 SPARE_TRIES = 2
 """Below this the PUK is not asked for: a loss of power in the question could take the last try."""
 
-AES_FIRMWARE = (5, 4, 0)
+AES_FIRMWARE = (5, 4, 2)
 """From here on a YubiKey takes AES as management key."""
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.card_piv import app as piv
 from cli.card_virtual import app as virtual
 from pki.purpose import Purpose
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from cardio.trace import Trace
 
 app = typer.Typer(no_args_is_help=True, help="Look at a card, use its keys, change its PINs, lend a virtual one.")
+app.add_typer(piv, name="piv", help="PIV cards: make one ours, renew its keys, set a blocked PIN anew.")
 app.add_typer(virtual, name="virtual", help="Virtual cards: make one, put it into a virtual reader.")
 
 ReaderOption = Annotated[

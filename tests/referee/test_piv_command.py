@@ -1,0 +1,151 @@
+"""`jitsuin card …` on a PIV card through pcscd, with openssl as the authority and as the judge."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cardio.piv_slots import KeyAlgorithm, Slot
+from cardio.private_pcscd import PrivatePcscd
+from tests.cardio.piv_cards import NEW_YUBICO, new_card
+from tests.referee.piv_reader import READER, Bench, bench, build_fastpoll
+
+pytestmark = pytest.mark.referee
+JITSUIN = Path(sys.executable).parent / "jitsuin"
+
+
+@pytest.fixture(scope="module")
+def pcscd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivatePcscd]:
+    folder = tmp_path_factory.mktemp("p")
+    with PrivatePcscd(folder, names=(READER,), preload=build_fastpoll(folder)) as server:
+        yield server
+
+
+@pytest.fixture
+def table(pcscd: PrivatePcscd, tmp_path: Path) -> Iterator[Bench]:
+    """A YubiKey 5.7 fresh from the shop, its maker's root, a master key and a certification authority."""
+    card, root = new_card(NEW_YUBICO)
+    assert root is not None
+    (tmp_path / "root.der").write_bytes(root)
+    (tmp_path / "master").write_text("5a" * 32 + "\n")
+    (tmp_path / "master").chmod(0o600)
+    (tmp_path / "filing.txt").write_bytes(b"a filing")
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
+            *("-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=CA", "-days", "30"),
+        ],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    with bench(pcscd, card, tmp_path) as found:
+        yield found
+
+
+def _card(table: Bench, *arguments: str, pin: str | None = "123456") -> dict[str, object]:
+    """`jitsuin card … --json`, its document."""
+    done = table.try_run(JITSUIN, "card", *arguments, "--json", text=None if pin is None else pin + "\n")
+    assert done.returncode == 0, done.stdout + done.stderr
+    document = json.loads(done.stdout)
+    assert isinstance(document, dict)
+    return document
+
+
+MASTER = ("--master-key-file", "master")
+
+
+def _certify(table: Bench, number: int, *options: str) -> dict[str, object]:
+    made = _card(
+        table,
+        *("piv", "request", *MASTER, "--out", "request.der", "--evidence", "evidence.json", "--pin-stdin"),
+        *("--algorithm", "p-256", "--attestation-root", "root.der", *options),
+    )
+    # openssl checks the request's signature by itself: the new key's possession.
+    table.run("openssl", "req", "-inform", "DER", "-in", "request.der", "-verify", "-noout")
+    table.run(
+        *("openssl", "x509", "-req", "-inform", "DER", "-in", "request.der", "-CA", "ca.pem", "-CAkey", "ca.key"),
+        *("-days", "30", "-out", f"{number}.pem"),
+    )
+    return made
+
+
+def test_the_life_of_a_card(table: Bench) -> None:
+    first = _card(table, "piv", "personalise", *MASTER, pin=None)
+    assert first["card"] == f"piv-s{table.card.memory.serial}"
+    assert not table.card.memory.management_key.known_default
+    assert _card(table, "piv", "personalise", *MASTER, pin=None)["guid"] == first["guid"]
+
+    made = _certify(table, 1)
+    attestation = made["attestation"]
+    assert isinstance(attestation, dict)
+    assert (attestation["slot"], attestation["pin_policy"]) == ("83", "always")
+    assert json.loads((table.folder / "evidence.json").read_text()) == made
+    _card(table, "piv", "install", "1.pem", "--ca", "ca.pem", *MASTER, pin=None)
+
+    _card(table, "sign", "filing.txt", "--form", "raw", "--pin-stdin")
+    table.run("openssl", "x509", "-in", "1.pem", "-noout", "-pubkey", "-out", "1.pub")
+    said = table.run("openssl", "dgst", "-sha256", "-verify", "1.pub", "-signature", "filing.txt.sig", "filing.txt")
+    assert "Verified OK" in said
+    _card(table, "sign", "filing.txt", "--pin-stdin")
+    table.run(
+        *("openssl", "cms", "-verify", "-binary", "-inform", "DER", "-in", "filing.txt.p7s", "-content", "filing.txt"),
+        *("-CAfile", "ca.pem", "-purpose", "any", "-out", "verified.txt"),
+    )
+
+    _certify(table, 2)
+    shown = _card(table, "show", pin=None)
+    assert shown["kind"] == "piv"
+    _card(table, "sign", "filing.txt", "--form", "raw", "--pin-stdin")  # the first key, while the second one waits
+    table.run("openssl", "dgst", "-sha256", "-verify", "1.pub", "-signature", "filing.txt.sig", "filing.txt")
+    _card(table, "piv", "install", "2.pem", "--ca", "ca.pem", *MASTER, pin=None)
+    _card(table, "sign", "filing.txt", "--form", "raw", "--pin-stdin")
+    table.run("openssl", "x509", "-in", "2.pem", "-noout", "-pubkey", "-out", "2.pub")
+    table.run("openssl", "dgst", "-sha256", "-verify", "2.pub", "-signature", "filing.txt.sig", "filing.txt")
+    assert table.card.memory.keys[Slot.SIGNATURE].algorithm is KeyAlgorithm.P256
+    assert Slot.RETIRED_2 not in table.card.memory.keys
+
+
+def test_a_blocked_pin_is_set_anew(table: Bench) -> None:
+    _card(table, "piv", "personalise", *MASTER, pin=None)
+    for _ in range(3):
+        done = table.try_run(JITSUIN, "card", "verify-pin", "--pin-stdin", "--last-try", "--json", text="999999\n")
+        assert done.returncode != 0
+    assert "cardio.pin-blocked" in done.stdout + done.stderr
+    assert table.card.memory.pin.blocked
+    _card(table, "piv", "unblock", *MASTER, "--pin-stdin", pin="24681357")
+    assert _card(table, "verify-pin", "--pin-stdin", pin="24681357") == {"verified": True}
+
+
+def test_what_is_refused_by_name(table: Bench) -> None:
+    (table.folder / "other").write_text("00" * 32)
+    (table.folder / "other").chmod(0o600)
+    (table.folder / "open").write_text("00" * 32)
+    (table.folder / "open").chmod(0o644)
+    (table.folder / "short").write_text("00")
+    (table.folder / "short").chmod(0o600)
+    _card(table, "piv", "personalise", *MASTER, pin=None)
+    for file, code in (
+        ("other", "cardio.management-key-refused"),
+        ("open", "cli.secret-missing"),
+        ("short", "cli.secret-missing"),
+        ("nowhere", "cli.secret-missing"),
+    ):
+        done = table.try_run(JITSUIN, "card", "piv", "personalise", "--master-key-file", file, "--json")
+        assert done.returncode != 0
+        assert code in done.stdout + done.stderr
+    table.run("openssl", "x509", "-in", "ca.pem", "-outform", "DER", "-out", "ca.der")
+    done = table.try_run(
+        *(JITSUIN, "card", "piv", "request", *MASTER, "--out", "r.der", "--attestation-root", "ca.der"),
+        *("--algorithm", "p-256", "--pin-stdin", "--json"),
+        text="123456\n",
+    )
+    assert "cardio.attestation-refused" in done.stdout + done.stderr
+    assert not (table.folder / "r.der").exists()
+    done = table.try_run(
+        JITSUIN, "card", "piv", "install", "ca.pem", "--ca", "ca.pem", *MASTER, "--json", text="123456\n"
+    )
+    assert "cardio.certificate-mismatch" in done.stdout + done.stderr
