@@ -126,7 +126,27 @@ TITLES: Mapping[str, Title] = MappingProxyType(
         "ca.possession-not-proven": REFUSED,
         "ca.weak-key": REFUSED,
         "ca.key-already-seen": CONFLICT,
+        "ca.key-blocked": REFUSED,
+        "ca.profile-mismatch": REFUSED,
+        "ca.too-young": REFUSED,
         "ca.nothing-left-to-certify": REFUSED,
+        "ca.outlives-authority": LATER,
+        "ca.no-active-authority": LATER,
+        "ca.idempotency-conflict": CONFLICT,
+        "ca.crl-number-taken": LATER,
+        "ca.lease-lost": LATER,
+        "ca.restored-database": LATER,
+        "pki.card-change-refused": CONFLICT,
+        "verifier.format-failure": BAD_REQUEST,
+        "verifier.unacceptable-algorithm": REFUSED,
+        "verifier.unacceptable-key": REFUSED,
+        "verifier.budget-exhausted": REFUSED,
+        "verifier.fetch-refused": REFUSED,
+        "verifier.fetch-failed": LATER,
+        "verifier.challenge-refused": FORBIDDEN,
+        "verifier.token-refused": FORBIDDEN,
+        "transparency.not-found": NOT_FOUND,
+        "transparency.overtaken": LATER,
         "enrollment.stale": LATER,
         "enrollment.place-taken": LATER,
         "cli.database-full": LATER,
@@ -134,6 +154,26 @@ TITLES: Mapping[str, Title] = MappingProxyType(
     }
 )
 """Every code that a stranger may see."""
+
+UNTOLD: frozenset[str] = frozenset(
+    {
+        # bases, which nobody raises as such
+        *("jitsuin.error", "ca.error", "ca.refused", "ca.key-store", "ca.ceremony", "ca.status"),
+        *("verifier.error", "transparency.error"),
+        # the authority's own house: keys, ceremonies, statuses, CRLs, the journal
+        *("ca.lint-failed", "ca.signature-mismatch", "ca.wrong-state", "ca.unknown-intent", "ca.unknown-authority"),
+        *("ca.key-unavailable", "ca.key-exists", "ca.wrong-passphrase", "ca.not-enough-custodians"),
+        *("ca.key-file-damaged", "ca.key-not-protected", "ca.token-error"),
+        *("ca.ceremony-file-wrong", "ca.approval-missing", "ca.ceremony-diverged"),
+        *("ca.never-issued", "ca.reason-not-allowed", "ca.invalidity-in-future", "ca.hold-is-final", "ca.not-on-hold"),
+        *("ca.no-active-responder", "ca.no-base-crl", "ca.publication-refused", "ca.responder-unusable"),
+        "ca.journal-broken",
+        # what an auditor's own program says, and what only the log's keeper may learn
+        *("transparency.bad-proof", "transparency.bad-note", "transparency.fork", "transparency.log-behind"),
+        "transparency.clock-stepped",
+    }
+)
+"""Every code that becomes a 500 on purpose: it would tell a stranger about our inside, and could tell nobody else."""
 
 
 def problem_of(error: Error, language: Language) -> Problem:

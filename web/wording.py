@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from web.wording_enrollment import WHY_AND_WHAT_TO_DO
+from web.wording_authority import WHY_AND_WHAT_TO_DO as OF_THE_AUTHORITY
+from web.wording_enrollment import WHY_AND_WHAT_TO_DO as OF_ENROLLMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class Wording:
 
 WORDING: Mapping[str, Wording] = MappingProxyType(
     {
-        **{code: Wording(*texts) for code, texts in WHY_AND_WHAT_TO_DO.items()},
+        **{code: Wording(*texts) for code, texts in (OF_THE_AUTHORITY | OF_ENROLLMENT).items()},
         "jitsuin.retryable": Wording("ほかの処理が先に行われました。", "もう一度お試しください。"),
         "cli.database-full": Wording(
             "データベースのディスクがいっぱいです。何も書き込まれていません。",
