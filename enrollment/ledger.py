@@ -12,6 +12,7 @@ from enrollment.store import Connection
 from enrollment.store import ledger as rows
 from enrollment.store.people import hold_person, owner_of
 from pki.instant import Instant
+from transparency import entry as log
 
 ONLINE = "online"
 """The channel of everything that is done without a desk."""
@@ -85,6 +86,7 @@ def record(conn: Connection, what: Happening, at: Instant, random: Random) -> tu
         previous=past[-1].hash if past else GENESIS,
     )
     rows.append(conn, event)
+    log.record(conn, owner, log.EntryKind.LEDGER, event.event, bytes.fromhex(event.hash), event.at)
     return event, replace(decision, used=used + 1) if decision and takes_place else decision
 
 

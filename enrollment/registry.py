@@ -12,6 +12,7 @@ from enrollment.store import Connection, Database
 from enrollment.store import people as rows
 from pki.attributes import Attributes
 from pki.instant import Instant
+from transparency import entry as log
 
 GENESIS = "0" * 64
 
@@ -113,6 +114,7 @@ def record_access(
             "hash": kept,
         },
     )
+    log.record(conn, owner, log.EntryKind.ACCESS, str(body["record"]), bytes.fromhex(kept), at)
     return AccessReceipt(str(body["record"]), person, position, access, at, kept)
 
 
