@@ -87,12 +87,3 @@ class NotFound(TransparencyError):
     todo = "Check the number or the name."
 
     what: str
-
-
-@dataclass(eq=False)
-class EntryTooLong(TransparencyError):
-    """A tile keeps an entry's length in two octets."""
-
-    code = "transparency.entry-too-long"
-    why = "an entry of the log has at most 65535 octets"
-    todo = "Log the digest of the data instead of the data."

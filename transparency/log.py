@@ -11,19 +11,17 @@ The order of deeds, and what a crash after each leaves behind:
 `recover` runs 3 and 4 again, and refuses a store that is older than what was already published.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-
-from sqlalchemy import Connection
 
 from pki.errors import Retryable
 from pki.instant import Instant
 from transparency import checkpoint, merkle, note, store, tiles
 from transparency.checkpoint import Checkpoint
-from transparency.errors import ClockStepped, EntryTooLong, ForkDetected, LogBehind, NotFound
+from transparency.errors import ClockStepped, ForkDetected, LogBehind, NotFound
 from transparency.folder import Folder
 from transparency.merkle import Hash
 from transparency.note import Signer
+from transparency.store import Connection
 
 BATCH = 4096
 """Entries a round: at most so many wait for one signature."""
@@ -36,34 +34,16 @@ class _Overtaken(Retryable):
     code = "transparency.overtaken"
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """Proof of having staged an entry: it will be in the log named `origin`, under the id."""
-
-    origin: str
-    id: str
-    at: Instant
-
-
 class Log:
     """A log by its origin. Several processes may stage; one may sequence at a time, and a second one does no harm."""
 
-    def __init__(
-        self, database: store.Database, signer: Signer, folder: Folder, random: Callable[[int], bytes]
-    ) -> None:
+    def __init__(self, database: store.Database, name: str, signer: Signer, folder: Folder) -> None:
+        """`name` is the owner's code in the database; the world knows the log by the name of its signing key."""
+        self.name = name
         self.origin = signer.verifier.name
         self._database = database
         self._signer = signer
         self._folder = folder
-        self._random = random
-
-    def stage(self, connection: Connection, entry: bytes, at: Instant) -> Receipt:
-        """Make `entry` part of the log, in the caller's transaction. Errors: EntryTooLong."""
-        if len(entry) > tiles.MAX_ENTRY:
-            raise EntryTooLong
-        receipt = Receipt(self.origin, self._random(16).hex(), at)
-        store.stage(connection, self.origin, store.Staged(receipt.id, at, entry))
-        return receipt
 
     def sequence(self, at: Instant) -> Checkpoint:
         """Number what waits (at most BATCH entries), sign, swap, publish; the checkpoint that holds now.
@@ -79,7 +59,7 @@ class Log:
 
         Errors: LogBehind when the folder knows a later checkpoint than the store, ForkDetected when it knows another.
         """
-        found = self._database.read(lambda connection: store.head(connection, self.origin))
+        found = self._database.read(lambda connection: store.head(connection, self.name))
         published = self._published()
         if found is None:
             if published is not None:
@@ -101,8 +81,8 @@ class Log:
         """
 
         def body(connection: Connection) -> tuple[int, list[Hash], bytes]:
-            found = store.head(connection, self.origin)
-            place = store.number_of(connection, self.origin, id_)
+            found = store.head(connection, self.name)
+            place = store.number_of(connection, self.name, id_)
             if found is None or place is None:
                 raise NotFound("such entry with a number yet")
             reader = tiles.TileReader(found.size, self._loader(connection))
@@ -111,29 +91,29 @@ class Log:
         return self._database.read(body)
 
     def _round(self, connection: Connection, at: Instant) -> Checkpoint:
-        found = store.head(connection, self.origin)
+        found = store.head(connection, self.name)
         if found is None:
             empty = Checkpoint(self.origin, 0, merkle.EMPTY)
             found = store.Head(0, merkle.EMPTY, at, note.sign(empty.text, at, self._signer))
             try:
-                store.begin(connection, self.origin, found)
+                store.begin(connection, self.name, found)
             except store.IntegrityError as error:
                 raise _Overtaken from error
         if at < found.at:
             raise ClockStepped
-        batch = store.waiting(connection, self.origin, BATCH)
+        batch = store.waiting(connection, self.name, BATCH)
         if not batch:
             return Checkpoint(self.origin, found.size, Hash(found.root))
         size = found.size + len(batch)
         try:
-            store.number(connection, self.origin, found.size, batch)
+            store.number(connection, self.name, found.size, batch)
             self._grow(connection, found.size, [merkle.leaf_hash(staged.entry) for staged in batch])
         except store.IntegrityError as error:
             raise _Overtaken from error
         reader = tiles.TileReader(size, self._loader(connection))
         new = Checkpoint(self.origin, size, merkle.root(size, reader.subtree))
         head = store.Head(size, new.root, at, note.sign(new.text, at, self._signer))
-        if not store.swap(connection, self.origin, found.size, head):
+        if not store.swap(connection, self.name, found.size, head):
             raise _Overtaken
         return new
 
@@ -143,11 +123,11 @@ class Log:
         while hashes:
             upper: list[Hash] = []
             number = first // tiles.WIDTH
-            held = (store.tile(connection, self.origin, level, number) or b"") if first % tiles.WIDTH else b""
+            held = (store.tile(connection, self.name, level, number) or b"") if first % tiles.WIDTH else b""
             octets = held[: 32 * (first % tiles.WIDTH)] + b"".join(hashes)
             for start in range(0, len(octets), 32 * tiles.WIDTH):
                 tile = octets[start : start + 32 * tiles.WIDTH]
-                store.put_tile(connection, self.origin, level, number, tile)
+                store.put_tile(connection, self.name, level, number, tile)
                 if len(tile) == 32 * tiles.WIDTH:
                     upper.append(tiles.fold(tile))
                 number += 1
@@ -157,9 +137,9 @@ class Log:
         def load(path: str) -> bytes:
             level, number, width = tiles.parse_tile_path(path)
             if level is None:
-                rows = store.entries(connection, self.origin, number * tiles.WIDTH, number * tiles.WIDTH + width)
+                rows = store.entries(connection, self.name, number * tiles.WIDTH, number * tiles.WIDTH + width)
                 return tiles.entry_tile(rows)
-            hashes = store.tile(connection, self.origin, level, number)
+            hashes = store.tile(connection, self.name, level, number)
             return (hashes or b"")[: 32 * width]
 
         return load
@@ -189,7 +169,7 @@ class Log:
             return
 
         def body(connection: Connection) -> bytes | None:
-            found = store.head(connection, self.origin)
+            found = store.head(connection, self.name)
             if found is None or found.size != current.size:
                 return None  # another sequencer is ahead and publishes more than we would
             load = self._loader(connection)

@@ -1,5 +1,6 @@
 """The log on both databases: order of deeds, crashes at each of them, and what anyone can check from outside."""
 
+import hashlib
 import shutil
 import threading
 from collections.abc import Callable
@@ -13,11 +14,12 @@ from cli.audit import app
 from cli.database import Database
 from pki.errors import Error
 from pki.instant import Instant
-from transparency import monitor, note, tiles
+from transparency import monitor, note, store, tiles
 from transparency.checkpoint import parse_checkpoint
-from transparency.errors import BadNote, BadProof, ClockStepped, EntryTooLong, ForkDetected, LogBehind, NotFound
+from transparency.entry import EntryKind, entry, record
+from transparency.errors import BadNote, BadProof, ClockStepped, ForkDetected, LogBehind, NotFound
 from transparency.folder import Folder
-from transparency.log import Log, Receipt
+from transparency.log import Log
 from transparency.merkle import leaf_hash, verify_inclusion
 from transparency.note import KeyType, Signer
 from transparency.witness import Witness
@@ -34,14 +36,24 @@ def folder(tmp_path: Path) -> Folder:
 
 
 @pytest.fixture
-def log(database: Database, folder: Folder, random: Callable[[int], bytes]) -> Log:
-    return Log(database, SIGNER, folder, random)
+def log(database: Database, folder: Folder) -> Log:
+    return Log(database, "99201", SIGNER, folder)
 
 
-def add(log: Log, database: Database, at: Instant, count: int, start: int = 0) -> list[Receipt]:
-    return database.transaction(
-        lambda connection: [log.stage(connection, b"entry %d" % (start + place), at) for place in range(count)]
-    )
+def digest(place: int) -> bytes:
+    return hashlib.sha256(b"record %d" % place).digest()
+
+
+def add(log: Log, database: Database, at: Instant, count: int, start: int = 0) -> list[str]:
+    """Records `start` up to `start + count`; their identifiers."""
+
+    def body(connection: store.Connection) -> list[str]:
+        ids = [f"{place:032x}" for place in range(start, start + count)]
+        for place, id_ in enumerate(ids, start):
+            record(connection, log.name, EntryKind.ACCESS, id_, digest(place), at)
+        return ids
+
+    return database.transaction(body)
 
 
 def load(folder: Folder) -> Callable[[str], bytes]:
@@ -73,26 +85,23 @@ def test_a_log_grows_and_every_state_of_it_holds(log: Log, database: Database, f
 
 
 def test_each_entry_has_a_proof_to_the_signed_checkpoint(log: Log, database: Database, at: Instant) -> None:
-    receipts = add(log, database, at, 300)
+    ids = add(log, database, at, 300)
     with pytest.raises(NotFound):
-        log.prove(receipts[0].id)
+        log.prove(ids[0])
     log.sequence(at)
     numbers = set()
-    for receipt in receipts[::17]:
-        number, proof, signed = log.prove(receipt.id)
+    for place in range(0, 300, 17):
+        number, proof, signed = log.prove(ids[place])
         head = monitor.read_checkpoint(signed, SIGNER.verifier).checkpoint
-        entry = next(b"entry %d" % place for place, other in enumerate(receipts) if other == receipt)
-        verify_inclusion(leaf_hash(entry), number, head.size, proof, head.root)
+        verify_inclusion(leaf_hash(entry(EntryKind.ACCESS, digest(place))), number, head.size, proof, head.root)
         with pytest.raises(BadProof):
             verify_inclusion(leaf_hash(b"other"), number, head.size, proof, head.root)
         numbers.add(number)
-    assert len(numbers) == len(receipts[::17])
+    assert len(numbers) == 18
 
 
-def test_two_sequencers_never_make_two_checkpoints_of_one_size(
-    database: Database, folder: Folder, random: Callable[[int], bytes], at: Instant
-) -> None:
-    logs = [Log(database, SIGNER, folder, random) for _ in range(4)]
+def test_two_sequencers_never_make_two_checkpoints_of_one_size(database: Database, folder: Folder, at: Instant) -> None:
+    logs = [Log(database, "99201", SIGNER, folder) for _ in range(4)]
     add(logs[0], database, at, 1)
     logs[0].sequence(at)
     failures: list[BaseException] = []
@@ -105,7 +114,7 @@ def test_two_sequencers_never_make_two_checkpoints_of_one_size(
         except BaseException as error:
             failures.append(error)
 
-    threads = [threading.Thread(target=work, args=(mine, 1000 * place)) for place, mine in enumerate(logs)]
+    threads = [threading.Thread(target=work, args=(mine, 1000 * (place + 1))) for place, mine in enumerate(logs)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -144,7 +153,7 @@ def test_a_crash_while_publishing_is_mended_by_recover(
 
 
 def test_a_store_older_than_what_was_published_is_refused(
-    log: Log, database: Database, tmp_path: Path, folder: Folder, random: Callable[[int], bytes], at: Instant
+    log: Log, database: Database, tmp_path: Path, folder: Folder, at: Instant
 ) -> None:
     assert log.recover() is None
     add(log, database, at, 3)
@@ -152,22 +161,15 @@ def test_a_store_older_than_what_was_published_is_refused(
     older = Database(f"sqlite:///{tmp_path / 'older.db'}")
     older.migrate()
     with pytest.raises(LogBehind):
-        Log(older, SIGNER, folder, random).recover()
+        Log(older, "99201", SIGNER, folder).recover()
     older.close()
 
 
-def test_an_entry_that_no_tile_can_hold_is_refused(log: Log, database: Database, at: Instant) -> None:
-    with pytest.raises(EntryTooLong):
-        database.transaction(lambda connection: log.stage(connection, bytes(65536), at))
-
-
-def test_another_history_under_the_same_name_is_a_fork(
-    database: Database, tmp_path: Path, random: Callable[[int], bytes], at: Instant
-) -> None:
+def test_another_history_under_the_same_name_is_a_fork(database: Database, tmp_path: Path, at: Instant) -> None:
     ours, theirs = Folder(tmp_path / "a"), Folder(tmp_path / "b")
     for folder in (ours, theirs):
         folder.begin(SIGNER.verifier)
-    log = Log(database, SIGNER, ours, random)
+    log = Log(database, "99201", SIGNER, ours)
     add(log, database, at, 5)
     log.sequence(at)
     other = Signer(ORIGIN, Ed25519PrivateKey.from_private_bytes(bytes(32)))
@@ -175,7 +177,7 @@ def test_another_history_under_the_same_name_is_a_fork(
     forged = type(text)(ORIGIN, 5, type(text.root)(bytes(32)))
     theirs.put_checkpoint(note.sign(forged.text, at, other))
     with pytest.raises(ForkDetected):
-        Log(database, SIGNER, theirs, random).recover()
+        Log(database, "99201", SIGNER, theirs).recover()
     with pytest.raises(ForkDetected):
         monitor.follow(text, forged, [])
 

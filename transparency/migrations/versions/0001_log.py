@@ -15,39 +15,39 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "transparency_staged",
-        sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("log", sa.Text(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("entry", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("origin", "id", name="pk_transparency_staged"),
+        sa.PrimaryKeyConstraint("log", "id", name="pk_transparency_staged"),
     )
-    op.create_index("ix_transparency_staged_origin_at", "transparency_staged", ["origin", "at"])
+    op.create_index("ix_transparency_staged_log_at", "transparency_staged", ["log", "at"])
     op.create_table(
         "transparency_entries",
-        sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("log", sa.Text(), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("entry", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("origin", "number", name="pk_transparency_entries"),
-        sa.UniqueConstraint("origin", "id", name="uq_transparency_entries_origin_id"),
+        sa.PrimaryKeyConstraint("log", "number", name="pk_transparency_entries"),
+        sa.UniqueConstraint("log", "id", name="uq_transparency_entries_log_id"),
     )
     op.create_table(
         "transparency_tiles",
-        sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("log", sa.Text(), nullable=False),
         sa.Column("level", sa.Integer(), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("hashes", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("origin", "level", "number", name="pk_transparency_tiles"),
+        sa.PrimaryKeyConstraint("log", "level", "number", name="pk_transparency_tiles"),
     )
     op.create_table(
         "transparency_checkpoints",
-        sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("log", sa.Text(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("root", sa.LargeBinary(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("note", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("origin", name="pk_transparency_checkpoints"),
+        sa.PrimaryKeyConstraint("log", name="pk_transparency_checkpoints"),
         sa.CheckConstraint("size >= 0", name=op.f("ck_transparency_checkpoints_size")),
     )
 
@@ -56,5 +56,5 @@ def downgrade() -> None:
     op.drop_table("transparency_checkpoints")
     op.drop_table("transparency_tiles")
     op.drop_table("transparency_entries")
-    op.drop_index("ix_transparency_staged_origin_at", "transparency_staged")
+    op.drop_index("ix_transparency_staged_log_at", "transparency_staged")
     op.drop_table("transparency_staged")
