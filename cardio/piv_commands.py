@@ -202,9 +202,9 @@ def _answered(data: bytes, tag: int, length: int | None) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What a card tells of one key."""
+    """What a card tells of one key. `algorithm` None, `spki` empty: a kind that is not spoken here (Ed25519, say)."""
 
-    algorithm: KeyAlgorithm
+    algorithm: KeyAlgorithm | None
     pin_policy: PinPolicy
     touch_policy: TouchPolicy
     generated: bool
@@ -227,6 +227,12 @@ def serial(channel: Channel) -> int | None:
     return int.from_bytes(response.data, "big")
 
 
+_KNOWN_ALGORITHMS = {known.value: known for known in KeyAlgorithm}
+# Biometric cards know two more PIN policies ("match once", "match always"); they are told as the default.
+_POLICIES = {known.value: known for known in PinPolicy}
+_TOUCHES = {known.value: known for known in TouchPolicy}
+
+
 def metadata(channel: Channel, slot: Slot) -> Metadata | None:
     """What key the slot holds; None if it is empty. Errors: Refused (6D00: no metadata here), ProtocolViolated."""
     response = channel.send(CommandApdu(0x00, 0xF7, 0x00, slot, ne=_ALL))
@@ -236,15 +242,16 @@ def metadata(channel: Channel, slot: Slot) -> Metadata | None:
         raise Refused(response.status, "GET METADATA")
     try:
         fields = {item.tag: item.value for item in tlv.parse(response.data)}
-        algorithm, policies = KeyAlgorithm(fields[1][0]), fields[2]
+        algorithm = _KNOWN_ALGORITHMS.get(fields[1][0])
+        policies = fields[2]
         return Metadata(
             algorithm,
-            PinPolicy(policies[0]),
-            TouchPolicy(policies[1]),
+            _POLICIES.get(policies[0], PinPolicy.DEFAULT),
+            _TOUCHES.get(policies[1], TouchPolicy.DEFAULT),
             generated=fields[3] == b"\x01",
-            spki=parse_public_numbers(fields[4], algorithm),
+            spki=b"" if algorithm is None else parse_public_numbers(fields[4], algorithm),
         )
-    except (Malformed, KeyError, IndexError, ValueError) as error:
+    except (Malformed, KeyError, IndexError) as error:
         raise ProtocolViolated("GET METADATA", what="an answer that describes no key") from error
 
 

@@ -45,6 +45,10 @@ PurposeOption = Annotated[Purpose, typer.Option("--key", help="Which of the card
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
 
 
+KEY_PATIENCE = 90.0
+"""Seconds for one command: a card seeks the primes of an RSA key for as long as chance will have it."""
+
+
 class Algorithm(StrEnum):
     """What a key is made with."""
 
@@ -203,7 +207,7 @@ def _session(reader: str | None) -> "Iterator[tuple[CardSession, _Transcript]]":
     from cardio.trace import Trace
 
     transcript = _Transcript()
-    with Context() as context:
+    with Context(KEY_PATIENCE) as context:
         session = session_at(context, choose_reader(context, reader), CardKind.PIV, Trace(transcript.lines.append))
         with session:
             yield session, transcript

@@ -404,6 +404,27 @@ def test_pins_only_from_the_card_state() -> None:
     assert world.piv.read(Purpose.SIGNATURE) is None
 
 
+def test_a_key_of_a_kind_that_is_not_spoken_here_is_a_key_all_the_same() -> None:
+    """A YubiKey 5.7 with an Ed25519 key in 9C, as its metadata tell it: no error, no certificate, and not empty."""
+
+    class Other(DirectConnection):
+        def transmit(self, command: bytes) -> bytes:
+            if command[1] == 0xF7 and command[3] == 0x9C:
+                return bytes.fromhex("0101E0020204010301010422862000") + bytes(31) + b"\x90\x00"
+            return super().transmit(command)
+
+    world = World(NEW_YUBICO)
+    world.install(Purpose.SIGNATURE, world.issue(Purpose.SIGNATURE))
+    world.session._connect = lambda: Other(world.card)
+    world.session.drop()
+    with world.session.work() as channel:
+        found = piv_commands.metadata(channel, Slot.SIGNATURE)
+    assert found is not None
+    assert (found.algorithm, found.spki) == (None, b"")
+    assert world.piv.read(Purpose.SIGNATURE) is None
+    assert world.piv.describe().certificates == {}
+
+
 # ---- objects
 
 
