@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from ca.store import status as store
 from pki.instant import Instant
+from pki.revocation import Reason, Revoked
 
 START = "0" * 64
 """The digest before the first entry."""
@@ -128,6 +129,23 @@ def issued(at: Instant, issuer: str, serial: str, not_after: Instant, partition:
         serial,
         {"not_after": not_after.seconds, "partition": partition, "fingerprint": fingerprint},
     )
+
+
+def revoked_of(event: Event) -> Revoked:
+    """The revocation that a `revoked` or `held` event tells of. Errors: TypeError for an event that tells none."""
+    invalidity = event.detail["invalidity_date"]
+    return Revoked(
+        Instant(number(event.detail["since"])),
+        Reason(number(event.detail["reason"])),
+        None if invalidity is None else Instant(number(invalidity)),
+    )
+
+
+def number(value: int | str | None) -> int:
+    """A number out of an event's detail. Errors: TypeError."""
+    if not isinstance(value, int):
+        raise TypeError("a number expected in a journal entry")
+    return value
 
 
 def canonical(value: object) -> str:

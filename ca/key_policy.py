@@ -10,6 +10,8 @@
 | point on curve | an invalid point leaks the other side's key in some protocols (SP 800-56A 5.6.2.3.3) |
 """
 
+from collections.abc import Iterator
+from functools import lru_cache
 from math import gcd, isqrt, prod
 
 from cryptography.hazmat.primitives.asymmetric import ec, mldsa, rsa
@@ -22,6 +24,7 @@ from pki.errors import InvalidValue, Malformed
 
 EXPONENT = 65537
 FERMAT_ROUNDS = 128
+_OTHER_KIND = "its kind is not accepted"
 _CURVES = {"secp256r1": KeyShape.P256, "secp384r1": KeyShape.P384}
 
 
@@ -55,21 +58,57 @@ that 65537 generates modulo each of them; a good key passes all by chance about 
 def check_key(spki: bytes, allowed: frozenset[KeyShape]) -> tuple[PublicKey, KeyShape]:
     """The key and its shape. Shape: `spki` is a SubjectPublicKeyInfo in DER. Errors: WeakKey naming the first test
     that fails."""
+    key, shape, weakness = _judged(spki)
+    if key is not None and shape not in allowed:
+        raise WeakKey(f"its kind or size is not one of {', '.join(sorted(allowed))}")
+    if key is None or shape is None or weakness is not None:
+        raise WeakKey(weakness or _OTHER_KIND)
+    return key, shape
+
+
+@lru_cache(maxsize=4096)
+def _judged(spki: bytes) -> tuple[PublicKey | None, KeyShape | None, str | None]:
+    """Key, shape and weakness. Remembered: on its way to a certificate a key is asked about several times."""
     try:
         key = load_public_key(spki)
-    except Malformed as error:
-        raise WeakKey("it is not a public key, or its point is not on the curve") from error
-    except InvalidValue as error:
-        raise WeakKey("its kind is not accepted") from error
+    except Malformed:
+        return None, None, "it is not a public key, or its point is not on the curve"
+    except InvalidValue:
+        return None, None, _OTHER_KIND
     shape = shape_of(key)
-    if shape not in allowed:
-        raise WeakKey(f"its kind or size is not one of {', '.join(sorted(allowed))}")
+    if shape is None:
+        return key, None, None
     if isinstance(key, rsa.RSAPublicKey):
         numbers = key.public_numbers()
+        try:
+            check_rsa(numbers.n, numbers.e)
+        except WeakKey as weak:
+            return key, shape, weak.weakness
+    return key, shape, None if _canonical(spki, shape) else "it is not encoded as its standard says"
+
+
+def is_readable(spki: bytes) -> bool:
+    """Whether a key of a kind that is spoken here can be read; keys of other kinds are not judged."""
+    key, _, weakness = _judged(spki)
+    return key is not None or weakness is None or weakness == _OTHER_KIND
+
+
+def rsa_faults(spki: bytes) -> Iterator[str]:
+    """What is wrong with an RSA key of whatever size; nothing for other keys."""
+    key, shape, weakness = _judged(spki)
+    if not isinstance(key, rsa.RSAPublicKey):
+        return
+    if key.key_size < 2048:
+        yield f"an RSA key of {key.key_size} bits"
+    if shape is not None:
+        if weakness is not None:
+            yield weakness
+        return
+    numbers = key.public_numbers()
+    try:
         check_rsa(numbers.n, numbers.e)
-    if not _canonical(spki, shape):
-        raise WeakKey("it is not encoded as its standard says")
-    return key, shape
+    except WeakKey as weak:
+        yield weak.weakness
 
 
 def shape_of(key: PublicKey) -> KeyShape | None:

@@ -24,6 +24,12 @@ from pki.instant import Instant
 RULES_ID = hashlib.sha256("\n".join(rule.id for rule in RULES).encode()).hexdigest()[:16]
 """Names the set of rules that judged a certificate; stored beside it."""
 
+_FIXED = tuple(rule for rule in RULES if rule.fixed)
+_VARYING = tuple(rule for rule in RULES if not rule.fixed)
+_FIXED_READS = tuple(dict.fromkeys(name for rule in _FIXED for name in rule.reads))
+_MOST_KEPT = 1024
+_kept: dict[tuple[object, ...], tuple[Finding, ...]] = {}
+
 _MAKER = object()
 
 
@@ -55,8 +61,17 @@ def lint(tbs: bytes, profile: Profile, issuer: Authority) -> Linted:
 
 
 def judge_read(certificate: ReadCertificate) -> Iterator[Finding]:
-    """Findings of the rules that hold for anybody's certificate."""
-    for rule in RULES:
+    """Findings of the rules that hold for anybody's certificate.
+
+    Rules that look only at what an authority repeats in every certificate are asked once for the same octets.
+    """
+    key = tuple([certificate.part(name) for name in _FIXED_READS])
+    if key not in _kept:
+        if len(_kept) > _MOST_KEPT:
+            _kept.clear()
+        _kept[key] = tuple(finding for rule in _FIXED for finding in rule.apply(certificate))
+    yield from _kept[key]
+    for rule in _VARYING:
         yield from rule.apply(certificate)
 
 
@@ -107,10 +122,7 @@ def _judge_issuer(certificate: Certificate, read: ReadCertificate, issuer: Certi
         if not is_authority(above) or (bits is not None and 5 not in bits):
             yield Finding("rfc5280.issuer-authority", ERROR, "6.1.4 (k), (n)", "the issuer may not sign certificates")
         yield from _judge_key_identifiers(read, above, issuer)
-        if not (
-            above.not_before.instant() <= read.not_before.instant()
-            and read.not_after.instant() <= above.not_after.instant()
-        ):
+        if not (above.life[0] <= read.life[0] and read.life[1] <= above.life[1]):
             yield Finding("ca.outlives-issuer", WARNING, "JPKI", "it does not lie within its issuer's life")
     except (Malformed, InvalidValue, ValueError, IndexError):
         yield Finding("x690.der", ERROR, "4.1; X.690", "issuer and certificate cannot be compared")
@@ -139,7 +151,7 @@ def _judge_request(read: ReadCertificate, request: bytes) -> Iterator[Finding]:
 
 def _judge_time(read: ReadCertificate, at: Instant) -> Iterator[Finding]:
     try:
-        if not read.not_before.instant() <= at <= read.not_after.instant():
+        if not read.life[0] <= at <= read.life[1]:
             yield Finding("rfc5280.time", ERROR, "6.1.3 (a)(2)", "it is not valid at that time")
     except Malformed:
         return

@@ -3,14 +3,14 @@
 # ruff: noqa: ARG001 - every check has the same form, whatever it looks at
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 
 from ca.authority import Authority, key_identifier
 from ca.errors import WeakKey
 from ca.findings import Finding, Severity
 from ca.key_policy import check_key
-from ca.lint_rules import extended_usage, key_usage, times
+from ca.lint_rules import VARYING, extended_usage, key_usage
 from ca.points import japanese_name
 from ca.profiles import SIGNATURE_AGE, Kind, Profile, SubjectField, Text, Value
 from ca.reading import ReadCertificate
@@ -35,29 +35,39 @@ _PERSON_ORDER = (
 )
 
 
+Check = Callable[[ReadCertificate, Profile, Authority], Iterator[str]]
+_Kept = dict[tuple[object, ...], tuple[Finding, ...]]
+_kept: dict[tuple[int, int], tuple[Profile, Authority, _Kept]] = {}
+"""Verdicts on fixed parts, for each pair of profile and issuer (both held, so that their ids stay theirs)."""
+_MOST_KEPT = 512
+
+
 def judge_profile(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[Finding]:
-    """Everything in which the certificate is not what `profile` and the issuer's parameters say."""
-    for name, clause, check in (
-        ("serial", "4.1.2.2", _serial),
-        ("algorithm", "4.1.2.3", _algorithm),
-        ("issuer", "4.1.2.4", _issuer),
-        ("subject", "4.1.2.6", _subject),
-        ("key", "4.1.2.7", _key),
-        ("lifetime", "4.1.2.5", _lifetime),
-        ("extensions", "4.2", _extensions),
-        ("key-usage", "4.2.1.3", _key_usage),
-        ("extended-key-usage", "4.2.1.12", _extended_usage),
-        ("policy", "4.2.1.4", _policy),
-        ("authority-key", "4.2.1.1", _authority_key),
-        ("subject-key", "4.2.1.2 (1)", _subject_key),
-        ("basic-constraints", "4.2.1.9", _basic_constraints),
-        ("person", "4.2.1.6; JPKI", _person),
-        ("access", "4.2.2.1", _access),
-        ("distribution-point", "4.2.1.13", _point),
-        ("alternative-name", "4.2.1.6, 4.2.1.7; JPKI", _alternative_name),
-    ):
+    """Everything in which the certificate is not what `profile` and the issuer's parameters say.
+
+    What an authority writes into every certificate is judged once for the same octets (`_FIXED`).
+    """
+    entry = _kept.get((id(profile), id(issuer)))
+    if entry is None:
+        if len(_kept) > _MOST_KEPT:
+            _kept.clear()
+        entry = _kept[id(profile), id(issuer)] = (profile, issuer, {})
+    kept = entry[2]
+    key = tuple([certificate.part(name) for name in _FIXED_READS])
+    if key not in kept:
+        if len(kept) > _MOST_KEPT:
+            kept.clear()
+        kept[key] = tuple(_apply(_FIXED, certificate, profile, issuer))
+    yield from kept[key]
+    yield from _apply(_VARYING, certificate, profile, issuer)
+
+
+def _apply(
+    checks: "tuple[_Row, ...]", certificate: ReadCertificate, profile: Profile, issuer: Authority
+) -> Iterator[Finding]:
+    for name, clause, check, reads in checks:
         try:
-            for detail in check(certificate, profile, issuer):
+            for detail in check(certificate.only(reads), profile, issuer):
                 yield Finding(f"profile.{name}", Severity.ERROR, clause, detail)
         except (Malformed, InvalidValue, ValueError, IndexError):
             yield Finding(f"profile.{name}", Severity.ERROR, clause, "cannot be read")
@@ -118,7 +128,7 @@ def _key(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> I
 
 
 def _lifetime(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[str]:
-    not_before, not_after = times(certificate)
+    not_before, not_after = certificate.life
     if not_after > latest_end(profile, issuer, not_before):
         yield "it lives longer than its profile allows"
     if not issuer.validity.not_before <= not_before or not not_after <= issuer.validity.not_after:
@@ -224,7 +234,7 @@ def _person(certificate: ReadCertificate, profile: Profile, issuer: Authority) -
         yield "the date of birth has not nine digits"
         return
     day = date(int(birth[1:5]), int(birth[5:7]), int(birth[7:9]))
-    if certificate.not_before.instant().jst_date() < years_later(day, SIGNATURE_AGE):
+    if certificate.life[0].jst_date() < years_later(day, SIGNATURE_AGE):
         yield f"the person is younger than {SIGNATURE_AGE}"
 
 
@@ -247,12 +257,20 @@ def _access(certificate: ReadCertificate, profile: Profile, issuer: Authority) -
         yield "the OCSP responder's address is not the deployment's"
 
 
-def _alternative_name(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[str]:
-    expected = der.sequence(der.tlv(0xA4, japanese_name(issuer.parameters, issuer.purpose)))
-    for row in profile.extensions:
-        found = certificate.find(row.oid)
-        if row.value is Value.ALT_NAME and found is not None and found.value != expected:
-            yield f"extension {row.oid} is not the authority's name in Japanese"
+def _issuer_alternative_name(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[str]:
+    yield from _japanese_name(certificate, profile, issuer, oids.ISSUER_ALT_NAME)
+
+
+def _subject_alternative_name(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[str]:
+    yield from _japanese_name(certificate, profile, issuer, oids.SUBJECT_ALT_NAME)
+
+
+def _japanese_name(certificate: ReadCertificate, profile: Profile, issuer: Authority, oid: str) -> Iterator[str]:
+    found = certificate.find(oid)
+    if found is None or not any(row.value is Value.ALT_NAME and row.oid == oid for row in profile.extensions):
+        return
+    if found.value != der.sequence(der.tlv(0xA4, japanese_name(issuer.parameters, issuer.purpose))):
+        yield f"extension {oid} is not the authority's name in Japanese"
 
 
 def _point(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[str]:
@@ -265,5 +283,32 @@ def _point(certificate: ReadCertificate, profile: Profile, issuer: Authority) ->
     if full.tag != 0xA0 or len(full.children()) != 1:
         yield "the distribution point is not one full name"
     name = full.children()[0]
-    if profile.kind is Kind.ROOT and name.tag == 0xA4 and name.children()[0].raw != certificate.subject:
+    if profile.kind is Kind.ROOT and name.tag == 0xA4 and name.children()[0].raw != certificate.issuer:
         yield "a root's distribution point is not its own name"
+
+
+_Row = tuple[str, str, Check, tuple[str, ...]]
+_CHECKS: tuple[_Row, ...] = (
+    ("serial", "4.1.2.2", _serial, ("serial",)),
+    ("algorithm", "4.1.2.3", _algorithm, ("algorithm",)),
+    ("issuer", "4.1.2.4", _issuer, ("issuer",)),
+    ("subject", "4.1.2.6", _subject, ("subject", "issuer")),
+    ("key", "4.1.2.7", _key, ("spki",)),
+    ("lifetime", "4.1.2.5", _lifetime, ("not_before", "not_after")),
+    ("extensions", "4.2", _extensions, ("layout",)),
+    ("key-usage", "4.2.1.3", _key_usage, (oids.KEY_USAGE,)),
+    ("extended-key-usage", "4.2.1.12", _extended_usage, (oids.EXTENDED_KEY_USAGE,)),
+    ("policy", "4.2.1.4", _policy, (oids.CERTIFICATE_POLICIES,)),
+    ("authority-key", "4.2.1.1", _authority_key, (oids.AUTHORITY_KEY_IDENTIFIER,)),
+    ("subject-key", "4.2.1.2 (1)", _subject_key, (oids.SUBJECT_KEY_IDENTIFIER, "spki")),
+    ("basic-constraints", "4.2.1.9", _basic_constraints, (oids.BASIC_CONSTRAINTS,)),
+    ("person", "4.2.1.6; JPKI", _person, (oids.SUBJECT_ALT_NAME, "not_before", "not_after")),
+    ("access", "4.2.2.1", _access, (oids.AUTHORITY_INFO_ACCESS,)),
+    ("distribution-point", "4.2.1.13", _point, (oids.CRL_DISTRIBUTION_POINTS, "issuer")),
+    ("alternative-name", "4.2.1.7; JPKI", _issuer_alternative_name, (oids.ISSUER_ALT_NAME,)),
+    ("alternative-name", "4.2.1.6; JPKI", _subject_alternative_name, (oids.SUBJECT_ALT_NAME,)),
+)
+"""Name, clause, check, and the parts of the certificate that it looks at: it is shown no other."""
+_VARYING = tuple(row for row in _CHECKS if VARYING & set(row[3]))
+_FIXED = tuple(row for row in _CHECKS if not VARYING & set(row[3]))
+_FIXED_READS = tuple(dict.fromkeys(name for row in _FIXED for name in row[3]))

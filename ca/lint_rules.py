@@ -7,34 +7,37 @@ know nothing of profiles; those are judged in `ca.lint_profile`.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from cryptography.hazmat.primitives.asymmetric import rsa
-
 from ca.authority import key_identifier
-from ca.errors import WeakKey
 from ca.findings import Finding, Severity
-from ca.key_policy import check_rsa
+from ca.key_policy import is_readable, rsa_faults
 from ca.reading import ReadCertificate
 from pki import der, names, oids
-from pki.algorithms import ALGORITHMS, load_public_key
+from pki.algorithms import ALGORITHMS
 from pki.errors import InvalidValue, Malformed
-from pki.instant import Instant
 
 Check = Callable[[ReadCertificate], Iterator[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule: `check` yields a line for each breach."""
+    """One rule: `check` yields a line for each breach. `reads` names every part of the certificate that it looks at
+    (`ReadCertificate.part`); it is shown no other."""
 
     id: str
     severity: Severity
     clause: str
     check: Check
+    reads: tuple[str, ...]
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it looks only at what an authority writes into certificate after certificate."""
+        return not VARYING & set(self.reads)
 
     def apply(self, certificate: ReadCertificate) -> Iterator[Finding]:
         """Findings of this rule; a part that cannot be read is one too."""
         try:
-            for detail in self.check(certificate):
+            for detail in self.check(certificate.only(self.reads)):
                 yield Finding(self.id, self.severity, self.clause, detail)
         except (Malformed, InvalidValue) as error:
             yield Finding(self.id, Severity.ERROR, self.clause, f"cannot be read: {error.what}")
@@ -45,11 +48,26 @@ class Rule:
 RULES: list[Rule] = []
 
 
-def rule(identifier: str, severity: Severity, clause: str) -> Callable[[Check], Check]:
-    """Enter a check into the table."""
+VARYING = frozenset(
+    {
+        "serial",
+        "subject",
+        "spki",
+        "not_before",
+        "not_after",
+        "life",
+        oids.SUBJECT_KEY_IDENTIFIER,
+        oids.SUBJECT_ALT_NAME,
+    }
+)
+"""Parts that differ from certificate to certificate."""
+
+
+def rule(identifier: str, severity: Severity, clause: str, *reads: str) -> Callable[[Check], Check]:
+    """Enter a check into the table, with the parts that it looks at."""
 
     def enter(check: Check) -> Check:
-        RULES.append(Rule(identifier, severity, clause, check))
+        RULES.append(Rule(identifier, severity, clause, check, reads))
         return check
 
     return enter
@@ -131,50 +149,45 @@ def extended_usage(certificate: ReadCertificate) -> tuple[str, ...]:
     return tuple(node.oid() for node in der.read_whole(found.value).expect(der.SEQUENCE, "purposes").children())
 
 
-def times(certificate: ReadCertificate) -> tuple[Instant, Instant]:
-    """notBefore and notAfter."""
-    return certificate.not_before.instant(), certificate.not_after.instant()
-
-
-@rule("rfc5280.version", ERROR, "4.1.2.1")
+@rule("rfc5280.version", ERROR, "4.1.2.1", "version", "layout")
 def _version(certificate: ReadCertificate) -> Iterator[str]:
     if certificate.extensions and certificate.version != 2:
         yield "a certificate with extensions is version 3"
 
 
-@rule("rfc5280.serial-positive", ERROR, "4.1.2.2")
+@rule("rfc5280.serial-positive", ERROR, "4.1.2.2", "serial")
 def _serial_positive(certificate: ReadCertificate) -> Iterator[str]:
     if certificate.serial[0] & 0x80 or not any(certificate.serial):
         yield "the serial number is not positive"
 
 
-@rule("rfc5280.serial-length", ERROR, "4.1.2.2")
+@rule("rfc5280.serial-length", ERROR, "4.1.2.2", "serial")
 def _serial_length(certificate: ReadCertificate) -> Iterator[str]:
     if len(certificate.serial) > 20:
         yield f"the serial number has {len(certificate.serial)} octets"
 
 
-@rule("rfc5280.algorithm", ERROR, "4.1.2.3; RFC 4055, 5758, 9881")
+@rule("rfc5280.algorithm", ERROR, "4.1.2.3; RFC 4055, 5758, 9881", "algorithm")
 def _algorithm(certificate: ReadCertificate) -> Iterator[str]:
     found = ALGORITHMS.get(der.read_whole(certificate.algorithm).children()[0].oid())
     if found is not None and found.identifier != certificate.algorithm:
         yield "the signature algorithm's parameters are not what its standard says"
 
 
-@rule("rfc5280.algorithm-strength", WARNING, "RFC 6194, 9155")
+@rule("rfc5280.algorithm-strength", WARNING, "RFC 6194, 9155", "algorithm")
 def _algorithm_strength(certificate: ReadCertificate) -> Iterator[str]:
     found = ALGORITHMS.get(der.read_whole(certificate.algorithm).children()[0].oid())
     if found is not None and found.hash_name == "sha1":
         yield "SHA-1 no longer stands for anything"
 
 
-@rule("rfc5280.issuer-empty", ERROR, "4.1.2.4")
+@rule("rfc5280.issuer-empty", ERROR, "4.1.2.4", "issuer")
 def _issuer_empty(certificate: ReadCertificate) -> Iterator[str]:
     if not names.parse_name(certificate.issuer):
         yield "the issuer's name is empty"
 
 
-@rule("rfc5280.name-strings", ERROR, "4.1.2.4, 4.1.2.6, appendix A")
+@rule("rfc5280.name-strings", ERROR, "4.1.2.4, 4.1.2.6, appendix A", "issuer", "subject")
 def _name_strings(certificate: ReadCertificate) -> Iterator[str]:
     for which, name in (("issuer", certificate.issuer), ("subject", certificate.subject)):
         for rdn in names.parse_name(name):
@@ -202,21 +215,21 @@ def _attribute_faults(which: str, part: names.Attribute) -> Iterator[str]:
         yield f"an attribute {part.type} of the {which} is longer than {_UPPER_BOUNDS[part.type]} characters"
 
 
-@rule("rfc5280.validity-order", ERROR, "4.1.2.5")
+@rule("rfc5280.validity-order", ERROR, "4.1.2.5", "not_before", "not_after")
 def _validity_order(certificate: ReadCertificate) -> Iterator[str]:
-    not_before, not_after = times(certificate)
+    not_before, not_after = certificate.life
     if not_after < not_before:
         yield "notAfter lies before notBefore"
 
 
-@rule("rfc5280.validity-form", ERROR, "4.1.2.5")
+@rule("rfc5280.validity-form", ERROR, "4.1.2.5", "not_before", "not_after")
 def _validity_form(certificate: ReadCertificate) -> Iterator[str]:
-    for node in (certificate.not_before, certificate.not_after):
-        if node.raw != der.time(node.instant()):
+    for written, instant in zip((certificate.not_before, certificate.not_after), certificate.life, strict=True):
+        if written != der.time(instant):
             yield "a date through 2049 is not a UTCTime, or a later one is"
 
 
-@rule("rfc5280.subject-empty", ERROR, "4.1.2.6, 4.2.1.6")
+@rule("rfc5280.subject-empty", ERROR, "4.1.2.6, 4.2.1.6", "subject", oids.BASIC_CONSTRAINTS, oids.SUBJECT_ALT_NAME)
 def _subject_empty(certificate: ReadCertificate) -> Iterator[str]:
     if names.parse_name(certificate.subject):
         return
@@ -227,60 +240,44 @@ def _subject_empty(certificate: ReadCertificate) -> Iterator[str]:
         yield "without a subject, subjectAltName must be there and critical"
 
 
-@rule("rfc5280.key", ERROR, "4.1.2.7; RFC 3279, 5480, 9881")
+@rule("rfc5280.key", ERROR, "4.1.2.7; RFC 3279, 5480, 9881", "spki")
 def _key(certificate: ReadCertificate) -> Iterator[str]:
-    try:
-        load_public_key(certificate.spki)
-    except InvalidValue:
-        return
-    except Malformed:
+    if not is_readable(certificate.spki):
         yield "the subject's public key cannot be read"
 
 
-@rule("ca.key-strength", ERROR, "SP 800-57, CVE-2017-15361, CVE-2022-26320")
+@rule("ca.key-strength", ERROR, "SP 800-57, CVE-2017-15361, CVE-2022-26320", "spki")
 def _key_strength(certificate: ReadCertificate) -> Iterator[str]:
-    try:
-        key = load_public_key(certificate.spki)
-    except (InvalidValue, Malformed):
-        return
-    if isinstance(key, rsa.RSAPublicKey):
-        if key.key_size < 2048:
-            yield f"an RSA key of {key.key_size} bits"
-        numbers = key.public_numbers()
-        try:
-            check_rsa(numbers.n, numbers.e)
-        except WeakKey as weak:
-            yield weak.weakness
+    yield from rsa_faults(certificate.spki)
 
 
-@rule("rfc5280.unique-identifiers", ERROR, "4.1.2.8")
+@rule("rfc5280.unique-identifiers", ERROR, "4.1.2.8", "unique_identifiers")
 def _unique(certificate: ReadCertificate) -> Iterator[str]:
     if certificate.unique_identifiers:
         yield "unique identifiers must not be written"
 
 
-@rule("rfc5280.extension-twice", ERROR, "4.2")
+@rule("rfc5280.extension-twice", ERROR, "4.2", "layout")
 def _twice(certificate: ReadCertificate) -> Iterator[str]:
     found = [extension.oid for extension in certificate.extensions]
     for oid in sorted({oid for oid in found if found.count(oid) > 1}):
         yield f"extension {oid} is there more than once"
 
 
-@rule("x690.default-false", ERROR, "X.690 11.5")
+@rule("x690.default-false", ERROR, "X.690 11.5", "explicit")
 def _explicit_false(certificate: ReadCertificate) -> Iterator[str]:
-    for extension in certificate.extensions:
-        if extension.explicit_false:
-            yield f"extension {extension.oid} writes its criticality FALSE out"
+    for oid in certificate.explicit:
+        yield f"extension {oid} writes its criticality FALSE out"
 
 
-@rule("rfc5280.unknown-critical", ERROR, "4.2")
+@rule("rfc5280.unknown-critical", ERROR, "4.2", "layout")
 def _unknown_critical(certificate: ReadCertificate) -> Iterator[str]:
     for extension in certificate.extensions:
         if extension.critical and extension.oid not in KNOWN_EXTENSIONS:
             yield f"extension {extension.oid} is critical, and few verifiers know it"
 
 
-@rule("rfc5280.criticality", ERROR, "4.2.1.1, 4.2.1.2, 4.2.1.10, 4.2.1.11, 4.2.1.14, 4.2.1.15, 4.2.2")
+@rule("rfc5280.criticality", ERROR, "4.2.1.1, 4.2.1.2, 4.2.1.10, 4.2.1.11, 4.2.1.14, 4.2.1.15, 4.2.2", "layout")
 def _criticality(certificate: ReadCertificate) -> Iterator[str]:
     for extension in certificate.extensions:
         if extension.oid in _MUST_BE_CRITICAL and not extension.critical:
@@ -289,7 +286,7 @@ def _criticality(certificate: ReadCertificate) -> Iterator[str]:
             yield f"extension {extension.oid} must not be critical ({_MUST_NOT_BE_CRITICAL[extension.oid]})"
 
 
-@rule("rfc5280.key-usage-form", ERROR, "4.2.1.3")
+@rule("rfc5280.key-usage-form", ERROR, "4.2.1.3", oids.KEY_USAGE)
 def _key_usage_form(certificate: ReadCertificate) -> Iterator[str]:
     bits = key_usage(certificate)
     if bits is None:
@@ -301,14 +298,14 @@ def _key_usage_form(certificate: ReadCertificate) -> Iterator[str]:
         yield "the bits are not in DER"
 
 
-@rule("rfc5280.key-usage-critical", WARNING, "4.2.1.3")
+@rule("rfc5280.key-usage-critical", WARNING, "4.2.1.3", oids.KEY_USAGE)
 def _key_usage_critical(certificate: ReadCertificate) -> Iterator[str]:
     found = certificate.find(oids.KEY_USAGE)
     if found is not None and not found.critical:
         yield "keyUsage should be critical"
 
 
-@rule("rfc5280.authority-bits", ERROR, "4.2.1.3, 4.2.1.9")
+@rule("rfc5280.authority-bits", ERROR, "4.2.1.3, 4.2.1.9", oids.KEY_USAGE, oids.BASIC_CONSTRAINTS)
 def _authority_bits(certificate: ReadCertificate) -> Iterator[str]:
     bits, authority = key_usage(certificate), is_authority(certificate)
     if bits is not None and 5 in bits and not authority:
@@ -324,7 +321,7 @@ def _authority_bits(certificate: ReadCertificate) -> Iterator[str]:
         yield "basicConstraints of an end entity says more than nothing"
 
 
-@rule("rfc5280.subject-key", WARNING, "4.2.1.2")
+@rule("rfc5280.subject-key", WARNING, "4.2.1.2", oids.SUBJECT_KEY_IDENTIFIER)
 def _subject_key(certificate: ReadCertificate) -> Iterator[str]:
     found = certificate.find(oids.SUBJECT_KEY_IDENTIFIER)
     if found is None:
@@ -333,14 +330,14 @@ def _subject_key(certificate: ReadCertificate) -> Iterator[str]:
         yield "an empty subjectKeyIdentifier"
 
 
-@rule("rfc5280.subject-key-method", NOTICE, "4.2.1.2 (1)")
+@rule("rfc5280.subject-key-method", NOTICE, "4.2.1.2 (1)", oids.SUBJECT_KEY_IDENTIFIER, "spki")
 def _subject_key_method(certificate: ReadCertificate) -> Iterator[str]:
     found = certificate.find(oids.SUBJECT_KEY_IDENTIFIER)
     if found is not None and der.read_whole(found.value).octets() != key_identifier(certificate.spki):
         yield "the identifier is not the SHA-1 of the key's bits"
 
 
-@rule("rfc5280.authority-key", ERROR, "4.2.1.1")
+@rule("rfc5280.authority-key", ERROR, "4.2.1.1", oids.AUTHORITY_KEY_IDENTIFIER, "issuer", "subject")
 def _authority_key(certificate: ReadCertificate) -> Iterator[str]:
     found = certificate.find(oids.AUTHORITY_KEY_IDENTIFIER)
     self_issued = certificate.issuer == certificate.subject
@@ -355,7 +352,7 @@ def _authority_key(certificate: ReadCertificate) -> Iterator[str]:
         yield "issuer and serial number come together or not at all"
 
 
-@rule("rfc5280.alternative-names", ERROR, "4.2.1.6, 4.2.1.7")
+@rule("rfc5280.alternative-names", ERROR, "4.2.1.6, 4.2.1.7", oids.SUBJECT_ALT_NAME, oids.ISSUER_ALT_NAME)
 def _alternative_names(certificate: ReadCertificate) -> Iterator[str]:
     for oid in (oids.SUBJECT_ALT_NAME, oids.ISSUER_ALT_NAME):
         found = certificate.find(oid)
@@ -384,14 +381,14 @@ def _general_name_faults(oid: str, part: der.Node) -> Iterator[str]:
         yield f"extension {oid} holds a name of no known kind"
 
 
-@rule("rfc5280.issuer-alt-critical", WARNING, "4.2.1.7")
+@rule("rfc5280.issuer-alt-critical", WARNING, "4.2.1.7", oids.ISSUER_ALT_NAME)
 def _issuer_alt_critical(certificate: ReadCertificate) -> Iterator[str]:
     found = certificate.find(oids.ISSUER_ALT_NAME)
     if found is not None and found.critical:
         yield "issuerAltName should not be critical"
 
 
-@rule("rfc5280.policies", ERROR, "4.2.1.4")
+@rule("rfc5280.policies", ERROR, "4.2.1.4", oids.CERTIFICATE_POLICIES)
 def _policies(certificate: ReadCertificate) -> Iterator[str]:
     found = certificate.find(oids.CERTIFICATE_POLICIES)
     if found is None:
@@ -413,7 +410,7 @@ def _policies(certificate: ReadCertificate) -> Iterator[str]:
         yield "no policy inside"
 
 
-@rule("rfc5280.distribution-points", ERROR, "4.2.1.13")
+@rule("rfc5280.distribution-points", ERROR, "4.2.1.13", oids.CRL_DISTRIBUTION_POINTS)
 def _points(certificate: ReadCertificate) -> Iterator[str]:
     found = certificate.find(oids.CRL_DISTRIBUTION_POINTS)
     if found is None:
@@ -427,14 +424,14 @@ def _points(certificate: ReadCertificate) -> Iterator[str]:
             yield "a distribution point without name and issuer"
 
 
-@rule("rfc5280.distribution-points-critical", WARNING, "4.2.1.13")
+@rule("rfc5280.distribution-points-critical", WARNING, "4.2.1.13", oids.CRL_DISTRIBUTION_POINTS)
 def _points_critical(certificate: ReadCertificate) -> Iterator[str]:
     found = certificate.find(oids.CRL_DISTRIBUTION_POINTS)
     if found is not None and found.critical:
         yield "cRLDistributionPoints should not be critical"
 
 
-@rule("rfc5280.extended-key-usage", ERROR, "4.2.1.12")
+@rule("rfc5280.extended-key-usage", ERROR, "4.2.1.12", oids.EXTENDED_KEY_USAGE, oids.KEY_USAGE)
 def _extended(certificate: ReadCertificate) -> Iterator[str]:
     if certificate.find(oids.EXTENDED_KEY_USAGE) is None:
         return
@@ -449,7 +446,7 @@ def _extended(certificate: ReadCertificate) -> Iterator[str]:
         yield "a purpose that needs signatures, and a key that may not sign"
 
 
-@rule("rfc5280.access", ERROR, "4.2.2.1")
+@rule("rfc5280.access", ERROR, "4.2.2.1", oids.AUTHORITY_INFO_ACCESS)
 def _access(certificate: ReadCertificate) -> Iterator[str]:
     found = certificate.find(oids.AUTHORITY_INFO_ACCESS)
     if found is None:
@@ -463,7 +460,7 @@ def _access(certificate: ReadCertificate) -> Iterator[str]:
             yield "an address that is not a URI"
 
 
-@rule("rfc6960.no-check", ERROR, "RFC 6960 4.2.2.2.1")
+@rule("rfc6960.no-check", ERROR, "RFC 6960 4.2.2.2.1", oids.OCSP_NO_CHECK, oids.EXTENDED_KEY_USAGE)
 def _no_check(certificate: ReadCertificate) -> Iterator[str]:
     found = certificate.find(oids.OCSP_NO_CHECK)
     if found is None:
@@ -474,10 +471,10 @@ def _no_check(certificate: ReadCertificate) -> Iterator[str]:
         yield "ocsp-nocheck in a certificate that may not sign OCSP answers"
 
 
-@rule("rfc6960.responder-life", WARNING, "RFC 6960 4.2.2.2.1")
+@rule("rfc6960.responder-life", WARNING, "RFC 6960 4.2.2.2.1", oids.OCSP_NO_CHECK, "not_before", "not_after")
 def _responder_life(certificate: ReadCertificate) -> Iterator[str]:
     if certificate.find(oids.OCSP_NO_CHECK) is None:
         return
-    not_before, not_after = times(certificate)
+    not_before, not_after = certificate.life
     if (not_after - not_before).days > 397:
         yield "a responder that nobody checks lives longer than 397 days"

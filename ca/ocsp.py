@@ -29,7 +29,7 @@ from pki.algorithms import ALGORITHMS, HASH_OIDS, verify_raw
 from pki.certificate import Certificate
 from pki.errors import Error, Malformed
 from pki.instant import Instant
-from pki.revocation import Status
+from pki.revocation import Status, Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,27 +190,28 @@ class Responder:
         # RFC 5019 2.2.3: nothing here can be answered with authority; saying so costs no signature.
         return Question(request, ours) if any(ours) else ResponseStatus.UNAUTHORIZED
 
-    def reply(self, question: Question, at: Instant) -> Answer:
-        """Ask the source and sign. Errors: ResponderUnusable, and whatever the source raises."""
+    def reply(self, question: Question, at: Instant, validity: timedelta | None = None) -> Answer:
+        """Ask the source and sign; an answer for everybody holds for `validity` (else the live one).
+
+        Errors: ResponderUnusable, and whatever the source raises.
+        """
         encoder = self.delegates.current(at)
         asked = question.request.asked
         serials = [one.serial for one, mine in zip(asked, question.ours, strict=True) if mine]
         found = iter(self.source.statuses(self.authority, serials))
-        singles = [
-            self.single(one, next(found) if mine else NEVER_ISSUED, at, self.policy.live_validity, encoder)
-            for one, mine in zip(asked, question.ours, strict=True)
-        ]
-        nonce = question.request.nonce
-        return Answer(encoder.encode(at, singles, nonce), at, self._until(at, encoder), nonce is None)
-
-    def _until(self, at: Instant, encoder: ResponseEncoder) -> Instant:
-        return min(at + self.policy.live_validity, encoder.certificate.validity.not_after)
+        statuses = [next(found) if mine else NEVER_ISSUED for mine in question.ours]
+        # What is unknown now may be issued in a second: nobody may keep that answer for others.
+        shared = question.request.nonce is None and not any(isinstance(status, Unknown) for status in statuses)
+        chosen = validity if shared and validity is not None else self.policy.live_validity
+        singles = [self.single(one, status, at, chosen, encoder) for one, status in zip(asked, statuses, strict=True)]
+        octets = encoder.encode(at, singles, question.request.nonce)
+        return Answer(octets, at, _until(at, chosen, encoder), shared)
 
     def single(
         self, asked: AskedCertificate, status: Status, at: Instant, validity: timedelta, encoder: ResponseEncoder
     ) -> bytes:
         """The SingleResponse for one certificate; it never outlives the responder's own certificate."""
-        next_update = min(at + validity, encoder.certificate.validity.not_after)
+        next_update = _until(at, validity, encoder)
         cutoff = self.policy.archive_cutoff
         return encode_single(
             SingleAnswer(asked.encoded, status, at, next_update, None if cutoff is None else at + -cutoff)
@@ -219,6 +220,10 @@ class Responder:
     def _is_ours(self, asked: AskedCertificate) -> bool:
         # Both hashes: a name says nothing about the key, and generations of one authority share a name.
         return asked.hash_name is not None and self._hashes[asked.hash_name] == (asked.name_hash, asked.key_hash)
+
+
+def _until(at: Instant, validity: timedelta, encoder: ResponseEncoder) -> Instant:
+    return min(at + validity, encoder.certificate.validity.not_after)
 
 
 def issuer_hashes(issuer: Certificate) -> dict[str, tuple[bytes, bytes]]:

@@ -3,10 +3,11 @@
 This reader shares no code with the template that writes: what one gets wrong, the other shows.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 from pki import der
 from pki.errors import Malformed
+from pki.instant import Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,24 +24,56 @@ class ReadExtension:
 class ReadCertificate:
     """The parts of a TBSCertificate (RFC 5280 4.1), encoded unless said otherwise.
 
-    `version` is the number written (2 for v3), `serial` its content octets, `not_before`/`not_after` the two time
-    elements, `unique_identifiers` whether field [1] or [2] is there.
+    `version` is the number written (2 for v3), `serial` its content octets, `unique_identifiers` whether field [1] or [2] is there.
     """
 
     version: int
     serial: bytes
     algorithm: bytes
     issuer: bytes
-    not_before: der.Node
-    not_after: der.Node
+    not_before: bytes
+    not_after: bytes
     subject: bytes
     spki: bytes
     unique_identifiers: bool
     extensions: tuple[ReadExtension, ...]
 
+    def part(self, name: str) -> object:
+        """A field by its name, an extension by its identifier, or `layout`: all extensions' types and criticality."""
+        if name == "layout":
+            return tuple([(extension.oid, extension.critical) for extension in self.extensions])
+        return self.find(name) if name[0].isdigit() else getattr(self, name)
+
+    def only(self, reads: tuple[str, ...]) -> "ReadCertificate":
+        """A certificate that has these parts and nothing else: who asks for another is shown that it is not there."""
+        outline = "layout" in reads or "explicit" in reads
+        kept = tuple(
+            [
+                one if one.oid in reads else replace(one, value=b"")
+                for one in self.extensions
+                if outline or one.oid in reads
+            ]
+        )
+        shown = {name: getattr(self, name) for name in reads if name in _FIELDS}
+        return replace(_NOTHING, **{**shown, "extensions": kept})
+
+    @property
+    def explicit(self) -> tuple[str, ...]:
+        """Types of the extensions that write their criticality FALSE out."""
+        return tuple([extension.oid for extension in self.extensions if extension.explicit_false])
+
+    @property
+    def life(self) -> tuple[Instant, Instant]:
+        """notBefore and notAfter. Errors: Malformed."""
+        return der.read_whole(self.not_before).instant(), der.read_whole(self.not_after).instant()
+
     def find(self, oid: str) -> ReadExtension | None:
         """The first extension of this type."""
         return next((extension for extension in self.extensions if extension.oid == oid), None)
+
+
+_FIELDS = frozenset(field.name for field in fields(ReadCertificate)) - {"extensions"}
+_NOTHING = ReadCertificate(-1, b"", b"", b"", b"", b"", b"", b"", False, ())
 
 
 def read_tbs(tbs: bytes) -> ReadCertificate:
@@ -73,8 +106,8 @@ def read_tbs(tbs: bytes) -> ReadCertificate:
         serial.value,
         algorithm.expect(der.SEQUENCE, "an AlgorithmIdentifier").raw,
         issuer.expect(der.SEQUENCE, "a Name").raw,
-        not_before,
-        not_after,
+        not_before.raw,
+        not_after.raw,
         subject.expect(der.SEQUENCE, "a Name").raw,
         spki.expect(der.SEQUENCE, "a SubjectPublicKeyInfo").raw,
         unique,

@@ -138,23 +138,21 @@ def standing(conn: Connection, issuer: str, serial: SerialNumber) -> Revoked | N
 
 def apply_revocation(conn: Connection, event: journal.Event, position: int) -> None:
     """Write the row that a `revoked` or `held` entry at `position` tells of; also used when a journal is replayed."""
-    detail = event.detail
-    since, reason = Instant(_number(detail["since"])), Reason(_number(detail["reason"]))
-    invalidity = detail["invalidity_date"]
-    invalidity_date = None if invalidity is None else Instant(_number(invalidity))
+    detail, number = event.detail, journal.number
+    told = journal.revoked_of(event)
     store.put_revocation(
         conn,
         event.issuer,
         event.serial,
         {
-            "at": since.seconds,
-            "reason": int(reason),
-            "invalidity_date": None if invalidity_date is None else invalidity_date.seconds,
+            "at": told.since.seconds,
+            "reason": int(told.reason),
+            "invalidity_date": None if told.invalidity_date is None else told.invalidity_date.seconds,
             "cause": str(detail["cause"]),
-            "partition": _number(detail["partition"]),
-            "not_after": _number(detail["not_after"]),
+            "partition": number(detail["partition"]),
+            "not_after": number(detail["not_after"]),
             "position": position,
-            "entry_der": encode_entry(int(event.serial, 16), since, reason, invalidity_date),
+            "entry_der": encode_entry(int(event.serial, 16), told.since, told.reason, told.invalidity_date),
         },
     )
 
@@ -178,9 +176,3 @@ def _merged(standing: Revoked | None, asked: Revoked) -> Revoked:
 def _revoked(row: store.RevocationRow) -> Revoked:
     invalidity = row.invalidity_date
     return Revoked(Instant(row.at), Reason(row.reason), None if invalidity is None else Instant(invalidity))
-
-
-def _number(value: int | str | None) -> int:
-    if not isinstance(value, int):
-        raise TypeError("a number expected in a journal entry")
-    return value

@@ -98,6 +98,15 @@ def which_issued(conn: Connection, issuer: str, serials: Sequence[str]) -> set[s
     return found
 
 
+def all_issued(conn: Connection, limit: int) -> list[tuple[str, str]]:
+    """(issuer, serial) of certificates that were issued, at most `limit` of them."""
+    found: list[tuple[str, str]] = []
+    for table in (CERTIFICATES, RECOVERED):
+        query = select(table.c.issuer, table.c.serial).limit(limit - len(found))
+        found += [(row[0], row[1]) for row in conn.execute(query).cursor.fetchall()]
+    return found
+
+
 def find_revocation(conn: Connection, issuer: str, serial: str, *, lock: bool = False) -> RevocationRow | None:
     """The present revocation or hold."""
     query = select(REVOCATIONS.c.at, REVOCATIONS.c.reason, REVOCATIONS.c.invalidity_date, REVOCATIONS.c.position).where(
