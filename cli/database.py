@@ -177,7 +177,9 @@ def _may_retry(error: DBAPIError) -> bool:
 
 def _named(error: DBAPIError) -> Exception:
     """What the caller is told. The statement and its values may be personal: only the kind of failure is passed on."""
-    if _sqlstate(error) in _FULL_SQLSTATES or _sqlite_code(error) == sqlite3.SQLITE_FULL:
+    # The index of SQLite's log is enlarged by another call than its files: a full disk shows there as an I/O error.
+    no_index = getattr(error.orig, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_SHMSIZE
+    if _sqlstate(error) in _FULL_SQLSTATES or _sqlite_code(error) == sqlite3.SQLITE_FULL or no_index:
         return DatabaseFull()
     unreachable = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_NOTADB)
     if error.connection_invalidated or _sqlite_code(error) in unreachable:

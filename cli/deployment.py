@@ -25,7 +25,8 @@ from cli.database import Database
 from cli.errors import DatabaseInUse, FolderNotEmpty, SettingWrong
 from cli.keys import OPERATOR_KEYS, open_authority_keys, open_operator_keys, open_responder_keys
 from cli.listening import split_address
-from cli.secrets import write_secret
+from cli.logs import create_log
+from cli.secrets import read_secret, write_secret
 from cli.settings import FILE, Settings, load_settings
 from enrollment import rules
 from enrollment.counters import POST_OFFICE_AFFAIRS, Affair, Counter, CounterKind
@@ -89,6 +90,7 @@ def _fill(folder: Path, settings: Settings, at: Instant, random: Random, progres
     here = load_settings(folder)
     progress("secrets")
     _make_secrets(here, random)
+    _take_token_pin(settings, here)
     progress("database")
     database = Database(here.database_url)
     try:
@@ -101,22 +103,33 @@ def _fill(folder: Path, settings: Settings, at: Instant, random: Random, progres
             _make_authority(journaled, here, purpose, at, random)
         progress("municipality")
         _make_municipality(journaled, here, at, random)
+        create_log(here, here.municipality.code, random)
     finally:
         database.close()
 
 
 def _make_secrets(settings: Settings, random: Random) -> None:
     stores = {
-        settings.path(settings.authorities.keys): settings.path(settings.authorities.passphrase_file),
         settings.path(settings.status.keys): settings.path(settings.status.passphrase_file),
         settings.path(OPERATOR_KEYS.folder): settings.path(OPERATOR_KEYS.passphrase_file),
     }
+    if settings.authorities.pkcs11_module is None:
+        stores[settings.path(settings.authorities.keys)] = settings.path(settings.authorities.passphrase_file)
     for keys, passphrase_file in stores.items():
         passphrase = random(32).hex().encode()
         passphrase_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_secret(passphrase_file, passphrase + b"\n")
         FileKeyStore.lock(keys, passphrase, random)
     write_secret(settings.path(settings.cards.master_key_file), random(16).hex().encode() + b"\n")
+
+
+def _take_token_pin(given: Settings, here: Settings) -> None:
+    """The token's PIN, copied from beside the settings that were handed in, where the authorities' keys are in one."""
+    if given.authorities.pkcs11_module is None:
+        return
+    pin_file = given.authorities.pkcs11_pin_file
+    if not pin_file.is_absolute():
+        write_secret(here.path(pin_file), read_secret(given.path(pin_file)) + b"\n")
 
 
 def _make_authority(

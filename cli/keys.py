@@ -29,6 +29,11 @@ OPERATOR_KEYS = KeyFolder(Path("keys/operators"), Path("secrets/operators-passph
 def open_authority_keys(settings: Settings, random: Random) -> KeyStore:
     """The authorities' keys. Errors: SecretMissing, WrongPassphrase, KeyUnavailable, KeyStoreError."""
     table = settings.authorities
+    if table.pkcs11_module is not None:
+        from ca.pkcs11_key import Pkcs11KeyStore  # the library is loaded only where a token is meant
+
+        pin = read_secret(settings.path(table.pkcs11_pin_file)).decode()
+        return Pkcs11KeyStore(table.pkcs11_module, table.pkcs11_token, pin)
     return _open(settings, KeyFolder(table.keys, table.passphrase_file), random)
 
 

@@ -6,19 +6,21 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 
 from ca.directory import Directory
 from cli.database import Database
 from cli.deployment import create_deployment, settings_text
 from cli.errors import DatabaseInUse, FolderNotEmpty, SettingWrong
+from cli.secrets import write_secret
 from cli.settings import load_settings, make_settings
 from enrollment import rules
 from enrollment.counters import CounterKind
 from enrollment.store import people
 from pki.instant import Instant
 from pki.purpose import Purpose
-from tests.support.service import command
+from tests.support.service import command, serving
 
 
 def _init(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -99,6 +101,33 @@ def test_an_empty_folder_will_do_and_the_options_are_heard(tmp_path: Path) -> No
         database.close()
 
 
+@pytest.mark.referee
+def test_the_authorities_keys_may_live_in_a_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`init` and `serve` with SoftHSM: no file of the deployment holds an authority's key."""
+    configuration = tmp_path / "softhsm2.conf"
+    (tmp_path / "tokens").mkdir()
+    configuration.write_text(
+        f"directories.tokendir = {tmp_path}/tokens\nobjectstore.backend = file\nlog.level = ERROR\n"
+    )
+    monkeypatch.setenv("SOFTHSM2_CONF", str(configuration))
+    label = ["softhsm2-util", "--init-token", "--free", "--label", "jitsuin", "--so-pin", "87654321", "--pin", "123456"]
+    subprocess.run(label, check=True, capture_output=True)
+    module = next(path for path in (_SOFTHSM, _SOFTHSM_ARCHITECTURE) if Path(path).exists())
+    (tmp_path / "mine.toml").write_text(f'[authorities]\npkcs11_module = "{module}"\n')
+    (tmp_path / "secrets").mkdir()
+    write_secret(tmp_path / "secrets" / "pkcs11-pin", b"123456\n")
+    made = _init(str(tmp_path / "new"), "--settings", str(tmp_path / "mine.toml"))
+    assert made.returncode == 0, made.stderr
+    assert not (tmp_path / "new" / "keys" / "authorities").exists()
+    with serving(tmp_path / "new") as service:
+        assert httpx.get(f"{service.url}/ready").status_code == 200
+        assert service.stop() == 0
+
+
+_SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so"
+_SOFTHSM_ARCHITECTURE = "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so"
+
+
 def test_a_deployment_without_a_port_is_refused_for_certificates_name_it(
     tmp_path: Path, at: Instant, random: Callable[[int], bytes]
 ) -> None:
@@ -118,7 +147,7 @@ def test_a_database_in_use_is_refused_and_no_folder_is_left(
     assert [file.name for file in tmp_path.iterdir()] == ["first"]
 
 
-@pytest.mark.parametrize("room", ["8k", "64k", "300k"])
+@pytest.mark.parametrize("room", ["8k", "40k", "64k", "100k", "300k"])
 def test_a_full_disk_is_named_and_leaves_nothing(tmp_path: Path, room: str) -> None:
     """On a file system with hardly any room, mounted where only this command sees it."""
     place = tmp_path / "small"
