@@ -10,7 +10,7 @@ from pki.certificate import Certificate
 from pki.instant import Instant
 from pki.revocation import Good, Revoked, Unknown
 from verifier.evidence import Evidence
-from verifier.indication import Indication, SubIndication
+from verifier.indication import SubIndication
 from verifier.inputs import PathInputs, Usage
 from verifier.policy import Policy
 from verifier.report import CheckName, Findings
@@ -113,7 +113,7 @@ class CertificateVerdict:
             findings.passed(CheckName.CERTIFICATE_POLICY, "as asked for", policies=list(policies))
 
     def _status_detail(self) -> dict[str, object]:
-        return {"certificates": [_told(answer, self.at) for answer in self.result.statuses]}
+        return {"certificates": [told(answer, self.at) for answer in self.result.statuses]}
 
 
 def judge_certificate(
@@ -152,9 +152,10 @@ def _status_words(answers: Sequence[StatusAnswer]) -> str:
     return f"not revoked, by {first.source.upper()} of {first.this_update}"
 
 
-def _told(answer: StatusAnswer, at: Instant) -> dict[str, object]:
+def told(answer: StatusAnswer, at: Instant) -> dict[str, object]:
+    """A status with its source and age, as reports carry it."""
     status = answer.status
-    told: dict[str, object] = {
+    row: dict[str, object] = {
         "status": "good" if isinstance(status, Good) else "revoked" if isinstance(status, Revoked) else "unknown",
         "source": answer.source.value,
         "this_update": None if answer.this_update is None else answer.this_update.iso(),
@@ -162,9 +163,8 @@ def _told(answer: StatusAnswer, at: Instant) -> dict[str, object]:
         "age_seconds": None if answer.this_update is None else int((at - answer.this_update).total_seconds()),
         "evidence": [fingerprint.hex() for fingerprint in answer.evidence],
     }
+    if isinstance(status, Unknown):
+        row["why"] = status.why
     if isinstance(status, Revoked):
-        told |= {"since": status.since.iso(), "reason": status.reason.standard_name}
-    return told
-
-
-__all__ = ["CertificateVerdict", "Indication", "judge_certificate"]
+        row |= {"since": status.since.iso(), "reason": status.reason.standard_name}
+    return row

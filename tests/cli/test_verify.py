@@ -1,0 +1,157 @@
+"""`jitsuin verify`: verdicts as exit statuses, for every format, offline."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from cli.__main__ import run
+from tests.verifier.filing_world import AT, SIGNATURE_POLICY, World, build_world, sign_filing
+from tests.verifier.test_jws import compact
+from tests.verifier.test_xml import octets, parsed, sign_xml
+
+DOCUMENT = "転居届\n".encode()
+Say = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return build_world()
+
+
+@pytest.fixture
+def folder(world: World, tmp_path: Path) -> Path:
+    files = {
+        "form.txt": DOCUMENT,
+        "form.p7s": sign_filing(world.signer, DOCUMENT),
+        "ca.cer": world.signature_ca.certificate.der,
+        "other-ca.cer": world.authentication_ca.certificate.der,
+        "signer.cer": world.signer.certificate.der,
+        "good.der": world.ocsp_answer(world.signer, AT),
+        "form.xml": octets(sign_xml(world.signer, parsed())),
+        "form.jws": compact(world.signer).encode(),
+        "garbage.bin": b"\x30\x80garbage",
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    return tmp_path
+
+
+@pytest.fixture
+def say(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Say:
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("LC_ALL", "C")
+
+    def _say(*arguments: str) -> tuple[int, str]:
+        status = run(["verify", *arguments])
+        captured = capsys.readouterr()
+        return status, captured.out + captured.err
+
+    return _say
+
+
+KNOWN = ("--anchor", "ca.cer", "--ocsp", "good.der", "--at", AT.iso())
+
+
+@pytest.mark.parametrize(
+    "arguments", [("form.txt", "--signature", "form.p7s"), ("form.xml",), ("form.jws",)], ids=["cms", "xml", "jws"]
+)
+def test_every_format_passes(arguments: tuple[str, ...], say: Say) -> None:
+    status, text = say(*arguments, *KNOWN)
+    assert status == 0, text
+    assert "The signature is valid" in text
+    status, text = say(*KNOWN, *arguments, "--json", "--policy", SIGNATURE_POLICY)
+    assert status == 0, text
+    assert json.loads(text)["indication"] == "PASSED"
+
+
+def test_a_changed_document_is_1_and_a_doubt_is_2(say: Say, folder: Path) -> None:
+    (folder / "form.txt").write_bytes(DOCUMENT + b"!")
+    assert say("form.txt", "--signature", "form.p7s", *KNOWN)[0] == 1
+    (folder / "form.txt").write_bytes(DOCUMENT)
+    assert say("form.txt", "--signature", "form.p7s", "--anchor", "ca.cer", "--at", AT.iso())[0] == 2
+    assert say("form.txt", "--signature", "form.p7s", "--anchor", "other-ca.cer", "--at", AT.iso())[0] == 2
+    assert say("garbage.bin", *KNOWN)[0] == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("missing.txt",),
+        ("form.txt", "--signature", "missing.p7s"),
+        ("form.xml", "--anchor", "form.txt"),
+        ("form.xml", "--at", "yesterday"),
+        ("form.xml", "--level", "Z"),
+        ("form.xml", "--bogus"),
+        ("form.xml", "--lang", "fr", "--anchor", "ca.cer"),
+        ("form.xml", "--evidence", "form.txt"),
+        ("form.xml", "--purpose", "encryption"),
+        ("certificate", "form.txt"),
+        ("certificate", "signer.cer", "--usage", "cooking"),
+        ("status",),
+        ("explain", "NO_SUCH_WORD"),
+        ("file",),
+    ],
+)
+def test_what_is_not_understood_is_3_and_no_verdict(arguments: tuple[str, ...], say: Say) -> None:
+    status, text = say(*arguments)
+    assert status == 3, text
+    assert "PASSED" not in text
+
+
+def test_the_stored_report_is_evidence_for_as_of_then(say: Say, folder: Path) -> None:
+    status, text = say("form.txt", "--signature", "form.p7s", *KNOWN, "--json")
+    assert status == 0
+    (folder / "report.json").write_text(text, encoding="utf-8")
+    again = ("form.txt", "--signature", "form.p7s", "--anchor", "ca.cer", "--evidence", "report.json")
+    assert say(*again, "--at", AT.iso())[0] == 0
+    assert say(*again, "--at", (AT + timedelta(days=1)).iso())[0] == 2
+
+
+def test_the_page_and_the_explanation(say: Say, folder: Path) -> None:
+    status, page = say("form.txt", "--signature", "form.p7s", *KNOWN, "--html", "--lang", "ja")
+    assert status == 0
+    assert page.startswith("<!doctype html>")
+    assert "有効な署名です" in page
+    assert "花子" not in page
+    _, text = say("form.txt", "--signature", "form.p7s", *KNOWN, "--json")
+    (folder / "report.json").write_text(text, encoding="utf-8")
+    assert say("explain", "report.json", "--html", "--lang", "ja") == (0, page)
+    assert "Signature value" in say("explain", "report.json")[1]
+    assert "REVOKED" not in say("explain", "REVOKED_NO_POE")[1]
+    assert say("explain", "FAILED", "--lang", "ja") == (0, "無効な署名です\n")
+
+
+def test_certificates_and_their_status(say: Say, folder: Path, world: World) -> None:
+    status, text = say("certificate", "signer.cer", *KNOWN, "--usage", "signature", "--json")
+    assert status == 0, text
+    told = json.loads(text)
+    assert told["statuses"][0]["status"] == "good"
+    assert told["path"][0] == world.signer.certificate.fingerprint.hex()
+    (folder / "login.cer").write_bytes(world.login.certificate.der)
+    login = ("certificate", "login.cer", "--anchor", "other-ca.cer", "--at", AT.iso(), "--no-status", "--usage")
+    assert say(*login, "authentication")[0] == 0
+    assert say(*login, "tls-server")[0] == 1
+    assert say("certificate", "signer.cer", "--anchor", "ca.cer", "--at", AT.iso(), "--no-status")[0] == 0
+    assert say("status", "signer.cer", *KNOWN)[0] == 0
+    assert say("status", "signer.cer", "--anchor", "ca.cer", "--at", AT.iso())[0] == 2
+    gone = build_world()
+    gone.revoke(gone.signer, AT)
+    (folder / "signer.cer").write_bytes(gone.signer.certificate.der)
+    (folder / "revoked.der").write_bytes(gone.ocsp_answer(gone.signer, AT))
+    status, text = say("status", "signer.cer", "--anchor", "ca.cer", "--ocsp", "revoked.der", "--at", AT.iso())
+    assert status == 1, text
+    assert "affiliationChanged" in text
+
+
+def test_as_a_program(folder: Path) -> None:
+    """The real thing, from outside: exit status and output of a process."""
+    command = [sys.executable, "-m", "cli", "verify", str(folder / "form.xml"), "--anchor", str(folder / "ca.cer"),
+               "--ocsp", str(folder / "good.der"), "--at", AT.iso(), "--json"]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["format"] == "xml"
