@@ -5,8 +5,9 @@ Sources of the dates: NIST SP 800-131A (SHA-1, and DSA of 1024 bits: not after 2
 """
 
 from dataclasses import dataclass
+from enum import Enum, auto
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
@@ -24,17 +25,27 @@ _END_OF_DSA: Final = Instant.parse("2024-02-03T23:59:59Z").seconds
 MAX_RSA_BITS: Final = 8192
 MAX_EXPONENT_BITS: Final = 64
 
-Key = (
-    rsa.RSAPublicKey
-    | ec.EllipticCurvePublicKey
-    | dsa.DSAPublicKey
-    | ed25519.Ed25519PublicKey
-    | ed448.Ed448PublicKey
-    | mldsa.MLDSA44PublicKey
-    | mldsa.MLDSA65PublicKey
-    | mldsa.MLDSA87PublicKey
-)
-_MlDsa = mldsa.MLDSA44PublicKey | mldsa.MLDSA65PublicKey | mldsa.MLDSA87PublicKey
+
+class KeyKind(Enum):
+    """Families of public keys; a key and an algorithm fit if theirs is the same one."""
+
+    RSA = auto()
+    EC = auto()
+    DSA = auto()
+    ED25519 = auto()
+    ED448 = auto()
+    ML_DSA_44 = auto()
+    ML_DSA_65 = auto()
+    ML_DSA_87 = auto()
+
+
+class Key(NamedTuple):
+    """A public key that was looked at; asking `cryptography` for its class each time costs more than it tells."""
+
+    kind: KeyKind
+    bits: int
+    curve: str
+    public: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +53,10 @@ class Algorithm:
     """How one AlgorithmIdentifier has a signature checked, and until when it is believed (seconds since 1970)."""
 
     name: str
-    key_type: type[object]
+    kind: KeyKind
     hashing: hashes.HashAlgorithm | None
     until: int = FOREVER
-    scheme: padding.AsymmetricPadding | None = None
+    scheme: padding.AsymmetricPadding | ec.ECDSA | None = None
     lacks_null: bool = False
     """RSA PKCS#1 without the NULL that RFC 4055 5 has issuers write and readers do without."""
 
@@ -65,20 +76,20 @@ _RSA: Final[dict[str, tuple[str, hashes.HashAlgorithm, int]]] = {
     oids.SHA384_WITH_RSA: ("sha384WithRSAEncryption", _SHA384, FOREVER),
     oids.SHA512_WITH_RSA: ("sha512WithRSAEncryption", _SHA512, FOREVER),
 }
-_EC, _DSA = ec.EllipticCurvePublicKey, dsa.DSAPublicKey
+_EC, _DSA = KeyKind.EC, KeyKind.DSA
 _BARE: Final[dict[str, Algorithm]] = {
-    oids.ECDSA_WITH_SHA1: Algorithm("ecdsa-with-SHA1", _EC, _SHA1, _END_OF_SHA1),
-    "1.2.840.10045.4.3.1": Algorithm("ecdsa-with-SHA224", _EC, _SHA224),
-    oids.ECDSA_WITH_SHA256: Algorithm("ecdsa-with-SHA256", _EC, _SHA256),
-    oids.ECDSA_WITH_SHA384: Algorithm("ecdsa-with-SHA384", _EC, _SHA384),
-    oids.ECDSA_WITH_SHA512: Algorithm("ecdsa-with-SHA512", _EC, _SHA512),
+    oids.ECDSA_WITH_SHA1: Algorithm("ecdsa-with-SHA1", _EC, _SHA1, _END_OF_SHA1, ec.ECDSA(_SHA1)),
+    "1.2.840.10045.4.3.1": Algorithm("ecdsa-with-SHA224", _EC, _SHA224, FOREVER, ec.ECDSA(_SHA224)),
+    oids.ECDSA_WITH_SHA256: Algorithm("ecdsa-with-SHA256", _EC, _SHA256, FOREVER, ec.ECDSA(_SHA256)),
+    oids.ECDSA_WITH_SHA384: Algorithm("ecdsa-with-SHA384", _EC, _SHA384, FOREVER, ec.ECDSA(_SHA384)),
+    oids.ECDSA_WITH_SHA512: Algorithm("ecdsa-with-SHA512", _EC, _SHA512, FOREVER, ec.ECDSA(_SHA512)),
     oids.DSA_WITH_SHA1: Algorithm("dsa-with-SHA1", _DSA, _SHA1, _END_OF_SHA1),
     oids.DSA_WITH_SHA256: Algorithm("dsa-with-SHA256", _DSA, _SHA256, _END_OF_DSA),
-    oids.ED25519: Algorithm("Ed25519", ed25519.Ed25519PublicKey, None),
-    oids.ED448: Algorithm("Ed448", ed448.Ed448PublicKey, None),
-    oids.ML_DSA_44: Algorithm("ML-DSA-44", mldsa.MLDSA44PublicKey, None),
-    oids.ML_DSA_65: Algorithm("ML-DSA-65", mldsa.MLDSA65PublicKey, None),
-    oids.ML_DSA_87: Algorithm("ML-DSA-87", mldsa.MLDSA87PublicKey, None),
+    oids.ED25519: Algorithm("Ed25519", KeyKind.ED25519, None),
+    oids.ED448: Algorithm("Ed448", KeyKind.ED448, None),
+    oids.ML_DSA_44: Algorithm("ML-DSA-44", KeyKind.ML_DSA_44, None),
+    oids.ML_DSA_65: Algorithm("ML-DSA-65", KeyKind.ML_DSA_65, None),
+    oids.ML_DSA_87: Algorithm("ML-DSA-87", KeyKind.ML_DSA_87, None),
 }
 """Algorithms whose identifier MUST come without parameters (RFC 5758, RFC 8410, RFC 9881); NULL is not none."""
 
@@ -92,13 +103,17 @@ _CURVES: Final = {
 }
 
 
-@lru_cache(maxsize=256)
 def algorithm_of(identifier: bytes) -> Algorithm:
     """The algorithm of an encoded AlgorithmIdentifier.
 
     Errors: UnacceptableAlgorithm for one that is not in the tables (MD5 and MD2 are not) or has other parameters than
     its standard gives it.
     """
+    return _BY_IDENTIFIER.get(identifier) or _read_algorithm(identifier)
+
+
+@lru_cache(maxsize=256)
+def _read_algorithm(identifier: bytes) -> Algorithm:
     try:
         oid, parameters = algorithm_identifier(der.read_whole(identifier))
     except Malformed as bad:
@@ -107,7 +122,7 @@ def algorithm_of(identifier: bytes) -> Algorithm:
         if parameters not in (None, b"\x05\x00"):
             raise UnacceptableAlgorithm(f"{_RSA[oid][0]} with parameters")
         name, hashing, until = _RSA[oid]
-        return Algorithm(name, rsa.RSAPublicKey, hashing, until, _PKCS1, parameters is None)
+        return Algorithm(name, KeyKind.RSA, hashing, until, _PKCS1, parameters is None)
     if oid in _BARE:
         if parameters is not None:
             raise UnacceptableAlgorithm(f"{_BARE[oid].name} with parameters")
@@ -149,11 +164,21 @@ def _pss(parameters: bytes | None) -> Algorithm:
         raise UnacceptableAlgorithm("RSASSA-PSS with mixed hashes, another salt than the hash's length, or a trailer")
     return Algorithm(
         f"RSASSA-PSS with {hash_name.upper()}",
-        rsa.RSAPublicKey,
+        KeyKind.RSA,
         hashing,
         _END_OF_SHA1 if hash_name == "sha1" else FOREVER,
         padding.PSS(padding.MGF1(hashing), salt),
     )
+
+
+_BY_IDENTIFIER: Final = {
+    encoded: _read_algorithm(encoded)
+    for encoded in (
+        *(der.sequence(der.oid(oid), der.null()) for oid in _RSA),
+        *(der.sequence(der.oid(oid)) for oid in _BARE),
+    )
+}
+"""The identifiers as they are meant to be written, so that nothing is read to find them."""
 
 
 @lru_cache(maxsize=1024)
@@ -164,54 +189,65 @@ def load_key(spki: bytes) -> Key:
     parameters), is of an unknown kind or curve, or is built to be slow or broken.
     """
     try:
-        key = serialization.load_der_public_key(spki)
+        public = serialization.load_der_public_key(spki)
     except (ValueError, TypeError, UnsupportedAlgorithm) as bad:
         raise UnacceptableKey("a key that cannot be read") from bad
-    if isinstance(key, rsa.RSAPublicKey):
-        numbers = key.public_numbers()
-        if key.key_size > MAX_RSA_BITS or numbers.e.bit_length() > MAX_EXPONENT_BITS:
+    if isinstance(public, rsa.RSAPublicKey):
+        numbers, bits = public.public_numbers(), public.key_size
+        if bits > MAX_RSA_BITS or numbers.e.bit_length() > MAX_EXPONENT_BITS:
             raise UnacceptableKey("an RSA key that is too large")
         if numbers.e < 3 or not numbers.e & 1 or not numbers.n & 1:
             raise UnacceptableKey("an RSA key with an even modulus, or an exponent that is even or one")
         if has_roca_fingerprint(numbers.n):
             raise UnacceptableKey("an RSA key with the ROCA fingerprint (CVE-2017-15361)")
-    elif isinstance(key, ec.EllipticCurvePublicKey):
-        if key.curve.name not in _CURVES:
-            raise UnacceptableKey(f"a key on the curve {key.curve.name}")
-    elif not isinstance(key, dsa.DSAPublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey | _MlDsa):
-        raise UnacceptableKey("a key of a kind that is not accepted")
-    return key
+        return Key(KeyKind.RSA, bits, "", public)
+    if isinstance(public, ec.EllipticCurvePublicKey):
+        curve = public.curve.name
+        if curve not in _CURVES:
+            raise UnacceptableKey(f"a key on the curve {curve}")
+        return Key(KeyKind.EC, public.key_size, curve, public)
+    if isinstance(public, dsa.DSAPublicKey):
+        return Key(KeyKind.DSA, public.key_size, "", public)
+    for kind, family in _OTHER_KINDS:
+        if isinstance(public, family):
+            return Key(kind, 0, "", public)
+    raise UnacceptableKey("a key of a kind that is not accepted")
+
+
+_OTHER_KINDS: Final = (
+    (KeyKind.ED25519, ed25519.Ed25519PublicKey),
+    (KeyKind.ED448, ed448.Ed448PublicKey),
+    (KeyKind.ML_DSA_44, mldsa.MLDSA44PublicKey),
+    (KeyKind.ML_DSA_65, mldsa.MLDSA65PublicKey),
+    (KeyKind.ML_DSA_87, mldsa.MLDSA87PublicKey),
+)
 
 
 def check_key(key: Key, at: int, min_rsa_bits: int) -> None:
     """Whether `key` may be believed at `at` (seconds). Errors: UnacceptableKey."""
-    if isinstance(key, rsa.RSAPublicKey):
-        if key.key_size < min_rsa_bits:
-            raise UnacceptableKey(f"an RSA key of {key.key_size} bits")
-    elif isinstance(key, dsa.DSAPublicKey) and at > (_END_OF_SHA1 if key.key_size < 2048 else _END_OF_DSA):
-        raise UnacceptableKey(f"a DSA key of {key.key_size} bits")
+    if key.kind is KeyKind.RSA:
+        if key.bits < min_rsa_bits:
+            raise UnacceptableKey(f"an RSA key of {key.bits} bits")
+    elif key.kind is KeyKind.DSA and at > (_END_OF_SHA1 if key.bits < 2048 else _END_OF_DSA):
+        raise UnacceptableKey(f"a DSA key of {key.bits} bits")
 
 
 def holds(algorithm: Algorithm, key: Key, signature: bytes, message: bytes) -> bool:
     """Whether `signature` over `message` verifies under `key`; a key of another kind than the algorithm's: False."""
-    if not isinstance(key, algorithm.key_type):
+    if key.kind is not algorithm.kind:
         return False
     try:
-        if isinstance(key, rsa.RSAPublicKey):
+        if key.kind is KeyKind.RSA:
             # length first: zeros in front would be a second form of the same signature (RFC 8017 8.2.2 step 1)
-            if len(signature) != (key.key_size + 7) // 8 or algorithm.scheme is None or algorithm.hashing is None:
+            if len(signature) != (key.bits + 7) // 8:
                 return False
-            key.verify(signature, message, algorithm.scheme, algorithm.hashing)
-        elif isinstance(key, ec.EllipticCurvePublicKey):
-            if algorithm.hashing is None:
-                return False
-            key.verify(signature, message, ec.ECDSA(algorithm.hashing))
-        elif isinstance(key, dsa.DSAPublicKey):
-            if algorithm.hashing is None:
-                return False
-            key.verify(signature, message, algorithm.hashing)
+            key.public.verify(signature, message, algorithm.scheme, algorithm.hashing)
+        elif key.kind is KeyKind.EC:
+            key.public.verify(signature, message, algorithm.scheme)
+        elif key.kind is KeyKind.DSA:
+            key.public.verify(signature, message, algorithm.hashing)
         else:
-            key.verify(signature, message)
+            key.public.verify(signature, message)
     except (InvalidSignature, UnsupportedAlgorithm, ValueError):
         return False
     return True

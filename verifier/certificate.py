@@ -11,10 +11,10 @@ also from certificates that `cryptography` refuses (negative serial numbers, enc
 from hashlib import sha256
 from typing import Final
 
-from pki import names
 from pki.certificate import Certificate
 from pki.errors import Malformed
 from verifier import extensions as ext
+from verifier.name_preparation import same
 from verifier.walk import SEQUENCE, element, expect, integer, moment, only, row, truth
 
 MAX_OCTETS: Final = 1 << 20
@@ -124,7 +124,7 @@ class ParsedCertificate:
 
     def is_issued_by_name(self, subject: bytes) -> bool:
         """Whether `subject` is this certificate's issuer (RFC 5280 7.1)."""
-        return self.issuer == subject or names.same(self.issuer, subject)
+        return same(self.issuer, subject)
 
     @property
     def has_empty_subject(self) -> bool:
@@ -205,9 +205,7 @@ def _read_tbs(made: ParsedCertificate, der: bytes, at: int, end: int) -> None:
         oddities.append("a date is not in the type that RFC 5280 4.1.2.5 gives to its year")
     _, after = expect(der, at, end, SEQUENCE, "subject")
     made.subject = der[at:after]
-    made.self_issued = made.issuer == made.subject or (
-        len(made.issuer) > 2 and len(made.subject) > 2 and names.same(made.issuer, made.subject)
-    )
+    made.self_issued = same(made.issuer, made.subject)
     _, at = expect(der, after, end, SEQUENCE, "subjectPublicKeyInfo")
     made.spki = der[after:at]
     latest = 0

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from pki import names, oids
+from pki import oids
 from pki.errors import Malformed
 from pki.revocation import Reason
 from verifier import extensions as ext
 from verifier.extensions import AuthorityKeyIdentifier, GeneralName, PointName, key_of
+from verifier.name_preparation import canonical, same
 from verifier.walk import SEQUENCE, bits, element, expect, integer, moment, only, row, truth
 
 MAX_OCTETS: Final = 256 << 20
@@ -89,11 +90,12 @@ class ParsedCrl:
     unknown_critical: bool
     """A critical extension, of the CRL or of any entry, that is not processed: the CRL must not be used (5.2, 5.3)."""
     entries: dict[object, dict[bytes, Entry]]
-    """By the canonical name of the certificates' issuer, then by the content octets of the serial number."""
+    """By the certificates' issuer (canonical; None for the CRL's own), then by the serial number's content octets."""
 
     def find(self, issuer: bytes, serial: int) -> Entry | None:
         """What the CRL says of the certificate of `issuer` (encoded) with that number. Errors: none."""
-        found = self.entries.get(_canonical(issuer))
+        own = issuer == self.issuer or same(issuer, self.issuer)
+        found = self.entries.get(None if own else _canonical(issuer))
         return None if found is None else found.get(serial.to_bytes(_width(serial), signed=True))
 
 
@@ -103,7 +105,7 @@ def _width(serial: int) -> int:
 
 def _canonical(name: bytes) -> object:
     try:
-        return names.canonical(name)
+        return canonical(name)
     except Malformed:
         return name
 
@@ -226,7 +228,7 @@ def _scope(value: bytes) -> Scope:
 
 def _read_entries(made: ParsedCrl, der: bytes, at: int, end: int, version: int) -> None:
     """The loop over the entries, which may be a million: offsets only, and each distinct extension read once."""
-    current = made.entries.setdefault(_canonical(made.issuer), {})
+    current = made.entries.setdefault(None, {})
     seen: dict[bytes, tuple[Reason, int | None, bytes | None]] = {}
     plain: dict[bytes, int] = {}
     while at < end:
@@ -252,7 +254,7 @@ def _read_entries(made: ParsedCrl, der: bytes, at: int, end: int, version: int) 
                     seen[octets] = known
             reason, invalidity, issuer = known
             if issuer is not None:
-                current = made.entries.setdefault(_canonical(issuer), {})
+                current = made.entries.setdefault(None if same(issuer, made.issuer) else _canonical(issuer), {})
             current[serial] = Entry(since, reason, invalidity)
         at = after
 

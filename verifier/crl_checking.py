@@ -17,6 +17,7 @@ from verifier.certificate import ParsedCertificate
 from verifier.crl import Entry, ParsedCrl
 from verifier.errors import UnacceptableAlgorithm, UnacceptableKey
 from verifier.extensions import ALL_REASONS, CRL_SIGN, DIRECTORY_NAME, DistributionPoint
+from verifier.name_preparation import same
 from verifier.path import ValidPath
 from verifier.path_building import SignatureCache
 from verifier.sources import Finding, Source, Sources, StatusAnswer, weigh
@@ -160,13 +161,13 @@ class CrlChecker:
 
 
 def _bears(signer: ParsedCertificate, name: bytes) -> bool:
-    return signer.subject == name or crl_scope.same(signer.subject, name)
+    return signer.subject == name or same(signer.subject, name)
 
 
 def _vouches_for_itself(signer: ParsedCertificate) -> bool:
     """Whether its CA chose the signer as cRLIssuer of the signer's own certificate: then nobody else can speak."""
     return any(
-        name.kind == DIRECTORY_NAME and crl_scope.same(name.value, signer.subject)
+        name.kind == DIRECTORY_NAME and same(name.value, signer.subject)
         for point in signer.distribution_points
         for name in point.crl_issuer
     )

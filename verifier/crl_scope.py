@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import Final
 
-from pki import der, names
-from pki.errors import Malformed
+from pki import der
 from verifier.certificate import ParsedCertificate
 from verifier.crl import ParsedCrl
 from verifier.extensions import ALL_REASONS, DIRECTORY_NAME, DistributionPoint, GeneralName, PointName
+from verifier.name_preparation import same
 from verifier.walk import SEQUENCE, only
 
 UNLIMITED: Final = DistributionPoint(None, None, ())
@@ -97,13 +97,3 @@ def _share(some: Iterable[GeneralName], others: tuple[GeneralName, ...]) -> bool
             if one.kind == other.kind == DIRECTORY_NAME and same(one.value, other.value):
                 return True
     return False
-
-
-def same(one: bytes, other: bytes) -> bool:
-    """Whether two encoded names are the same; octets that are no Name equal only themselves."""
-    if one == other:
-        return True
-    try:
-        return names.same(one, other)
-    except Malformed:
-        return False

@@ -25,6 +25,7 @@ from verifier.extensions import (
     key_of,
 )
 from verifier.host_names import is_host_name, is_mailbox
+from verifier.name_preparation import CanonicalName, canonical
 from verifier.walk import expect, row
 
 _UNDERSTOOD: Final = frozenset({RFC822_NAME, DNS_NAME, DIRECTORY_NAME, URI, IP_ADDRESS})
@@ -203,9 +204,9 @@ def _may_reach(name: GeneralName, subtree: Subtree) -> bool:
     return limit.endswith(b"." + base) and b"." not in limit[: -len(base) - 1]
 
 
-def _canonical(encoded: bytes) -> tuple[frozenset[tuple[str, str | bytes]], ...]:
+def _canonical(encoded: bytes) -> CanonicalName:
     try:
-        return names.canonical(encoded)
+        return canonical(encoded)
     except Malformed as bad:
         raise NameRefused("a directoryName that cannot be read is constrained") from bad
 

@@ -15,10 +15,10 @@ from pki.revocation import Unknown
 from verifier.algorithms import algorithm_of, check_key, holds, load_key
 from verifier.budget import Meter
 from verifier.certificate import ParsedCertificate, parse, public_key_bits
-from verifier.crl_scope import same
 from verifier.errors import UnacceptableAlgorithm, UnacceptableKey
 from verifier.extensions import DIGITAL_SIGNATURE, key_of
 from verifier.inputs import PathInputs
+from verifier.name_preparation import same
 from verifier.ocsp import ParsedOcsp, SingleResponse
 from verifier.path import ValidPath, process
 from verifier.path_building import SignatureCache, is_signed_by

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from pki import names
 from pki.errors import Malformed
 from verifier.algorithms import algorithm_of, holds, load_key
 from verifier.anchors import TrustAnchor
 from verifier.budget import Meter
 from verifier.certificate import ParsedCertificate
 from verifier.errors import BudgetExhausted, UnacceptableAlgorithm, UnacceptableKey
+from verifier.name_preparation import canonical
 
 _T = TypeVar("_T")
 
@@ -95,7 +95,7 @@ class NameIndex(Generic[_T]):
 
 def _canonical(name: bytes) -> object:
     try:
-        return names.canonical(name)
+        return canonical(name)
     except Malformed:
         return name
 

@@ -8,12 +8,10 @@ import ipaddress
 import re
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
-
 from pki import names, oids
 from pki.errors import Malformed
 from verifier import extensions as ext
-from verifier.algorithms import Key, algorithm_of
+from verifier.algorithms import Key, KeyKind, algorithm_of
 from verifier.certificate import ParsedCertificate
 from verifier.errors import UnacceptableAlgorithm
 from verifier.host_names import is_host_name, is_mailbox
@@ -55,12 +53,12 @@ def violation_of_any(certificate: ParsedCertificate, key: Key, usage: Usage) -> 
             return f"RFC 5280 {clause}", f"{name} is not critical, which it must be"
     if _lacks_null(certificate):
         return "RFC 4055 5", "a PKCS#1 signature algorithm without its NULL"
-    if isinstance(key, rsa.RSAPublicKey) and usage.is_tls and key.key_size % 8:
+    if key.kind is KeyKind.RSA and usage.is_tls and key.bits % 8:
         return "BR 6.1.5", "an RSA modulus whose length is no multiple of 8 bits"
-    if usage.is_tls and isinstance(key, dsa.DSAPublicKey):
+    if usage.is_tls and key.kind is KeyKind.DSA:
         return "BR 6.1.5", "a DSA key"
-    if usage.is_tls and isinstance(key, ec.EllipticCurvePublicKey) and not key.curve.name.startswith("secp"):
-        return "BR 6.1.5", f"the curve {key.curve.name}"
+    if usage.is_tls and key.kind is KeyKind.EC and not key.curve.startswith("secp"):
+        return "BR 6.1.5", f"the curve {key.curve}"
     if (
         ext.KU in certificate.extensions
         and certificate.key_usage is not None
