@@ -29,7 +29,7 @@ from cardio.private_pcscd import PrivatePcscd, VirtualReader
 from cardio.session import CardSession
 from cardio.trace import Trace
 from cli.database import Database
-from cli.deployment import CARD_MASTER_KEY, create_deployment
+from cli.deployment import create_deployment
 from cli.errors import NotADemo, ServiceSilent
 from cli.secrets import read_secret
 from cli.settings import Settings, make_settings
@@ -147,7 +147,7 @@ def _pcscd(stack: ExitStack) -> PrivatePcscd:
 
 def _seat(stack: ExitStack, settings: Settings, reader: VirtualReader, file: Path, log: Path) -> Seat:
     """A blank card from the manufacturer, put into the reader by a process of its own."""
-    master = settings.path(CARD_MASTER_KEY)
+    master = settings.path(settings.cards.master_key_file)
     _cli("card", "virtual", "new", str(file), "--blank", "--master-key-file", str(master))
     # setpriv: the card leaves the reader with us, even if we are killed.
     command = ["setpriv", "--pdeathsig", "TERM", sys.executable, "-P", "-m", "cli", "card", "virtual", "start"]

@@ -43,8 +43,6 @@ Progress = Callable[[str], None]
 
 MAIN, POST_OFFICE = "main", "post-office"
 CLERK, SUPERVISOR, POSTAL_CLERK = "clerk", "supervisor", "postal-clerk"
-CARD_MASTER_KEY = Path("secrets/card-master-key")
-"""The key from which every card's management keys are derived, 32 hex digits; whoever has it manages every card."""
 _APPOINTED = timedelta(days=5 * 365)
 
 

@@ -49,6 +49,12 @@ def _database(text: str) -> str:
     return text
 
 
+def _log_name(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(/[a-z0-9._-]+)*", text):
+        raise ValueError("must be like log.example.jp or example.jp/log: a name without scheme, space or plus sign")
+    return text
+
+
 def _municipality_code(text: str) -> str:
     if not re.fullmatch(r"\d{5}", text):
         raise ValueError("must be five digits, like 99201")
@@ -59,6 +65,7 @@ Listen = Annotated[str, AfterValidator(_listen)]
 ObjectIdentifier = Annotated[str, AfterValidator(_oid)]
 Url = Annotated[str, AfterValidator(_url)]
 DatabaseUrl = Annotated[str, AfterValidator(_database)]
+LogName = Annotated[str, AfterValidator(_log_name)]
 MunicipalityCode = Annotated[str, AfterValidator(_municipality_code)]
 
 
@@ -129,6 +136,17 @@ class CardsTable(_Table):
     """A file of mode 0600 with 32 or 64 hex digits, from which each card's management keys are derived."""
 
 
+class LogTable(_Table):
+    """The transparency log of each municipality: who was told what, and every event of the ledger."""
+
+    name: LogName = "log.jitsuin.example"
+    """The logs' names begin with it; the municipality's code follows. Unique in the world, and never changed."""
+    folder: Path = Path("log")
+    """Published here as static files, one folder a municipality, for any web server or CDN."""
+    keys: Path = Path("secrets/log")
+    """The folder of the logs' signing keys, mode 0600 each."""
+
+
 class CapsTable(_Table):
     """How much may be done from afar before one has to come in person."""
 
@@ -169,6 +187,7 @@ class Settings(BaseSettings):
     authorities: AuthoritiesTable = AuthoritiesTable()
     status: StatusTable = StatusTable()
     cards: CardsTable = CardsTable()
+    log: LogTable = LogTable()
     caps: CapsTable = CapsTable()
     municipality: MunicipalityTable = MunicipalityTable()
 

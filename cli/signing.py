@@ -16,9 +16,11 @@ from ca.keys import KeyStore
 from ca.profiles import PROFILES
 from cli.database import Database
 from cli.keys import open_authority_keys, open_responder_keys
+from cli.logs import open_logs
 from cli.settings import Settings
 from pki.errors import Error
 from pki.instant import Instant
+from transparency.log import Log
 
 log = logging.getLogger("jitsuin.signing")
 
@@ -37,14 +39,23 @@ class Signing:
     crls: CrlMaker
     keys: KeyStore
     responder_keys: KeyStore
+    logs: list[Log]
     random: Callable[[int], bytes]
     _next: Instant = field(default=Instant(0))
+    _logged: Instant = field(default=Instant(0))
 
     def work(self, at: Instant) -> int:
-        """One round; how many certificates were signed. What failed is logged by its code and tried again next time."""
+        """One round; how many certificates were signed. What failed is logged by its code and tried again next time.
+
+        The logs get their next checkpoints once a second: so soon everybody can see what was recorded about them.
+        """
         if at >= self._next:
             self._next = at + HOUSEKEEPING
             self._attempt(lambda: self._renew(at))
+        if at > self._logged:
+            self._logged = at
+            for one in self.logs:
+                self._attempt(lambda one=one: one.sequence(at).size)  # type: ignore[misc]
         return self._attempt(lambda: self.signer.sign_pending(self.database, at))
 
     def _attempt(self, what: Callable[[], int]) -> int:
@@ -77,6 +88,7 @@ def open_signing(settings: Settings, random: Callable[[int], bytes]) -> Iterator
             CrlMaker(journaled, keys, shelf, random(8).hex(), CrlPolicy(full_every=half, full_validity=2 * half)),
             keys,
             open_responder_keys(settings, random),
+            open_logs(settings, journaled),
             random,
         )
     finally:

@@ -53,7 +53,8 @@ def test_what_is_made_is_whole(deployment: Path) -> None:
 
 def test_secrets_and_keys_are_for_their_owner_only(deployment: Path) -> None:
     assert stat.S_IMODE((deployment / "secrets").stat().st_mode) == 0o700
-    files = [*(deployment / "secrets").iterdir(), *(deployment / "keys").rglob("*.*")]
+    secrets = [path for path in (deployment / "secrets").rglob("*") if path.is_file()]
+    files = [*secrets, *(deployment / "keys").rglob("*.*")]
     assert len(files) >= 3 + 3 + 7
     for file in files:
         assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
