@@ -40,7 +40,9 @@ def command(*arguments: str) -> list[str]:
 @contextmanager
 def serving(folder: Path, *arguments: str, patience: float = 60.0) -> Iterator[Service]:
     """Start it on a free port, wait until it is ready, and see that it ends."""
-    line = command("serve", str(folder), "--listen", "127.0.0.1:0", "--json", *arguments)
+    line = command("serve", str(folder), "--json", *arguments)
+    if "--listen" not in arguments:
+        line += ["--listen", "127.0.0.1:0"]
     errors = (folder.parent / f"{folder.name}.stderr").open("w+")
     process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=errors, text=True, env=dict(os.environ))
     assert process.stdout is not None
