@@ -19,7 +19,9 @@ def _audit() -> None:
 
 @app.command("verify")
 def verify(
-    place: Annotated[str, typer.Argument(help="A folder with a published log (or below it), or its http(s) address.")],
+    place: Annotated[
+        str, typer.Argument(help="A folder with published logs below it, a log's http(s) address, or a history file.")
+    ],
     key: Annotated[
         Path | None, typer.Option("--key", help="The file with the log's verifier key; else the one beside the log.")
     ] = None,
@@ -31,13 +33,21 @@ def verify(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """See that every entry of every log found there leads to its signed checkpoint."""
+    """See that every entry of every log found there leads to its signed checkpoint.
+
+    Given a person's history file instead, see that each record in it is an entry of the log that signed the file's
+    checkpoint, and that no record is missing between two of them.
+    """
     from rich.progress import Progress
 
     from transparency import monitor
     from transparency.errors import BadNote
     from transparency.note import Verifier
 
+    if Path(place).is_file():
+        told_history = _verify_history(Path(place), key)
+        typer.echo(json.dumps(told_history, ensure_ascii=False) if as_json else _history_line(told_history))
+        return
     loaders = _loaders(place)
     told = []
     with Progress(transient=True, disable=as_json) as progress:
@@ -71,6 +81,40 @@ def verify(
         return
     for log in told:
         typer.echo(f"OK  {log['log']}: {log['entries']} entries lead to the signed root {str(log['root'])[:16]}…")
+
+
+def _history_line(told: dict[str, object]) -> str:
+    return (
+        f"OK  {told['log']}: {told['records']} records of one person are entries of this log, none missing between them"
+    )
+
+
+def _verify_history(file: Path, key: Path | None) -> dict[str, object]:
+    from enrollment.canonical import digest
+    from pki.errors import Malformed
+    from transparency import merkle, monitor
+    from transparency.entry import EntryKind, entry
+    from transparency.errors import BadProof
+    from transparency.merkle import Hash
+    from transparency.note import Verifier
+
+    try:
+        document = json.loads(file.read_bytes())
+        verifier = Verifier.parse(key.read_text("utf-8") if key else document["key"])
+        checkpoint = monitor.read_checkpoint(document["checkpoint"].encode(), verifier).checkpoint
+        previous: dict[str, str] = {}
+        for record in document["records"]:
+            kind, body = EntryKind(record["kind"]), record["record"]
+            hashed = digest(body)
+            proof = [Hash(bytes.fromhex(one)) for one in record["proof"]]
+            leaf = merkle.leaf_hash(entry(kind, bytes.fromhex(hashed)))
+            merkle.verify_inclusion(leaf, record["number"], checkpoint.size, proof, checkpoint.root)
+            if body["previous"] != previous.get(kind, "0" * 64):
+                raise BadProof("a record is missing before another")
+            previous[kind] = hashed
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Malformed("a history file expected") from error
+    return {"ok": True, "log": checkpoint.origin, "entries": checkpoint.size, "records": len(document["records"])}
 
 
 def _loaders(place: str) -> list[tuple[str, Callable[[str], bytes]]]:

@@ -24,6 +24,7 @@ from cli.signing import open_signing
 from enrollment import ledger
 from enrollment.application import ApplicationKind
 from enrollment.events import EventKind
+from enrollment.history import history
 from enrollment.person import PersonId
 from pki.attributes import Attributes, Gender
 from pki.certificate import Certificate
@@ -336,6 +337,9 @@ class Story:
         with open_signing(world.settings, world.random) as signing:
             for purpose in Purpose:
                 signing.crls.make(f"{purpose.value}-1", now)
+            for log in signing.logs:
+                log.sequence(now)
+                self.artifacts.history(1, log, self.world.database.read(lambda conn: history(conn, self.person)))
         for purpose in Purpose:
             self.artifacts.crl(purpose, self._get(f"/crl/{purpose.value}-1.crl"))
             self.artifacts.authority(purpose, self.office.issuers[purpose])

@@ -215,12 +215,19 @@ def accesses(conn: Connection, person: PersonId) -> tuple[AccessLine, ...]:
     )
 
 
+def bodies(conn: Connection, person: PersonId) -> tuple[dict[str, Json], ...]:
+    """The access records of `person` as they were hashed, oldest first."""
+    return tuple(
+        _record(person, row["position"], line.record, line.access, line.at, line.result, row["previous"])
+        for row, line in zip(rows.access_rows(conn, person), accesses(conn, person), strict=True)
+    )
+
+
 def broken_accesses(conn: Connection, person: PersonId) -> tuple[int, ...]:
     """Positions at which the person's chain of access records does not hold; empty means it does."""
     broken = []
     previous = GENESIS
-    for index, (row, line) in enumerate(zip(rows.access_rows(conn, person), accesses(conn, person), strict=True)):
-        body = _record(person, row["position"], line.record, line.access, line.at, line.result, row["previous"])
+    for index, (row, body) in enumerate(zip(rows.access_rows(conn, person), bodies(conn, person), strict=True)):
         if row["position"] != index or row["previous"] != previous or digest(body) != row["hash"]:
             broken.append(index)
         previous = row["hash"]

@@ -20,7 +20,7 @@ from transparency.checkpoint import Checkpoint
 from transparency.errors import ClockStepped, ForkDetected, LogBehind, NotFound
 from transparency.folder import Folder
 from transparency.merkle import Hash
-from transparency.note import Signer
+from transparency.note import Signer, Verifier
 from transparency.store import Connection
 
 BATCH = 4096
@@ -44,6 +44,11 @@ class Log:
         self._database = database
         self._signer = signer
         self._folder = folder
+
+    @property
+    def verifier(self) -> Verifier:
+        """The public key that its checkpoints verify with."""
+        return self._signer.verifier
 
     def sequence(self, at: Instant) -> Checkpoint:
         """Number what waits (at most BATCH entries), sign, swap, publish; the checkpoint that holds now.

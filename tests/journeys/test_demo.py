@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
 from cli.demo_record import STEP_NAMES
@@ -36,8 +38,6 @@ class Demo:
         """The certificate of that name in PEM, for programs that take nothing else."""
         certificate = x509.load_der_x509_certificate(self.der(name).read_bytes())
         path = self.out.parent / (name.replace("/", "_") + ".pem")
-        from cryptography.hazmat.primitives.serialization import Encoding
-
         path.write_bytes(certificate.public_bytes(Encoding.PEM))
         return path
 
@@ -167,6 +167,26 @@ def test_the_log_holds_every_apdu_and_no_pin(demo: Demo) -> None:
     for pin in (b"1234", b"ABC123"):
         assert not re.search(rf"^00(20|24)....{len(pin):02X}{pin.hex().upper()}", squeezed, re.MULTILINE)
         assert f"{len(pin):02X}{pin.hex().upper()}" not in squeezed
+
+
+def test_the_log_and_the_persons_own_history_hold_and_no_changed_octet_does(demo: Demo, tmp_path: Path) -> None:
+    assert "OK" in run(JITSUIN, "audit", "verify", demo.out)
+    key = next((demo.out / "log").rglob("key"))
+    history = demo.der("people/1/history.json")
+    told = json.loads(run(JITSUIN, "audit", "verify", history, "--key", key, "--json"))
+    assert told["records"] > 8
+    document = json.loads(history.read_text())
+    changes: list[Callable[[Any], object]] = [
+        lambda copy: copy["records"][0]["record"].update(recipient="nobody"),
+        lambda copy: copy["records"].pop(1),
+        lambda copy: copy["records"][2].update(number=copy["records"][2]["number"] + 1),
+        lambda copy: copy.update(checkpoint=copy["checkpoint"].replace("99201", "99202")),
+    ]
+    for change in changes:
+        copy = json.loads(json.dumps(document))
+        change(copy)
+        (tmp_path / "history.json").write_text(json.dumps(copy))
+        assert "OK" not in run(JITSUIN, "audit", "verify", tmp_path / "history.json", "--key", key, check=False)
 
 
 def test_the_page_shows_the_story_and_needs_nothing_from_elsewhere(demo: Demo) -> None:
