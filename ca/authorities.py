@@ -170,7 +170,7 @@ def certify_root(database: Database, keys: KeyStore, identifier: str, at: Instan
     """Sign and store the root certificate of an authority that waits for it."""
 
     def waiting(conn: Connection) -> IntentId | None:
-        row = store.intent_by_key(conn, f"root:{identifier}")
+        row = store.intents_by_key(conn, [f"root:{identifier}"]).get(f"root:{identifier}")
         return None if row is None else IntentId(row.id)
 
     if (intent := database.read(waiting)) is not None:

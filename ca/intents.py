@@ -4,11 +4,11 @@ Nothing here has a key. Whoever holds the signing key signs what is stored here 
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NewType
+from typing import Any, NewType
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from ca.authority import Authority
 from ca.errors import IdempotencyConflict, KeyAlreadySeen, KeyBlocked, OutlivesAuthority
@@ -63,79 +63,103 @@ class Plan:
 
 def existing(conn: Connection, idempotency_key: str, order_digest: str) -> IntentId | None:
     """The intent of an order that came before. Errors: IdempotencyConflict when that was another order."""
-    row = store.intent_by_key(conn, idempotency_key)
-    if row is None:
-        return None
+    row = store.intents_by_key(conn, [idempotency_key]).get(idempotency_key)
+    return None if row is None else same_order(row, order_digest)
+
+
+def same_order(row: Row[Any], order_digest: str) -> IntentId:
+    """The intent's id, if it is of this very order. Errors: IdempotencyConflict."""
     if row.order_digest != order_digest:
         raise IdempotencyConflict
     return IntentId(row.id)
 
 
-def check_key_history(conn: Connection, plan: Plan) -> None:
+def _check_keys(conn: Connection, plans: Sequence[Plan]) -> None:
     """Errors: KeyBlocked; KeyAlreadySeen for a key that another person, card or use has."""
-    digest = key_hash(plan.proven.spki)
-    if (reason := store.blocked_reason(conn, digest)) is not None:
+    hashes = {key_hash(plan.proven.spki): plan for plan in plans}
+    for reason in store.blocked_reasons(conn, list(hashes)).values():
         raise KeyBlocked(reason)
-    store.remember_key(
+    store.remember_keys(
         conn,
-        {
-            "key_hash": digest,
-            "owner": plan.owner,
-            "card_id": plan.card_id,
-            "profile": plan.profile.kind.value,
-            "first_seen": plan.validity.not_before.seconds,
-        },
+        [
+            {
+                "key_hash": digest,
+                "owner": plan.owner,
+                "card_id": plan.card_id,
+                "profile": plan.profile.kind.value,
+                "first_seen": plan.validity.not_before.seconds,
+            }
+            for digest, plan in hashes.items()
+        ],
     )
-    seen = store.key(conn, digest)
-    if seen is None:
-        raise Retryable
-    for stored, mine, what in (
-        (seen.owner, plan.owner, "person"),
-        (seen.card_id, plan.card_id, "card"),
-        (seen.profile, plan.profile.kind.value, "use"),
-    ):
-        if stored != mine:
-            raise KeyAlreadySeen(what)
+    seen = store.keys(conn, list(hashes))
+    for plan in plans:
+        known = seen[key_hash(plan.proven.spki)]
+        for stored, mine, what in (
+            (known.owner, plan.owner, "person"),
+            (known.card_id, plan.card_id, "card"),
+            (known.profile, plan.profile.kind.value, "use"),
+        ):
+            if stored != mine:
+                raise KeyAlreadySeen(what)
 
 
 def write(conn: Connection, plan: Plan, at: Instant, random: Random) -> IntentId:
-    """Draw a serial, build, lint and store; the intent's id. Shape: at most once for an idempotency key.
+    """Draw a serial, build, lint and store; the intent's id. Errors: as `write_many`."""
+    (identifier,) = write_many(conn, [plan], at, random)
+    return identifier
 
-    Errors: KeyBlocked, KeyAlreadySeen, OutlivesAuthority, ProfileMismatch, LintFailed, IdempotencyConflict.
+
+def write_many(conn: Connection, plans: Sequence[Plan], at: Instant, random: Random) -> list[IntentId]:
+    """Draw serials, build, lint and store; the intents' ids in the order of the plans. At most one for a key.
+
+    Errors: KeyBlocked, KeyAlreadySeen, OutlivesAuthority, ProfileMismatch, LintFailed, IdempotencyConflict; whatever
+    is raised, the caller's transaction must not be committed.
     """
-    if plan.validity.not_after > plan.authority.validity.not_after:
-        raise OutlivesAuthority(plan.authority.id)
-    check_key_history(conn, plan)
+    for plan in plans:
+        if plan.validity.not_after > plan.authority.validity.not_after:
+            raise OutlivesAuthority(plan.authority.id)
+    _check_keys(conn, plans)
+    done: dict[str, IntentId] = {}
+    waiting = {plan.idempotency_key: plan for plan in plans}
     for _ in range(_DRAWS):
-        serial = SerialNumber.draw(random)
-        linted = lint(build(plan.profile, plan.authority, _contents(plan, serial)), plan.profile, plan.authority)
-        identifier = IntentId(random(16).hex())
-        row = {
-            "id": identifier,
-            "idempotency_key": plan.idempotency_key,
-            "order_digest": plan.order_digest,
-            "issuer": plan.authority.id,
-            "serial": serial.hex,
-            "profile": plan.profile.kind.value,
-            "assurance": plan.assurance.value,
-            "owner": plan.owner,
-            "card_id": plan.card_id,
-            "key_hash": key_hash(plan.proven.spki),
-            "request": plan.request,
-            "tbs": linted.tbs,
-            "rules": linted.rules,
-            "partition": plan.partition,
-            "not_before": plan.validity.not_before.seconds,
-            "not_after": plan.validity.not_after.seconds,
-            "state": "intended",
-            "created_at": at.seconds,
-        }
-        if store.insert_intents(conn, [row]) == 1:
-            return identifier
-        # Either the same order came a moment earlier, or the serial is taken: only then another is drawn.
-        if (found := existing(conn, plan.idempotency_key, plan.order_digest)) is not None:
-            return found
+        rows = [_row(plan, at, random) for plan in waiting.values()]
+        if store.insert_intents(conn, rows) == len(rows):
+            done.update({row["idempotency_key"]: row["id"] for row in rows})
+            waiting = {}
+        else:
+            # Either the same order came a moment earlier, or a serial is taken: only then another is drawn.
+            found = store.intents_by_key(conn, list(waiting))
+            done.update({key: same_order(row, waiting[key].order_digest) for key, row in found.items()})
+            waiting = {key: plan for key, plan in waiting.items() if key not in found}
+        if not waiting:
+            return [done[plan.idempotency_key] for plan in plans]
     raise Retryable
+
+
+def _row(plan: Plan, at: Instant, random: Random) -> dict[str, Any]:
+    serial = SerialNumber.draw(random)
+    linted = lint(build(plan.profile, plan.authority, _contents(plan, serial)), plan.profile, plan.authority)
+    return {
+        "id": IntentId(random(16).hex()),
+        "idempotency_key": plan.idempotency_key,
+        "order_digest": plan.order_digest,
+        "issuer": plan.authority.id,
+        "serial": serial.hex,
+        "profile": plan.profile.kind.value,
+        "assurance": plan.assurance.value,
+        "owner": plan.owner,
+        "card_id": plan.card_id,
+        "key_hash": key_hash(plan.proven.spki),
+        "request": plan.request,
+        "tbs": linted.tbs,
+        "rules": linted.rules,
+        "partition": plan.partition,
+        "not_before": plan.validity.not_before.seconds,
+        "not_after": plan.validity.not_after.seconds,
+        "state": "intended",
+        "created_at": at.seconds,
+    }
 
 
 def _contents(plan: Plan, serial: SerialNumber) -> Contents:

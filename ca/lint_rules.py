@@ -187,12 +187,20 @@ def _issuer_empty(certificate: ReadCertificate) -> Iterator[str]:
         yield "the issuer's name is empty"
 
 
-@rule("rfc5280.name-strings", ERROR, "4.1.2.4, 4.1.2.6, appendix A", "issuer", "subject")
-def _name_strings(certificate: ReadCertificate) -> Iterator[str]:
-    for which, name in (("issuer", certificate.issuer), ("subject", certificate.subject)):
-        for rdn in names.parse_name(name):
-            for part in rdn:
-                yield from _attribute_faults(which, part)
+@rule("rfc5280.issuer-strings", ERROR, "4.1.2.4, appendix A", "issuer")
+def _issuer_strings(certificate: ReadCertificate) -> Iterator[str]:
+    yield from _name_faults("issuer", certificate.issuer)
+
+
+@rule("rfc5280.subject-strings", ERROR, "4.1.2.6, appendix A", "subject")
+def _subject_strings(certificate: ReadCertificate) -> Iterator[str]:
+    yield from _name_faults("subject", certificate.subject)
+
+
+def _name_faults(which: str, name: bytes) -> Iterator[str]:
+    for rdn in names.parse_name(name):
+        for part in rdn:
+            yield from _attribute_faults(which, part)
 
 
 def _attribute_faults(which: str, part: names.Attribute) -> Iterator[str]:
@@ -337,32 +345,44 @@ def _subject_key_method(certificate: ReadCertificate) -> Iterator[str]:
         yield "the identifier is not the SHA-1 of the key's bits"
 
 
-@rule("rfc5280.authority-key", ERROR, "4.2.1.1", oids.AUTHORITY_KEY_IDENTIFIER, "issuer", "subject")
+@rule("rfc5280.authority-key", ERROR, "4.2.1.1", "layout", "issuer", "subject")
 def _authority_key(certificate: ReadCertificate) -> Iterator[str]:
+    present = any(extension.oid == oids.AUTHORITY_KEY_IDENTIFIER for extension in certificate.extensions)
+    if not present and certificate.issuer != certificate.subject:
+        yield "no authorityKeyIdentifier"
+
+
+@rule("rfc5280.authority-key-form", ERROR, "4.2.1.1", oids.AUTHORITY_KEY_IDENTIFIER)
+def _authority_key_form(certificate: ReadCertificate) -> Iterator[str]:
     found = certificate.find(oids.AUTHORITY_KEY_IDENTIFIER)
-    self_issued = certificate.issuer == certificate.subject
     if found is None:
-        if not self_issued:
-            yield "no authorityKeyIdentifier"
         return
     tags = [part.tag for part in der.read_whole(found.value).expect(der.SEQUENCE, "a key identifier").children()]
-    if 0x80 not in tags and not self_issued:
+    if 0x80 not in tags:
         yield "no keyIdentifier"
     if (0xA1 in tags) != (0x82 in tags):
         yield "issuer and serial number come together or not at all"
 
 
-@rule("rfc5280.alternative-names", ERROR, "4.2.1.6, 4.2.1.7", oids.SUBJECT_ALT_NAME, oids.ISSUER_ALT_NAME)
-def _alternative_names(certificate: ReadCertificate) -> Iterator[str]:
-    for oid in (oids.SUBJECT_ALT_NAME, oids.ISSUER_ALT_NAME):
-        found = certificate.find(oid)
-        if found is None:
-            continue
-        parts = der.read_whole(found.value).expect(der.SEQUENCE, "GeneralNames").children()
-        if not parts:
-            yield f"extension {oid} is empty"
-        for part in parts:
-            yield from _general_name_faults(oid, part)
+@rule("rfc5280.subject-alt-name", ERROR, "4.2.1.6", oids.SUBJECT_ALT_NAME)
+def _subject_alternative(certificate: ReadCertificate) -> Iterator[str]:
+    yield from _alternative_faults(certificate, oids.SUBJECT_ALT_NAME)
+
+
+@rule("rfc5280.issuer-alt-name", ERROR, "4.2.1.7", oids.ISSUER_ALT_NAME)
+def _issuer_alternative(certificate: ReadCertificate) -> Iterator[str]:
+    yield from _alternative_faults(certificate, oids.ISSUER_ALT_NAME)
+
+
+def _alternative_faults(certificate: ReadCertificate, oid: str) -> Iterator[str]:
+    found = certificate.find(oid)
+    if found is None:
+        return
+    parts = der.read_whole(found.value).expect(der.SEQUENCE, "GeneralNames").children()
+    if not parts:
+        yield f"extension {oid} is empty"
+    for part in parts:
+        yield from _general_name_faults(oid, part)
 
 
 def _general_name_faults(oid: str, part: der.Node) -> Iterator[str]:

@@ -3,7 +3,8 @@
 This reader shares no code with the template that writes: what one gets wrong, the other shows.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
+from typing import Any
 
 from pki import der
 from pki.errors import Malformed
@@ -24,7 +25,8 @@ class ReadExtension:
 class ReadCertificate:
     """The parts of a TBSCertificate (RFC 5280 4.1), encoded unless said otherwise.
 
-    `version` is the number written (2 for v3), `serial` its content octets, `unique_identifiers` whether field [1] or [2] is there.
+    `version` is the number written (2 for v3), `serial` its content octets, `unique_identifiers` whether field [1] or
+    [2] is there.
     """
 
     version: int
@@ -47,15 +49,13 @@ class ReadCertificate:
     def only(self, reads: tuple[str, ...]) -> "ReadCertificate":
         """A certificate that has these parts and nothing else: who asks for another is shown that it is not there."""
         outline = "layout" in reads or "explicit" in reads
-        kept = tuple(
-            [
-                one if one.oid in reads else replace(one, value=b"")
-                for one in self.extensions
-                if outline or one.oid in reads
-            ]
-        )
-        shown = {name: getattr(self, name) for name in reads if name in _FIELDS}
-        return replace(_NOTHING, **{**shown, "extensions": kept})
+        kept = [
+            one if one.oid in reads else ReadExtension(one.oid, one.critical, one.explicit_false, b"")
+            for one in self.extensions
+            if outline or one.oid in reads
+        ]
+        shown = [getattr(self, name) if name in reads else hidden for name, hidden in _HIDDEN]
+        return ReadCertificate(*shown, extensions=tuple(kept))
 
     @property
     def explicit(self) -> tuple[str, ...]:
@@ -72,8 +72,18 @@ class ReadCertificate:
         return next((extension for extension in self.extensions if extension.oid == oid), None)
 
 
-_FIELDS = frozenset(field.name for field in fields(ReadCertificate)) - {"extensions"}
-_NOTHING = ReadCertificate(-1, b"", b"", b"", b"", b"", b"", b"", False, ())
+_HIDDEN: tuple[tuple[str, Any], ...] = (
+    ("version", -1),
+    ("serial", b""),
+    ("algorithm", b""),
+    ("issuer", b""),
+    ("not_before", b""),
+    ("not_after", b""),
+    ("subject", b""),
+    ("spki", b""),
+    ("unique_identifiers", False),
+)
+"""The fields before the extensions, in their order, and what stands for one that is not shown."""
 
 
 def read_tbs(tbs: bytes) -> ReadCertificate:

@@ -59,6 +59,12 @@ def prove_possession(request: bytes, allowed: frozenset[KeyShape]) -> ProvenRequ
     return ProvenRequest(key.raw, shape)
 
 
+def accept_shape(proven: ProvenRequest, allowed: frozenset[KeyShape]) -> ProvenRequest:
+    """The same request, whose key is also of one of these shapes. Errors: WeakKey."""
+    check_key(proven.spki, allowed)
+    return proven
+
+
 def _parts(node: der.Node, count: int) -> list[der.Node]:
     parts = node.expect(der.SEQUENCE, "a SEQUENCE").children()
     if len(parts) != count:

@@ -7,7 +7,7 @@ content octets
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from pki.errors import InvalidValue, Malformed
 from pki.instant import Instant
@@ -227,17 +227,10 @@ class Node:
         octets = self.value
         if self.tag != OID or not octets or octets[-1] & 0x80:
             raise Malformed("an OBJECT IDENTIFIER expected", self.start)
-        arcs, arc, fresh = [], 0, True
-        for octet in octets:
-            if fresh and octet == 0x80:
-                raise Malformed("an OBJECT IDENTIFIER with a padded arc", self.start)
-            arc = arc << 7 | octet & 0x7F
-            fresh = not octet & 0x80
-            if fresh:
-                arcs.append(arc)
-                arc = 0
-        first = min(arcs[0] // 40, 2)
-        return ".".join(map(str, (first, arcs[0] - 40 * first, *arcs[1:])))
+        dotted = _dotted(octets)
+        if dotted is None:
+            raise Malformed("an OBJECT IDENTIFIER with a padded arc", self.start)
+        return dotted
 
     def bits(self) -> bytes:
         """The octets of a BIT STRING without unused bits, as keys and signatures are."""
@@ -262,6 +255,22 @@ class Node:
             return Instant.parse(f"{text[0:4]}-{text[4:6]}-{text[6:8]}T{text[8:10]}:{text[10:12]}:{text[12:14]}+00:00")
         except InvalidValue as error:
             raise Malformed("a time that exists expected", self.start) from error
+
+
+@lru_cache(maxsize=1024)
+def _dotted(octets: bytes) -> str | None:
+    """The dotted form; None for an arc with leading zeros. A certificate names the same few dozen over and over."""
+    arcs, arc, fresh = [], 0, True
+    for octet in octets:
+        if fresh and octet == 0x80:
+            return None
+        arc = arc << 7 | octet & 0x7F
+        fresh = not octet & 0x80
+        if fresh:
+            arcs.append(arc)
+            arc = 0
+    first = min(arcs[0] // 40, 2)
+    return ".".join(map(str, (first, arcs[0] - 40 * first, *arcs[1:])))
 
 
 def read(data: bytes, offset: int = 0) -> Node:

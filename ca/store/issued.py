@@ -103,19 +103,21 @@ def certify_responder(conn: Connection, identifier: str, certificate: bytes, ser
 # ---- keys
 
 
-def key(conn: Connection, key_hash: str) -> Row[Any] | None:
-    """Whose a key is."""
-    return conn.execute(select(KEYS).where(KEYS.c.key_hash == key_hash)).one_or_none()
+def keys(conn: Connection, key_hashes: Sequence[str]) -> dict[str, Any]:
+    """Whose some keys are, by key hash."""
+    return {row.key_hash: row for row in conn.execute(select(KEYS).where(KEYS.c.key_hash.in_(key_hashes))).all()}
 
 
-def remember_key(conn: Connection, values: Values) -> None:
-    """Note a key at its first use; a key that is known stays as it is."""
-    insert_new(conn, KEYS, values)
+def remember_keys(conn: Connection, rows: Sequence[Values]) -> None:
+    """Note keys at their first use; a key that is known stays as it is. Rows are written in the order of their keys,
+    so that two transactions wait for each other in one direction only."""
+    insert_new(conn, KEYS, sorted(rows, key=lambda row: str(row["key_hash"])))
 
 
-def blocked_reason(conn: Connection, key_hash: str) -> str | None:
-    """Why a key is on the list of compromised keys; None if it is not."""
-    return conn.execute(select(BLOCKED_KEYS.c.reason).where(BLOCKED_KEYS.c.key_hash == key_hash)).scalar()
+def blocked_reasons(conn: Connection, key_hashes: Sequence[str]) -> dict[str, str]:
+    """Which of some keys are on the list of compromised keys, and why."""
+    statement = select(BLOCKED_KEYS.c.key_hash, BLOCKED_KEYS.c.reason).where(BLOCKED_KEYS.c.key_hash.in_(key_hashes))
+    return {row.key_hash: row.reason for row in conn.execute(statement).all()}
 
 
 def block_key(conn: Connection, key_hash: str, reason: str, at: int) -> bool:
@@ -126,9 +128,12 @@ def block_key(conn: Connection, key_hash: str, reason: str, at: int) -> bool:
 # ---- intents and certificates
 
 
-def intent_by_key(conn: Connection, idempotency_key: str) -> Row[Any] | None:
-    """The intent of one idempotency key."""
-    return conn.execute(select(INTENTS).where(INTENTS.c.idempotency_key == idempotency_key)).one_or_none()
+def intents_by_key(conn: Connection, idempotency_keys: Sequence[str]) -> dict[str, Any]:
+    """Id and digest of the intents of some idempotency keys, by key."""
+    statement = select(INTENTS.c.id, INTENTS.c.idempotency_key, INTENTS.c.order_digest).where(
+        INTENTS.c.idempotency_key.in_(idempotency_keys)
+    )
+    return {row.idempotency_key: row for row in conn.execute(statement).all()}
 
 
 def intent(conn: Connection, identifier: str, *, lock: bool = False) -> Row[Any] | None:
@@ -139,7 +144,7 @@ def intent(conn: Connection, identifier: str, *, lock: bool = False) -> Row[Any]
 
 def insert_intents(conn: Connection, rows: Sequence[Values]) -> int:
     """Write intents; how many were new by every key (id, idempotency key, serial)."""
-    return insert_new(conn, INTENTS, rows)
+    return insert_new(conn, INTENTS, sorted(rows, key=lambda row: str(row["idempotency_key"])))
 
 
 def pending_intents(conn: Connection, limit: int) -> Sequence[Row[Any]]:
@@ -167,9 +172,10 @@ def insert_certificates(conn: Connection, rows: Sequence[Values]) -> int:
     return insert_new(conn, CERTIFICATES, rows)
 
 
-def certificate_of_intent(conn: Connection, intent_id: str) -> Row[Any] | None:
-    """What was issued for an intent."""
-    return conn.execute(select(CERTIFICATES).where(CERTIFICATES.c.intent_id == intent_id)).one_or_none()
+def certificates_of_intents(conn: Connection, intent_ids: Sequence[str]) -> dict[str, Any]:
+    """What was issued for some intents, by intent."""
+    statement = select(CERTIFICATES).where(CERTIFICATES.c.intent_id.in_(intent_ids))
+    return {row.intent_id: row for row in conn.execute(statement).all()}
 
 
 def remember_partition(conn: Connection, issuer: str, partition: int, point: bytes) -> bytes:

@@ -151,17 +151,17 @@ FAULTS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "SHA-1": ("rfc5280.algorithm-strength", lambda: _with(2, der.sequence(der.oid(oids.SHA1_WITH_RSA), der.null()))),
     "empty issuer": ("rfc5280.issuer-empty", lambda: _with(3, names.name())),
     "country of three letters": (
-        "rfc5280.name-strings",
+        "rfc5280.subject-strings",
         lambda: _subject(names.attribute(oids.COUNTRY_NAME, "JPN", printable=True)),
     ),
-    "country as UTF8String": ("rfc5280.name-strings", lambda: _subject(names.attribute(oids.COUNTRY_NAME, "JP"))),
+    "country as UTF8String": ("rfc5280.subject-strings", lambda: _subject(names.attribute(oids.COUNTRY_NAME, "JP"))),
     "common name of 65 characters": (
-        "rfc5280.name-strings",
+        "rfc5280.subject-strings",
         lambda: _subject(names.attribute(oids.COMMON_NAME, "x" * 65)),
     ),
-    "blank common name": ("rfc5280.name-strings", lambda: _subject(names.attribute(oids.COMMON_NAME, " "))),
+    "blank common name": ("rfc5280.subject-strings", lambda: _subject(names.attribute(oids.COMMON_NAME, " "))),
     "common name as IA5String": (
-        "rfc5280.name-strings",
+        "rfc5280.subject-strings",
         lambda: _subject(der.set_of(der.sequence(der.oid(oids.COMMON_NAME), der.ia5("x")))),
     ),
     "ends before it begins": ("rfc5280.validity-order", lambda: _validity(der.time(LATER), der.time(AT))),
@@ -213,10 +213,18 @@ FAULTS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "no subject key identifier": ("rfc5280.subject-key", lambda: _without(oids.SUBJECT_KEY_IDENTIFIER)),
     "no authority key identifier": ("rfc5280.authority-key", lambda: _without(oids.AUTHORITY_KEY_IDENTIFIER)),
     "authority serial without issuer": (
-        "rfc5280.authority-key",
+        "rfc5280.authority-key-form",
         lambda: _replaced(oids.AUTHORITY_KEY_IDENTIFIER, der.sequence(der.tlv(0x80, b"x" * 20), der.tlv(0x82, b"\1"))),
     ),
-    "empty alternative name": ("rfc5280.alternative-names", lambda: _replaced(oids.SUBJECT_ALT_NAME, der.sequence())),
+    "empty alternative name": ("rfc5280.subject-alt-name", lambda: _replaced(oids.SUBJECT_ALT_NAME, der.sequence())),
+    "empty issuer alternative name": (
+        "rfc5280.issuer-alt-name",
+        lambda: _replaced(oids.ISSUER_ALT_NAME, der.sequence()),
+    ),
+    "issuer's country of three letters": (
+        "rfc5280.issuer-strings",
+        lambda: _with(3, names.name(names.attribute(oids.COUNTRY_NAME, "JPN", printable=True))),
+    ),
     "critical issuer alternative name": (
         "rfc5280.issuer-alt-critical",
         lambda: _replaced(oids.ISSUER_ALT_NAME, der.sequence(der.tlv(0xA4, names.name())), True),

@@ -26,7 +26,7 @@ from tests.ca.issuing_world import BORN, CARD_END, PERSON, SHIBUYA
 AT = Instant.parse("2026-11-23T00:00:00Z")
 
 CALLS: dict[str, tuple[Any, str]] = {
-    "remember_key": (store, "remember_key"),
+    "remember_keys": (store, "remember_keys"),
     "insert_intents": (store, "insert_intents"),
     "intend_committed": (Database, "transaction"),
     "sign": (FileKey, "sign"),

@@ -48,7 +48,7 @@ def check_invariants(database: Database) -> dict[str, int]:
 
 
 WRITES = [
-    (store, "remember_key"),
+    (store, "remember_keys"),
     (store, "remember_partition"),
     (store, "insert_intents"),
     (FileKey, "sign"),
