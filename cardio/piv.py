@@ -1,7 +1,7 @@
 """The PIV application as the holder's card: who it is, its two certificates, its PIN, signatures.
 
-Slot 9A is the authentication key, 9C the signature key. Whatever writes to the card (keys, certificates, management
-key) is in `piv_personalisation` and `piv_slot`.
+Slot 9A is the authentication key, 9C the signature key (`piv_places` tells more). Whatever writes to the card (keys,
+certificates, management key) is in `piv_personalisation` and `piv_slot`.
 """
 
 from dataclasses import dataclass
@@ -10,39 +10,14 @@ from cardio import piv_commands
 from cardio.channel import Channel
 from cardio.errors import CertificateMismatch, Refused, WrongCardState, WrongPin
 from cardio.pin import Pin
-from cardio.piv_commands import Metadata, key_algorithm_of
-from cardio.piv_objects import CHUID, CardHolderIdentifier, parse_certificate_object, parse_chuid
-from cardio.piv_slots import PENDING_SLOT_OF_PURPOSE, SLOT_OF_PURPOSE, KeyAlgorithm, Slot
+from cardio.piv_commands import key_algorithm_of
+from cardio.piv_objects import CHUID, CardHolderIdentifier, parse_chuid
+from cardio.piv_places import abilities_of, find_active
 from cardio.session import CardSession
 from pki.algorithms import algorithm_for, load_public_key, verify_raw
-from pki.certificate import Certificate, parse_certificate
+from pki.certificate import parse_certificate
 from pki.errors import Malformed
 from pki.purpose import Purpose
-
-MOVE_FIRMWARE = (5, 7, 0)
-METADATA_FIRMWARE = (5, 3, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Abilities:
-    """What a card can do beyond the standard, by its firmware; None: a card without Yubico's additions."""
-
-    firmware: tuple[int, int, int] | None
-
-    @property
-    def metadata(self) -> bool:
-        """Whether it tells what key a slot holds."""
-        return self.firmware is not None and self.firmware >= METADATA_FIRMWARE
-
-    @property
-    def moves_keys(self) -> bool:
-        """Whether a key can be made in a retired place and moved to its own later."""
-        return self.firmware is not None and self.firmware >= MOVE_FIRMWARE
-
-    @property
-    def attests(self) -> bool:
-        """Whether it proves where its keys were made (since 4.3)."""
-        return self.firmware is not None and self.firmware >= (4, 3, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +58,6 @@ def read_chuid(channel: Channel) -> CardHolderIdentifier | None:
         return None
 
 
-def read_certificate(channel: Channel, slot: Slot) -> bytes | None:
-    """The certificate (DER) that stands for the key in `slot`; None if there is none that can be read."""
-    content = piv_commands.read_object(channel, slot.certificate_object)
-    if content is None:
-        return None
-    try:
-        return parse_certificate_object(content)
-    except Malformed:
-        return None
-
-
 class PivCard:
     """The holder's view of one PIV card, through a session that knows the card again."""
 
@@ -107,23 +71,24 @@ class PivCard:
     def describe(self) -> CardDescription:
         """What the card says of itself without a PIN."""
         with self.session.work() as channel:
-            certificates = {purpose: self._active(channel, purpose) for purpose in Purpose}
+            abilities = abilities_of(channel)
+            active = {purpose: find_active(channel, abilities, purpose) for purpose in Purpose}
             return CardDescription(
                 card_id=self.session.identity,
-                firmware=piv_commands.version(channel),
+                firmware=abilities.firmware,
                 chuid=read_chuid(channel),
                 pin_tries_left=piv_commands.pin_tries_left(channel),
-                certificates={purpose: found for purpose, found in certificates.items() if found is not None},
+                certificates={purpose: found.certificate for purpose, found in active.items() if found is not None},
             )
 
     def read(self, purpose: Purpose) -> bytes | None:
         """The certificate of the active key, in DER.
 
-        Where the card tells its keys, a certificate of another key is not shown: after a move that lost power
-        half-way the right one still stands in the waiting place.
+        Where the card tells its keys, a certificate of another key is not shown.
         """
         with self.session.work() as channel:
-            return self._active(channel, purpose)
+            found = find_active(channel, abilities_of(channel), purpose)
+            return None if found is None else found.certificate
 
     def sign(self, purpose: Purpose, pin: Pin, message: bytes, *, last_try: bool = False) -> bytes:
         """A signature by the active key, checked before it is given out.
@@ -133,14 +98,14 @@ class PivCard:
         not that of the certificate.
         """
         with self.session.work() as channel:
-            found = self._active(channel, purpose)
+            found = find_active(channel, abilities_of(channel), purpose)
             if found is None:
                 raise WrongCardState(f"it has no {purpose} certificate")
-            certificate = parse_certificate(found)
+            certificate = parse_certificate(found.certificate)
+            algorithm = key_algorithm_of(certificate.spki)
             piv_commands.verify_pin(channel, pin, last_try=last_try)
-            slot, algorithm = SLOT_OF_PURPOSE[purpose], key_algorithm_of(certificate.spki)
             try:
-                signature = piv_commands.sign(channel, slot, algorithm, message)
+                signature = piv_commands.sign(channel, found.slot, algorithm, message)
             except Refused as error:
                 if error.status_word == 0x6A86:
                     raise CertificateMismatch("its key is of another kind than its certificate") from error
@@ -176,38 +141,8 @@ class PivCard:
         with self.session.work() as channel:
             piv_commands.verify_pin(channel, pin, last_try=last_try)
 
-    @staticmethod
-    def _active(channel: Channel, purpose: Purpose) -> bytes | None:
-        return active_certificate(channel, Abilities(piv_commands.version(channel)), purpose)
-
-
-def active_certificate(channel: Channel, abilities: Abilities, purpose: Purpose) -> bytes | None:
-    """The certificate of the key in the purpose's own slot, from wherever it stands."""
-    slot = SLOT_OF_PURPOSE[purpose]
-    certificate = read_certificate(channel, slot)
-    if not abilities.metadata:
-        return certificate
-    key = piv_commands.metadata(channel, slot)
-    if key is None:
-        return None
-    if certificate is not None and _is_of(certificate, key):
-        return certificate
-    waiting = read_certificate(channel, PENDING_SLOT_OF_PURPOSE[purpose]) if abilities.moves_keys else None
-    return waiting if waiting is not None and _is_of(waiting, key) else None
-
-
-def _is_of(certificate: bytes, key: Metadata) -> bool:
-    try:
-        return Certificate(certificate).spki == key.spki
-    except Malformed:
-        return False
-
 
 def require_signature(spki: bytes, signature: bytes, message: bytes) -> None:
     """Errors: CertificateMismatch unless `signature` over `message` was made with the private half of `spki`."""
     if not verify_raw(load_public_key(spki), algorithm_for(spki), signature, message):
         raise CertificateMismatch("a signature of the card does not fit the key that it should have")
-
-
-ALLOWED_ALGORITHMS = frozenset({KeyAlgorithm.RSA_2048, KeyAlgorithm.RSA_3072, KeyAlgorithm.P256, KeyAlgorithm.P384})
-"""What keys are made with here; RSA-1024 is too weak, and RSA-4096 takes a card the better part of a minute."""

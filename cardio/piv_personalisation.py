@@ -29,13 +29,14 @@ from cryptography.hazmat.primitives.kdf.kbkdf import KBKDFCMAC, CounterLocation,
 
 from cardio import piv_commands, tlv
 from cardio.channel import Channel
-from cardio.errors import ManagementKeyAtDefault, ManagementKeyRefused, Refused, WrongPin
+from cardio.errors import ManagementKeyAtDefault, ManagementKeyRefused, Refused, WrongCardState, WrongPin
 from cardio.pin import Pin
-from cardio.piv import Abilities, read_chuid
+from cardio.piv import read_chuid
 from cardio.piv_commands import PUK_RULE
 from cardio.piv_management_key import ManagementKey, derive_management_key, factory_key
 from cardio.piv_objects import CAPABILITIES, CHUID, CardHolderIdentifier, FascN
-from cardio.piv_slots import CipherAlgorithm
+from cardio.piv_places import abilities_of
+from cardio.piv_slots import PENDING_SLOT_OF_PURPOSE, SLOT_OF_PURPOSE, CipherAlgorithm
 from cardio.session import CardSession
 
 FACTORY_PUK = "12345678"
@@ -83,27 +84,35 @@ def _derive_puk(master: bytes, card_id: str, version: int) -> str:
 def cipher_for(session: CardSession) -> CipherAlgorithm:
     """The management key's algorithm on this card: what it says it has, AES-256 where it may be chosen, else 3DES."""
     with session.work() as channel:
-        firmware = Abilities(piv_commands.version(channel)).firmware
+        firmware = abilities_of(channel).firmware
         if firmware is not None:
             return CipherAlgorithm.AES_256 if firmware >= AES_FIRMWARE else CipherAlgorithm.TDES
     return CipherAlgorithm.TDES
 
 
 def personalise(
-    session: CardSession, secrets: CardSecrets, *, expires: date, random: Callable[[int], bytes]
+    session: CardSession,
+    secrets: CardSecrets,
+    *,
+    expires: date,
+    random: Callable[[int], bytes],
+    take_over: bool = False,
 ) -> CardHolderIdentifier:
     """Give the card its own management key, identity objects and PUK; may be called again at any time.
 
-    `expires` goes into the CHUID. Errors: ManagementKeyAtDefault, ManagementKeyRefused; WrongPin or PinBlocked for a
-    PUK that is neither the maker's nor ours.
+    `expires` goes into the CHUID; `take_over` lets keys be lost that somebody else made in the places that we use.
+    Errors: ManagementKeyAtDefault, ManagementKeyRefused; WrongCardState for a card with somebody else's keys; WrongPin
+    or PinBlocked for a PUK that is neither the maker's nor ours.
     """
     with session.work() as channel:
-        _own_management_key(channel, secrets.management_key, random)
+        _own_management_key(channel, secrets.management_key, random, take_over=take_over)
         _own_puk(channel, secrets.puk)
         return _own_identity(channel, expires, random)
 
 
-def _own_management_key(channel: Channel, own: ManagementKey, random: Callable[[int], bytes]) -> None:
+def _own_management_key(
+    channel: Channel, own: ManagementKey, random: Callable[[int], bytes], *, take_over: bool
+) -> None:
     try:
         piv_commands.authenticate_management_key(channel, own, random)
         return
@@ -111,6 +120,8 @@ def _own_management_key(channel: Channel, own: ManagementKey, random: Callable[[
         told = piv_commands.management_key_algorithm(channel)
     makers = [CipherAlgorithm(told)] if told in {known.value for known in CipherAlgorithm} else [CipherAlgorithm.TDES]
     piv_commands.authenticate_management_key(channel, factory_key(makers[0]), random)
+    if not take_over:
+        _require_unused(channel)
     try:
         piv_commands.set_management_key(channel, own)
     except Refused as error:
@@ -118,6 +129,15 @@ def _own_management_key(channel: Channel, own: ManagementKey, random: Callable[[
             raise ManagementKeyAtDefault from error
         raise
     piv_commands.authenticate_management_key(channel, own, random)
+
+
+def _require_unused(channel: Channel) -> None:
+    """A YubiKey bought for something else may hold keys that its owner still needs."""
+    metadata = abilities_of(channel).metadata
+    for slot in (*SLOT_OF_PURPOSE.values(), *PENDING_SLOT_OF_PURPOSE.values()):
+        certified = piv_commands.read_object(channel, slot.certificate_object) is not None
+        if certified or (metadata and piv_commands.metadata(channel, slot) is not None):
+            raise WrongCardState(f"somebody else's key or certificate is in slot {slot:02X}")
 
 
 def _own_identity(channel: Channel, expires: date, random: Callable[[int], bytes]) -> CardHolderIdentifier:
@@ -133,7 +153,7 @@ def _own_identity(channel: Channel, expires: date, random: Callable[[int], bytes
 
 def _own_puk(channel: Channel, own: Pin) -> None:
     maker = Pin(PUK_RULE, FACTORY_PUK)
-    abilities = Abilities(piv_commands.version(channel))
+    abilities = abilities_of(channel)
     if abilities.metadata:
         told = piv_commands.puk_state(channel)
         if told.factory:

@@ -1,20 +1,19 @@
 """Keys and certificates on a PIV card, renewed without losing the old key before the new one counts.
 
-Where a new key waits depends on the card:
+`piv_places` says where keys stand on which card. What power loss leaves after each step of `install`; calling it again
+goes on from there:
 
-    MOVING    YubiKey 5.7 and later. The new key is made in a retired place (82 for 9A, 83 for 9C), its certificate is
-              written beside it, then one command moves the key to its own slot, over the old one. The old key works
-              until that command; after it the new certificate is copied to its own object.
-    IN PLACE  Every other card: GENERATE works in 9A and 9C only, or the key could not be moved afterwards. The old key
-              is gone as soon as the new one is made. Refused unless the slot is empty, or whoever calls says that the
-              old key is given up (at a counter, in person).
-
-`install`, MOVING, and what power loss leaves after each step; calling it again goes on from there:
-
-    1 certificate → waiting object, read back      old key and certificate active
-    2 MOVE KEY                                     new key active, its certificate found in the waiting object
-    3 certificate → own object, read back          new key and certificate active, twice written
-    4 waiting object deleted                       done
+    MOVING          1 certificate → waiting object, read back    old key and certificate active
+                    2 MOVE KEY                                   new key active, its certificate in the waiting object
+                    3 certificate → own object, read back        new key and certificate active, twice written
+                    4 waiting object deleted                     done
+    ALTERNATING     1 certificate → waiting object, read back    old key and certificate active
+    (9C to 83)      2 a nameless key over the old one            new key and certificate active, the old key gone
+                    3 own object deleted                         done
+    (83 to 9C)      1 certificate → own object, read back        new key and certificate active
+                    2 a nameless key over the old one            the same, the old key gone
+                    3 waiting object deleted                     done
+    IN PLACE        1 certificate → own object, read back        done
 
 A pending key cannot be used without PIN here, as it can on JPKI cards: PIV fixes a key's PIN policy at its making, and
 a key made without PIN would never ask for one. So `prove` takes the holder's PIN, from `pin`.
@@ -28,11 +27,20 @@ from cardio import piv_commands
 from cardio.channel import Channel
 from cardio.errors import CertificateMismatch, NoPendingPlace, Refused
 from cardio.pin import Pin
-from cardio.piv import Abilities, PivCard, active_certificate, read_certificate, require_signature
+from cardio.piv import PivCard, require_signature
 from cardio.piv_attestation import Attestation, AttestationAnchors, verify_attestation
 from cardio.piv_commands import key_algorithm_of
 from cardio.piv_management_key import ManagementKey
 from cardio.piv_objects import certificate_object
+from cardio.piv_places import (
+    Abilities,
+    ActiveKey,
+    Renewal,
+    abilities_of,
+    find_active,
+    pending_slot,
+    read_certificate,
+)
 from cardio.piv_slots import PENDING_SLOT_OF_PURPOSE, SLOT_OF_PURPOSE, KeyAlgorithm, PinPolicy, Slot
 from cardio.session import CardSession
 from pki.certificate import Certificate, parse_certificate
@@ -82,13 +90,13 @@ class PivSlot:
         Errors: NoPendingPlace if the active key would be lost; ManagementKeyRefused.
         """
         with self._session.work() as channel:
-            abilities = Abilities(piv_commands.version(channel))
-            slot = pending_slot(abilities, purpose)
-            if slot is SLOT_OF_PURPOSE[purpose] and not self._give_up_active and self._in_use(channel, slot, abilities):
+            abilities = abilities_of(channel)
+            slot = pending_slot(channel, abilities, purpose)
+            if abilities.renewal is Renewal.IN_PLACE and not self._give_up_active and _in_use(channel, slot):
                 raise NoPendingPlace(purpose)
             self._manage(channel)
-            if abilities.moves_keys:
-                _finish_move(channel, purpose)
+            if abilities.renewal is Renewal.MOVING:
+                _finish_move(channel, abilities, purpose)
             if read_certificate(channel, slot) is not None:
                 # First: a card must never show a certificate whose key is gone.
                 piv_commands.write_object(channel, slot.certificate_object, b"")
@@ -102,7 +110,7 @@ class PivSlot:
         """
         pin = self._pin()  # before the transaction: a person takes time, and all others would wait
         with self._session.work() as channel:
-            slot = pending_slot(Abilities(piv_commands.version(channel)), purpose)
+            slot = pending_slot(channel, abilities_of(channel), purpose)
             piv_commands.verify_pin(channel, pin)
             return piv_commands.sign(channel, slot, self._algorithms[purpose], message)
 
@@ -112,10 +120,10 @@ class PivSlot:
         Errors: AttestationRefused.
         """
         with self._session.work() as channel:
-            abilities = Abilities(piv_commands.version(channel))
+            abilities = abilities_of(channel)
             if not abilities.attests:
                 return None
-            slot = pending_slot(abilities, purpose)
+            slot = pending_slot(channel, abilities, purpose)
             statement = piv_commands.attest(channel, slot)
             between = read_certificate(channel, Slot.ATTESTATION)
             number = piv_commands.serial(channel)
@@ -133,12 +141,15 @@ class PivSlot:
         parsed = parse_certificate(certificate)
         _require_issuer(parsed, parse_certificate(ca_certificate))
         with self._session.work() as channel:
-            abilities = Abilities(piv_commands.version(channel))
+            abilities = abilities_of(channel)
             self._manage(channel)
-            if abilities.moves_keys:
-                self._install_by_move(channel, purpose, parsed)
-            else:
-                self._install_in_place(channel, abilities, purpose, parsed)
+            match abilities.renewal:
+                case Renewal.MOVING:
+                    _install_by_move(channel, purpose, parsed)
+                case Renewal.ALTERNATING:
+                    _install_by_turns(channel, abilities, purpose, parsed)
+                case Renewal.IN_PLACE:
+                    self._install_in_place(channel, abilities, purpose, parsed)
 
     def read(self, purpose: Purpose) -> bytes | None:
         """The certificate now active, in DER."""
@@ -147,39 +158,13 @@ class PivSlot:
     def _manage(self, channel: Channel) -> None:
         piv_commands.authenticate_management_key(channel, self._management_key(), self._random)
 
-    @staticmethod
-    def _in_use(channel: Channel, slot: Slot, abilities: Abilities) -> bool:
-        """Whether a certificate stands for the key in `slot`: a key without one was never believed by anybody."""
-        if read_certificate(channel, slot) is None:
-            return False
-        return not abilities.metadata or piv_commands.metadata(channel, slot) is not None
-
-    def _install_by_move(self, channel: Channel, purpose: Purpose, certificate: Certificate) -> None:
-        home, waiting = SLOT_OF_PURPOSE[purpose], PENDING_SLOT_OF_PURPOSE[purpose]
-        active, pending = piv_commands.metadata(channel, home), piv_commands.metadata(channel, waiting)
-        if pending is not None and pending.spki == certificate.spki:
-            _write_back(channel, waiting, certificate.der)
-            piv_commands.move_key(channel, waiting, home)
-        elif active is None or active.spki != certificate.spki:
-            raise CertificateMismatch("the certificate is not of a key on this card")
-        if read_certificate(channel, home) != certificate.der:
-            _write_back(channel, home, certificate.der)
-        # A key that came later may wait there with its own certificate: only what was ours is cleared away.
-        if read_certificate(channel, waiting) == certificate.der:
-            piv_commands.write_object(channel, waiting.certificate_object, b"")
-
     def _install_in_place(
         self, channel: Channel, abilities: Abilities, purpose: Purpose, certificate: Certificate
     ) -> None:
         slot = SLOT_OF_PURPOSE[purpose]
-        if active_certificate(channel, abilities, purpose) == certificate.der:
+        if find_active(channel, abilities, purpose) == ActiveKey(slot, certificate.der):
             return
-        if abilities.metadata:
-            key = piv_commands.metadata(channel, slot)
-            if key is None or key.spki != certificate.spki:
-                raise CertificateMismatch("the certificate is not of a key on this card")
-        else:
-            self._require_key_by_signature(channel, slot, certificate)
+        self._require_key_by_signature(channel, slot, certificate)
         _write_back(channel, slot, certificate.der)
 
     def _require_key_by_signature(self, channel: Channel, slot: Slot, certificate: Certificate) -> None:
@@ -193,19 +178,61 @@ class PivSlot:
         require_signature(certificate.spki, signature, challenge)
 
 
-def pending_slot(abilities: Abilities, purpose: Purpose) -> Slot:
-    """Where a new key is made on such a card."""
-    return PENDING_SLOT_OF_PURPOSE[purpose] if abilities.moves_keys else SLOT_OF_PURPOSE[purpose]
+def _in_use(channel: Channel, slot: Slot) -> bool:
+    """Whether a certificate stands for the key in `slot`: a key without one was never believed by anybody."""
+    return read_certificate(channel, slot) is not None
 
 
-def _finish_move(channel: Channel, purpose: Purpose) -> None:
+def _install_by_move(channel: Channel, purpose: Purpose, certificate: Certificate) -> None:
+    home, waiting = SLOT_OF_PURPOSE[purpose], PENDING_SLOT_OF_PURPOSE[purpose]
+    if _holds(channel, waiting, certificate):
+        _write_back(channel, waiting, certificate.der)
+        piv_commands.move_key(channel, waiting, home)
+    elif not _holds(channel, home, certificate):
+        raise CertificateMismatch("the certificate is not of a key on this card")
+    if read_certificate(channel, home) != certificate.der:
+        _write_back(channel, home, certificate.der)
+    # A key that came later may wait there with its own certificate: only what was ours is cleared away.
+    if read_certificate(channel, waiting) == certificate.der:
+        piv_commands.write_object(channel, waiting.certificate_object, b"")
+
+
+def _finish_move(channel: Channel, abilities: Abilities, purpose: Purpose) -> None:
     """Bring home a certificate that a power loss left in the waiting place, before anything there is cleared."""
     home, waiting = SLOT_OF_PURPOSE[purpose], PENDING_SLOT_OF_PURPOSE[purpose]
-    left = active_certificate(channel, Abilities(piv_commands.version(channel)), purpose)
-    if left is not None and read_certificate(channel, home) != left:
-        _write_back(channel, home, left)
-    if left is not None and read_certificate(channel, waiting) == left:
+    active = find_active(channel, abilities, purpose)
+    if active is not None and read_certificate(channel, home) != active.certificate:
+        _write_back(channel, home, active.certificate)
+    if active is not None and read_certificate(channel, waiting) == active.certificate:
         piv_commands.write_object(channel, waiting.certificate_object, b"")
+
+
+def _install_by_turns(channel: Channel, abilities: Abilities, purpose: Purpose, certificate: Certificate) -> None:
+    active = find_active(channel, abilities, purpose)
+    if active is None or active.certificate != certificate.der:
+        target = pending_slot(channel, abilities, purpose)
+        if not _holds(channel, target, certificate):
+            raise CertificateMismatch("the certificate is not of a key on this card")
+        _write_back(channel, target, certificate.der)
+    else:
+        target = active.slot
+    other = _other_place(target, purpose)
+    old = read_certificate(channel, other)
+    if old is not None and _holds(channel, other, Certificate(old)):
+        # These cards cannot delete a key; one that nobody will ever certify takes the old one's place.
+        piv_commands.generate(channel, other, KeyAlgorithm.P256, PIN_POLICY_OF_PURPOSE[purpose])
+    if piv_commands.read_object(channel, other.certificate_object) is not None:
+        piv_commands.write_object(channel, other.certificate_object, b"")
+
+
+def _other_place(slot: Slot, purpose: Purpose) -> Slot:
+    home, waiting = SLOT_OF_PURPOSE[purpose], PENDING_SLOT_OF_PURPOSE[purpose]
+    return waiting if slot is home else home
+
+
+def _holds(channel: Channel, slot: Slot, certificate: Certificate) -> bool:
+    key = piv_commands.metadata(channel, slot)
+    return key is not None and key.spki == certificate.spki
 
 
 def _write_back(channel: Channel, slot: Slot, certificate: bytes) -> None:

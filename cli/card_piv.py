@@ -62,6 +62,9 @@ class Algorithm(StrEnum):
 def personalise(
     master_key_file: MasterKeyOption,
     valid_years: Annotated[int, typer.Option(min=1, max=20, help="For how long the card is meant to be used.")] = 10,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="The card holds somebody else's keys, and they may be lost.")
+    ] = False,
     reader: ReaderOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -72,7 +75,7 @@ def personalise(
     with _session(reader) as (session, transcript):
         secrets = _secrets(session, master_key_file)
         expires = years_later(Instant.from_datetime(datetime.now(UTC)).jst_date(), valid_years)
-        identifier = personalise_card(session, secrets, expires=expires, random=os.urandom)
+        identifier = personalise_card(session, secrets, expires=expires, random=os.urandom, take_over=take_over)
         document = {
             "card": session.identity,
             "guid": str(identifier.guid),

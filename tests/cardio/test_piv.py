@@ -64,7 +64,9 @@ from tests.cardio.piv_cards import (
 from tests.support.chance import SeededOctets
 
 ALGORITHMS = {Purpose.AUTHENTICATION: KeyAlgorithm.P256, Purpose.SIGNATURE: KeyAlgorithm.P384}
-FIRMWARES = pytest.mark.parametrize("firmware", [GENERIC, OLD_YUBICO, NEW_YUBICO], ids=["generic", "5.4", "5.7"])
+FIRMWARES = pytest.mark.parametrize(
+    "firmware", [GENERIC, (5, 2, 7), OLD_YUBICO, NEW_YUBICO], ids=["generic", "5.2", "5.4", "5.7"]
+)
 
 
 class World:
@@ -137,8 +139,9 @@ def test_every_algorithm_signs(firmware: tuple[int, int, int] | None, algorithm:
     assert key_algorithm_of(parse_certificate(certificate).spki) is algorithm
 
 
-def test_renewal_keeps_the_old_key_until_the_new_certificate_is_installed() -> None:
-    world = World(NEW_YUBICO)
+@pytest.mark.parametrize("firmware", [OLD_YUBICO, NEW_YUBICO], ids=["5.4", "5.7"])
+def test_renewal_keeps_the_old_key_until_the_new_certificate_is_installed(firmware: tuple[int, int, int]) -> None:
+    world = World(firmware)
     first = world.issue(Purpose.SIGNATURE)
     world.install(Purpose.SIGNATURE, first)
     second = world.issue(Purpose.SIGNATURE)
@@ -151,11 +154,22 @@ def test_renewal_keeps_the_old_key_until_the_new_certificate_is_installed() -> N
     assert world.slot.read(Purpose.SIGNATURE) == second
     with pytest.raises(CertificateMismatch):
         world.install(Purpose.SIGNATURE, first)
-    assert set(world.card.memory.keys) == {Slot.SIGNATURE, Slot.ATTESTATION}
-    assert Slot.RETIRED_2.certificate_object not in world.card.memory.objects
+    third = world.issue(Purpose.SIGNATURE)
+    assert world.slot.read(Purpose.SIGNATURE) == second
+    world.install(Purpose.SIGNATURE, third)
+    world.piv.sign(Purpose.SIGNATURE, PIN, b"filing by the third key")
+    memory = world.card.memory
+    assert Slot.RETIRED_2.certificate_object not in memory.objects  # the third one is home again, on both kinds
+    assert parse_certificate_object(memory.objects[Slot.SIGNATURE.certificate_object]) == third
+    held = [key.public for key in memory.keys.values()]
+    assert parse_certificate(third).public_key in held
+    assert parse_certificate(first).public_key not in held  # old keys are gone, not only forgotten
+    assert parse_certificate(second).public_key not in held
+    if firmware == NEW_YUBICO:
+        assert set(memory.keys) == {Slot.SIGNATURE, Slot.ATTESTATION}
 
 
-@pytest.mark.parametrize("firmware", [GENERIC, OLD_YUBICO], ids=["generic", "5.4"])
+@pytest.mark.parametrize("firmware", [GENERIC, (5, 2, 7)], ids=["generic", "5.2"])
 def test_without_a_waiting_place_the_active_key_is_not_overwritten_unasked(
     firmware: tuple[int, int, int] | None,
 ) -> None:
@@ -264,6 +278,24 @@ def test_nothing_of_the_maker_stays(firmware: tuple[int, int, int]) -> None:
     assert again == parse_chuid(memory.objects[CHUID])
     assert world.card.memory == memory
     assert memory.pin.tries_left == memory.puk.tries_left == 3
+
+
+@pytest.mark.parametrize("firmware", [(5, 2, 7), OLD_YUBICO, NEW_YUBICO], ids=["5.2", "5.4", "5.7"])
+@pytest.mark.parametrize("slot", [Slot.SIGNATURE, Slot.RETIRED_1])
+def test_keys_of_somebody_else_are_not_lost_unasked(firmware: tuple[int, int, int], slot: Slot) -> None:
+    card, _ = new_card(firmware)
+    session = session_of(card)
+    with session.work() as channel:
+        piv_commands.authenticate_management_key(channel, card.memory.management_key, SeededOctets("p"))
+        spki = piv_commands.generate(channel, slot, KeyAlgorithm.P256)
+        piv_commands.write_object(channel, slot.certificate_object, certificate_object(SmallAuthority().issue(spki)))
+    before = card.memory
+    secrets = derive_secrets(MASTER, session.identity, cipher_for(session))
+    with pytest.raises(WrongCardState):
+        personalise(session, secrets, expires=EXPIRES, random=SeededOctets("p"))
+    assert card.memory == before
+    personalise(session, secrets, expires=EXPIRES, random=SeededOctets("p"), take_over=True)
+    assert card.memory.management_key == secrets.management_key
 
 
 def test_a_yubikey_that_tells_nothing_about_its_puk() -> None:
