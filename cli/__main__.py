@@ -41,14 +41,17 @@ COMMANDS = {
     "serve": _Announced("cli.serve", _START, "Run a deployment's services, all of them or one."),
     "card": _Announced("cli.card", _DAILY, "Look at a card, change its PINs, lend a virtual one."),
     "enroll": _Announced("cli.enroll", _DAILY, "Applications, approvals and in-person checks from a terminal."),
+    "ledger": _Announced("cli.ledger", _DAILY, "One person's ledger: show it, explain what may be done, verify it."),
     "sign": _Announced("cli.sign", _DAILY, "Sign a file with a card."),
     "verify": _Announced("cli.verify", _DAILY, "Decide whether to believe a signature or a certificate."),
     "lint": _Announced("cli.lint", _DAILY, "Judge certificates, CRLs and OCSP answers of anybody, rule by rule."),
     "audit": _Announced("cli.audit", _DAILY, "Prove an access record; compare two checkpoints."),
+    "responder": _Announced("cli.responder", _KEEP, "Answer OCSP by several fast processes; sign answers ahead."),
     "replay": _Announced("cli.replay", _DAILY, "Recompute every status from journal and published files; name what differs."),
     "ca": _Announced("cli.ca", _KEEP, "Find, revoke, hold and release certificates; make CRLs; ask OCSP."),
     "authority": _Announced("cli.authority", _KEEP, "Certificates and CRLs of the authorities."),
     "ceremony": _Announced("cli.ceremony", _KEEP, "Carry out a reviewed ceremony file."),
+    "policy": _Announced("cli.policy", _KEEP, "Check, compare and simulate cap policies."),
     "migrate": _Announced("cli.migrate", _KEEP, "Bring a deployment's database to this version."),
 }
 """Every command, in the order of the help. One whose module this version does not have is not shown."""

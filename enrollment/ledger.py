@@ -1,5 +1,6 @@
 """The ledger: what brought a person closer to, or further from, having been seen. Append-only, chained, capped."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -34,6 +35,26 @@ class Happening:
 def history(conn: Connection, person: PersonId) -> tuple[LedgerEvent, ...]:
     """Every event of `person`, oldest first."""
     return rows.events_of(conn, person)
+
+
+def required_history(conn: Connection, person: PersonId) -> tuple[LedgerEvent, ...]:
+    """As `history`. Errors: UnknownPerson."""
+    owner_of(conn, person)
+    return rows.events_of(conn, person)
+
+
+def people(conn: Connection, page: int = 1000) -> Iterator[PersonId]:
+    """Everybody who has a ledger, in order of id, read page by page."""
+    last = None
+    while found := rows.people_with_events(conn, last, page):
+        yield from found
+        last = found[-1]
+
+
+def everybody(conn: Connection) -> Iterator[tuple[LedgerEvent, ...]]:
+    """Each person's events."""
+    for person in people(conn):
+        yield rows.events_of(conn, person)
 
 
 def judge(conn: Connection, person: PersonId, procedure: EventKind, at: Instant) -> Decision:
@@ -129,6 +150,12 @@ def verify(events: tuple[LedgerEvent, ...], stored: tuple[str, ...]) -> tuple[Ch
             faults.append(ChainFault(index, "its content is not what was hashed when it was written"))
         previous = kept
     return tuple(faults)
+
+
+def verify_person(conn: Connection, person: PersonId) -> tuple[ChainFault, ...]:
+    """`verify` over what is stored of `person`. Errors: UnknownPerson."""
+    owner_of(conn, person)
+    return verify(rows.events_of(conn, person), rows.stored_hashes(conn, person))
 
 
 def anchor_date(conn: Connection, person: PersonId) -> date | None:

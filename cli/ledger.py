@@ -1,0 +1,117 @@
+"""`jitsuin ledger`: one person's ledger: what happened, what may be done now and why, and whether the chain holds."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="The ledger: show, explain, verify.")
+
+T = TypeVar("T")
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The deployment's folder.")]
+Person = Annotated[str, typer.Argument(metavar="PERSON", help="The person's opaque id, 32 hex digits.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.callback()
+def _ledger() -> None:
+    """The ledger of remote procedures and in-person checks. It holds no names and no addresses."""
+
+
+def _read(folder: Path, body: Callable[[Any], T]) -> T:
+    from cli.database import Database
+    from cli.settings import load_settings
+
+    database = Database(load_settings(folder).database_url)
+    try:
+        return database.read(body)
+    finally:
+        database.close()
+
+
+@app.command()
+def show(folder: Folder, person: Person, as_json: AsJson = False) -> None:
+    """Every event of one person, oldest first."""
+    from enrollment import ledger
+    from enrollment.person import PersonId
+
+    events = _read(folder, lambda conn: ledger.required_history(conn, PersonId(person)))
+    if as_json:
+        print(
+            json.dumps({"person": person, "events": [{**e.body(), "hash": e.hash} for e in events]}, ensure_ascii=False)
+        )
+        return
+    for event in events:
+        place = f"{event.seq + event.adjustment} of {event.cap}" if event.seq is not None and event.cap else ""
+        print(
+            f"{event.position:3}  {event.at.iso()}  {event.kind.value:15} {place:8} {event.channel:15} {event.level:5} "
+            f"{event.hash[:16]}" + (f"  reverses {event.corrects}" if event.corrects else "")
+        )
+
+
+@app.command()
+def explain(
+    folder: Folder,
+    person: Person,
+    procedure: Annotated[str, typer.Option("--procedure", help="Which remote procedure.")] = "remote-move",
+    at: Annotated[str | None, typer.Option("--at", metavar="TIME", help="As of then (RFC 3339); else now.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What may be done remotely now, with the numbers and the sentences that a clerk reads aloud."""
+    from cli.clock import SystemClock
+    from enrollment import ledger
+    from enrollment.events import EventKind
+    from enrollment.person import PersonId
+    from pki.errors import InvalidValue
+    from pki.instant import Instant
+
+    remote = {kind.value: kind for kind in EventKind if kind.is_remote}
+    if procedure not in remote:
+        raise InvalidValue(f"the procedure is one of {', '.join(remote)}")
+    when = Instant.parse(at) if at else SystemClock().now()
+    decision = _read(folder, lambda conn: ledger.judge(conn, PersonId(person), remote[procedure], when))
+    if as_json:
+        print(json.dumps(decision.to_json(), ensure_ascii=False))
+        return
+    print(f"{'可 / allowed' if decision.allowed else '不可 / refused'}: {decision.procedure.value}")
+    print(f"  {decision.used} / {decision.limit}   ({decision.total_used} / {decision.total_limit})")
+    print(f"  last seen in person: {decision.anchor_date or '-'}   in person by: {decision.next_in_person_by or '-'}")
+    print(f"  policy: {decision.policy_owner or 'common'} {decision.policy_version}")
+    for reason in (*decision.reasons, *decision.warnings):
+        print(f"  {reason.ja}\n  {reason.en}\n  → {reason.where_ja}\n  → {reason.where_en}")
+
+
+@app.command()
+def verify(
+    folder: Folder,
+    person: Annotated[str | None, typer.Argument(metavar="[PERSON]", help="One person; everybody if left out.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """See that nothing was changed, removed or put in: every hash over its row and the row before it.
+
+    Exit status 1 if a chain does not hold.
+    """
+    from enrollment import ledger
+    from enrollment.person import PersonId
+
+    def check(conn: Any) -> tuple[int, dict[str, list[dict[str, Any]]]]:
+        people = [PersonId(person)] if person else list(ledger.people(conn))
+        broken: dict[str, list[dict[str, Any]]] = {}
+        for one in people:
+            faults = ledger.verify_person(conn, one)
+            if faults:
+                broken[one] = [{"position": fault.position, "what": fault.what} for fault in faults]
+        return len(people), broken
+
+    count, broken = _read(folder, check)
+    if as_json:
+        print(json.dumps({"people": count, "broken": broken}, ensure_ascii=False))
+    else:
+        for one, faults in broken.items():
+            for fault in faults:
+                print(f"{one} position {fault['position']}: {fault['what']}")
+        print(f"{count} people, {len(broken)} with a chain that does not hold.")
+    if broken:
+        raise typer.Exit(1)

@@ -1,0 +1,76 @@
+"""`jitsuin ledger show|explain|verify` over a real deployment's settings and database."""
+
+import json
+
+import pytest
+from sqlalchemy import text
+from typer.testing import CliRunner
+
+from cli.ledger import app
+from enrollment import ledger
+from enrollment.events import EventKind
+from enrollment.ledger import Happening
+from tests.enrollment.town import AT, found, resident
+
+
+@pytest.fixture
+def deployment(sqlite_database, random, tmp_path):
+    def fill(conn):
+        found(conn)
+        person = resident(conn, random)
+        for kind in (EventKind.ANCHOR, EventKind.REMOTE_MOVE, EventKind.REMOTE_MOVE):
+            ledger.record(conn, Happening(person, kind, actor="somebody"), AT, random)
+        return person
+
+    person = sqlite_database.transaction(fill)
+    file = sqlite_database.engine.url.database
+    (tmp_path / "jitsuin.toml").write_text(f'[database]\nurl = "sqlite:///{file}"\n')
+    return tmp_path, person
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_show(deployment):
+    folder, person = deployment
+    shown = json.loads(run("show", folder, person, "--json").output)
+    assert [event["kind"] for event in shown["events"]] == ["anchor", "remote-move", "remote-move"]
+    assert "2 of 3" in run("show", folder, person).output
+
+
+def test_explain(deployment):
+    folder, person = deployment
+    told = json.loads(run("explain", folder, person, "--at", "2026-11-24T00:00:00Z", "--json").output)
+    assert (told["allowed"], told["used"], told["limit"], told["anchor_date"]) == (True, 2, 3, "2026-11-23")
+    late = run("explain", folder, person, "--at", "2031-11-24T00:00:00Z")
+    assert "不可" in late.output
+    assert "窓口" in late.output
+    assert run("explain", folder, person, "--procedure", "anchor").exception.code == "pki.invalid-value"
+
+
+def test_verify_finds_what_was_changed(deployment, sqlite_database):
+    folder, person = deployment
+    assert json.loads(run("verify", folder, "--json").output) == {"people": 1, "broken": {}}
+    with sqlite_database.engine.begin() as conn:
+        conn.execute(text("UPDATE enrollment_ledger SET actor = 'nobody' WHERE position = 1"))
+    told = run("verify", folder, person, "--json")
+    assert told.exit_code == 1
+    assert json.loads(told.output)["broken"][person][0]["position"] == 1
+
+
+def test_somebody_unknown(deployment):
+    folder, _ = deployment
+    for command in ("show", "explain", "verify"):
+        assert run(command, folder, "0" * 32).exception.code == "enrollment.unknown-person"
+
+
+def test_a_real_ledger_is_replayed_under_a_candidate(deployment, tmp_path):
+    from cli.policy import app as policy
+
+    folder, _ = deployment
+    (tmp_path / "n1.toml").write_text('version = "n1"\neffective_from = "2026-01-01T00:00:00Z"\nmax_consecutive = 1\n')
+    arguments = ["simulate", "--policy", tmp_path / "n1.toml", "--ledger", folder, "--out", tmp_path / "out", "--json"]
+    done = CliRunner().invoke(policy, [str(argument) for argument in arguments])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.output)["policies"]["n1"]["refused"] == 1
