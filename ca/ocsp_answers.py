@@ -26,6 +26,7 @@ class Ready:
 
     answer: Answer
     fresh_until: int
+    serials: tuple[int, ...] = ()
     second: int = -1
     wire: bytes = b""
 
@@ -42,7 +43,7 @@ class AnswerDesk:
     packs: Sequence[Pack] = ()
     most: int = 100_000
     _kept: dict[bytes, Ready] = field(default_factory=dict)
-    _about: dict[int, list[bytes]] = field(default_factory=dict)
+    _about: dict[int, set[bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.view.on_change.append(self._changed)
@@ -90,22 +91,25 @@ class AnswerDesk:
         assert answer.this_update is not None
         assert answer.next_update is not None
         half = answer.this_update + timedelta(seconds=(answer.next_update - answer.this_update).total_seconds() // 2)
-        ready = Ready(answer, max(half.seconds, at.seconds + 1))
+        serials = tuple({asked.serial for asked in question.request.asked})
+        ready = Ready(answer, max(half.seconds, at.seconds + 1), serials)
+        self._forget(octets)
         if len(self._kept) >= self.most:
-            self._kept.pop(next(iter(self._kept)))
+            self._forget(next(iter(self._kept)))
         self._kept[octets] = ready
-        for asked in question.request.asked:
-            self._about.setdefault(asked.serial, []).append(octets)
-            if len(self._about) > self.most:
-                # Serials of requests that have long gone: without this the index would only grow.
-                self._forget()
+        for serial in serials:
+            self._about.setdefault(serial, set()).add(octets)
         return ready
 
-    def _forget(self) -> None:
-        self._kept.clear()
-        self._about.clear()
+    def _forget(self, octets: bytes) -> None:
+        ready = self._kept.pop(octets, None)
+        for serial in () if ready is None else ready.serials:
+            about = self._about[serial]
+            about.discard(octets)
+            if not about:
+                del self._about[serial]
 
     def _changed(self, authority: str, serial: int) -> None:
         if authority == self.responder.authority:
-            for octets in self._about.pop(serial, ()):
-                self._kept.pop(octets, None)
+            for octets in list(self._about.get(serial, ())):
+                self._forget(octets)

@@ -49,7 +49,7 @@ COMMANDS = {
     "responder": _Announced("cli.responder", _KEEP, "Answer OCSP by several fast processes; sign answers ahead."),
     "replay": _Announced("cli.replay", _DAILY, "Recompute every status from journal and published files; name what differs."),
     "ca": _Announced("cli.ca", _KEEP, "Find, revoke, hold and release certificates; make CRLs; ask OCSP."),
-    "authority": _Announced("cli.authority", _KEEP, "Certificates and CRLs of the authorities."),
+    "ca": _Announced("cli.authority", _KEEP, "Search, show, export, issue and report on what the authorities issued."),
     "ceremony": _Announced("cli.ceremony", _KEEP, "Carry out a reviewed ceremony file."),
     "policy": _Announced("cli.policy", _KEEP, "Check, compare and simulate cap policies."),
     "migrate": _Announced("cli.migrate", _KEEP, "Bring a deployment's database to this version."),

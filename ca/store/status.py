@@ -107,6 +107,27 @@ def all_issued(conn: Connection, limit: int) -> list[tuple[str, str]]:
     return found
 
 
+def issued_serials(conn: Connection, issuer: str, at: int) -> list[str]:
+    """The serials of certificates of one issuer that have not ended at `at`."""
+    found: list[str] = []
+    for table in (CERTIFICATES, RECOVERED):
+        query = select(table.c.serial).where(table.c.issuer == issuer, table.c.not_after >= at)
+        found += [row[0] for row in conn.execute(query).cursor.fetchall()]
+    return found
+
+
+def revocations_by_serial(conn: Connection, issuer: str) -> dict[str, RevocationRow]:
+    """Every present revocation of one issuer."""
+    query = select(
+        REVOCATIONS.c.serial,
+        REVOCATIONS.c.at,
+        REVOCATIONS.c.reason,
+        REVOCATIONS.c.invalidity_date,
+        REVOCATIONS.c.position,
+    ).where(REVOCATIONS.c.issuer == issuer)
+    return {row[0]: RevocationRow(*row[1:]) for row in conn.execute(query)}
+
+
 def find_revocation(conn: Connection, issuer: str, serial: str, *, lock: bool = False) -> RevocationRow | None:
     """The present revocation or hold."""
     query = select(REVOCATIONS.c.at, REVOCATIONS.c.reason, REVOCATIONS.c.invalidity_date, REVOCATIONS.c.position).where(

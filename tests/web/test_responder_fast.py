@@ -62,12 +62,13 @@ class Serving:
 
     async def exchange(self, octets: bytes) -> bytes:
         reader, writer = await self.connect()
-        writer.write(octets)
-        await writer.drain()
-        writer.write_eof()
-        got = await reader.read()
-        writer.close()
-        return got
+        try:
+            writer.write(octets)
+            await writer.drain()
+            writer.write_eof()
+            return await reader.read()
+        finally:
+            writer.close()
 
 
 @asynccontextmanager
