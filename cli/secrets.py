@@ -23,14 +23,16 @@ def read_secret(file: Path) -> bytes:
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
-        raise SecretMissing(str(file), os.strerror(error.errno)) from None
-    with os.fdopen(descriptor, "rb") as secret:
+        raise SecretMissing(str(file), os.strerror(error.errno or 0)) from None
+    try:
         about = os.fstat(descriptor)
         if not stat.S_ISREG(about.st_mode):
             raise SecretMissing(str(file), "it is no regular file")
         if about.st_mode & 0o077:
             raise SecretMissing(str(file), f"its mode is {stat.S_IMODE(about.st_mode):04o}, open to others")
-        content = secret.read(_LARGEST).rstrip(b"\r\n")
+        content = os.read(descriptor, _LARGEST).rstrip(b"\r\n")
+    finally:
+        os.close(descriptor)
     if not content:
         raise SecretMissing(str(file), "it is empty")
     return content
