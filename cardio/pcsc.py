@@ -21,6 +21,10 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+# Otherwise a call made while another handle holds a transaction blocks inside libpcsclite, past any deadline of ours.
+# libpcsclite looks at it when it is loaded, so it must stand before the import.
+os.environ.setdefault("PCSCLITE_NO_BLOCKING", "1")
+
 from smartcard import scard
 
 from cardio.errors import (
@@ -35,9 +39,6 @@ from cardio.errors import (
     TransportFailed,
     WasReset,
 )
-
-# Otherwise a call made while another handle holds a transaction blocks inside libpcsclite, past any deadline of ours.
-os.environ.setdefault("PCSCLITE_NO_BLOCKING", "1")
 
 PATIENCE = 15.0
 """Seconds for one call: on-card RSA key generation takes up to about ten."""
@@ -152,23 +153,28 @@ class Context:
 
     def _establish(self) -> None:
         result: list[tuple[int, int, socket.socket | None]] = []
-        abandoned = threading.Event()
+        handing_over, abandoned = threading.Lock(), threading.Event()
 
         def establish() -> None:
             with _ESTABLISHING:
                 code, handle, line = _establish_with_line()
-                if abandoned.is_set() and code == 0:
-                    scard.SCardReleaseContext(handle)
-                else:
+            with handing_over:
+                if not abandoned.is_set():
                     result.append((code, handle, line))
+                    return
+            if line is not None:
+                line.close()
+            if code == 0:
+                scard.SCardReleaseContext(handle)
 
         # pcscd may hang before it answers the first word, when there is no line to cut yet: so in a thread of its own.
         worker = threading.Thread(target=establish, name="pcsc establish", daemon=True)
         worker.start()
         worker.join(self.patience)
-        if not result:
-            abandoned.set()
-            raise NoService("connecting to pcscd")
+        with handing_over:
+            if not result:
+                abandoned.set()
+                raise NoService("connecting to pcscd")
         code, handle, self._line = result[0]
         if code:
             raise _failure(code, "connecting to pcscd")

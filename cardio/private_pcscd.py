@@ -169,8 +169,8 @@ class PrivatePcscd:
             stanzas.append(
                 f'FRIENDLYNAME "{name}"\nDEVICENAME /dev/null:0x{port:04X}\nLIBPATH {copy}\nCHANNELID 0x{port:04X}\n'
             )
-            readers += [VirtualReader(f"{name} {index * 2:02X} 00", port)]
-            readers += [VirtualReader(f"{name} {index * 2:02X} 01", port + 1)]
+            readers += [VirtualReader(f"{name} 00 00", port)]
+            readers += [VirtualReader(f"{name} 00 01", port + 1)]
         configuration = self.folder / "conf"
         configuration.mkdir(exist_ok=True)
         (configuration / "readers").write_text("\n".join(stanzas))

@@ -92,9 +92,8 @@ class CardSession:
         except CardSwapped:
             self.drop()
             raise
-        except ConnectionFailed as failure:
-            if failure.dropped_state:
-                self.drop()
+        except ConnectionFailed:
+            self.drop()  # also after Busy: waiting past a deadline may have cost the context
             raise
 
     def drop(self) -> None:

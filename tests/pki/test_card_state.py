@@ -18,7 +18,7 @@ from pki.revocation import Reason
 _CERTIFIED = {CardState.PREPARED, CardState.ACTIVE, CardState.SUSPENDED}
 
 
-@pytest.mark.parametrize(("state", "event"), product(CardState, CardEvent))
+@pytest.mark.parametrize(("state", "event"), list(product(CardState, CardEvent)))
 def test_every_pair(state: CardState, event: CardEvent) -> None:
     if (state, event) in TRANSITIONS:
         assert advance(state, event) == TRANSITIONS[state, event]
