@@ -27,6 +27,7 @@ _REASON: Final = key_of(oids.CRL_REASON)
 _INVALIDITY: Final = key_of(oids.INVALIDITY_DATE)
 _CERTIFICATE_ISSUER: Final = key_of(oids.CERTIFICATE_ISSUER)
 _EXPIRED_CERTS_ON_CRL: Final = key_of("2.5.29.60")
+_PASSING: Final = (Reason.CERTIFICATE_HOLD, Reason.REMOVE_FROM_CRL)
 _PROCESSED: Final = frozenset({_NUMBER, _DELTA, _POINT, ext.AKI, ext.IAN, ext.FRESHEST, ext.AIA, _EXPIRED_CERTS_ON_CRL})
 
 
@@ -242,7 +243,7 @@ def _read_entries(made: ParsedCrl, der: bytes, at: int, end: int, version: int) 
         if since is None:
             since = plain[date] = moment(tag, der[first:last])
         if last == after:
-            current[serial] = Entry(since, Reason.UNSPECIFIED, None)
+            found = Entry(since, Reason.UNSPECIFIED, None)
         else:
             if version == 1:
                 raise Malformed("entry extensions in a CRL of version 1", last)
@@ -255,7 +256,10 @@ def _read_entries(made: ParsedCrl, der: bytes, at: int, end: int, version: int) 
             reason, invalidity, issuer = known
             if issuer is not None:
                 current = made.entries.setdefault(None if same(issuer, made.issuer) else _canonical(issuer), {})
-            current[serial] = Entry(since, reason, invalidity)
+            found = Entry(since, reason, invalidity)
+        # the same number twice: what cannot be taken back stays, whichever comes first
+        if serial not in current or current[serial].reason in _PASSING:
+            current[serial] = found
         at = after
 
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 from pki.certificate import Certificate
 from pki.errors import Malformed
 from pki.instant import Instant
-from pki.revocation import Reason, Revoked, Unknown
+from pki.revocation import Good, Reason, Revoked, Unknown
 from verifier.anchors import TrustAnchor
 from verifier.budget import Budget, Meter
 from verifier.certificate import ParsedCertificate, parse
@@ -231,7 +231,7 @@ class _Request:
         passed = Result(Indication.PASSED, None, "", path.policies, path.fingerprints, (), path.checks, path)
         if self.rules.mode is RevocationMode.OFF:
             return passed
-        answers = tuple(checker.ask(path, index) for index in range(len(path.certificates)))
+        answers = tuple(self._status(path, index, checker) for index in range(len(path.certificates)))
         checks = list(path.checks)
         verdict: tuple[Indication, SubIndication, str] | None = None
         # from the anchor down: the status of a certificate under a revoked CA says nothing
@@ -258,6 +258,13 @@ class _Request:
             statuses=answers,
             checks=tuple(checks),
         )
+
+    def _status(self, path: ValidPath, index: int, checker: StatusChecker) -> StatusAnswer:
+        answer = checker.ask(path, index)
+        if not answer.offered and path.certificates[index] == path.anchor.certificate:
+            # an anchor is believed by itself, also when it is what was asked about; a revocation would still count
+            return StatusAnswer(Good())
+        return answer
 
     def _fault(
         self, answer: StatusAnswer, index: int, checker: StatusChecker
