@@ -34,6 +34,7 @@ MAX_PATH = 6
 class AttestationFault(StrEnum):
     """Why a statement was not believed."""
 
+    NONE_MADE = "none-made"
     MALFORMED = "malformed"
     OTHER_KEY = "other-key"
     OTHER_SLOT = "other-slot"

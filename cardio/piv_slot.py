@@ -20,15 +20,16 @@ a key made without PIN would never ask for one. So `prove` takes the holder's PI
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature
 
 from cardio import piv_commands
 from cardio.channel import Channel
-from cardio.errors import CertificateMismatch, NoPendingPlace, Refused
+from cardio.errors import AttestationRefused, CertificateMismatch, NoPendingPlace, Refused
 from cardio.pin import Pin
 from cardio.piv import PivCard, require_signature
-from cardio.piv_attestation import Attestation, AttestationAnchors, verify_attestation
+from cardio.piv_attestation import Attestation, AttestationAnchors, AttestationFault, verify_attestation
 from cardio.piv_commands import key_algorithm_of
 from cardio.piv_management_key import ManagementKey
 from cardio.piv_objects import certificate_object
@@ -45,7 +46,7 @@ from cardio.piv_slots import PENDING_SLOT_OF_PURPOSE, SLOT_OF_PURPOSE, KeyAlgori
 from cardio.session import CardSession
 from pki.certificate import Certificate, parse_certificate
 from pki.errors import InvalidValue, Malformed
-from pki.instant import Instant
+from pki.instant import Clock, Instant
 from pki.purpose import Purpose
 
 PIN_POLICY_OF_PURPOSE: Mapping[Purpose, PinPolicy] = {
@@ -55,6 +56,17 @@ PIN_POLICY_OF_PURPOSE: Mapping[Purpose, PinPolicy] = {
 """Said at generation, because a retired place would make both "once"."""
 
 CHALLENGE_LENGTH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """Who is to hear, with the card's name and the SubjectPublicKeyInfo, that a key was made inside a card."""
+
+    made: Callable[[str, Purpose, bytes], object]
+    anchors: AttestationAnchors | None
+    """The card must prove it by an attestation that leads to one of these. None: whoever listens drives the card with
+    their own hands, and believes what GENERATE answers: over anybody else's reader a key could be put in between."""
+    clock: Clock
 
 
 class PivSlot:
@@ -72,6 +84,7 @@ class PivSlot:
         random: Callable[[int], bytes],
         algorithms: Mapping[Purpose, KeyAlgorithm],
         give_up_active: bool = False,
+        witness: Witness | None = None,
     ) -> None:
         self._session = session
         self._management_key = management_key
@@ -79,6 +92,7 @@ class PivSlot:
         self._random = random
         self._algorithms = algorithms
         self._give_up_active = give_up_active
+        self._witness = witness
 
     def card_id(self) -> str:
         """The card's own name."""
@@ -87,8 +101,17 @@ class PivSlot:
     def generate(self, purpose: Purpose) -> bytes:
         """A new pending key pair; its SubjectPublicKeyInfo in DER. A pending key from before is given up.
 
-        Errors: NoPendingPlace if the active key would be lost; ManagementKeyRefused.
+        Errors: NoPendingPlace if the active key would be lost; ManagementKeyRefused; AttestationRefused if there is a
+        witness who wants a proof that does not come.
         """
+        spki = self._generate(purpose)
+        if (witness := self._witness) is not None:
+            if witness.anchors is not None and not self.attest(purpose, spki, witness.anchors, witness.clock.now()):
+                raise AttestationRefused(AttestationFault.NONE_MADE)
+            witness.made(self.card_id(), purpose, spki)
+        return spki
+
+    def _generate(self, purpose: Purpose) -> bytes:
         with self._session.work() as channel:
             abilities = abilities_of(channel)
             slot = pending_slot(channel, abilities, purpose)

@@ -126,8 +126,9 @@ def request(
         attestation = slot.attest(purpose, spki, anchors, at) if anchors.roots else None
         if anchors.roots and attestation is None:
             from cardio.errors import AttestationRefused
+            from cardio.piv_attestation import AttestationFault
 
-            raise AttestationRefused("the card makes no attestations")
+            raise AttestationRefused(AttestationFault.NONE_MADE)
         information = certification_request_info(spki)
         signature = slot.prove(purpose, information)
         made = assemble_request(information, algorithm_for(spki).oid, signature)

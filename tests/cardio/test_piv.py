@@ -23,7 +23,7 @@ from cardio.errors import (
 )
 from cardio.pin import Pin
 from cardio.piv import PivCard, identify, require_signature
-from cardio.piv_attestation import AttestationAnchors
+from cardio.piv_attestation import AttestationAnchors, AttestationFault
 from cardio.piv_commands import PIN_RULE, PUK_RULE, key_algorithm_of
 from cardio.piv_management_key import FACTORY_OCTETS, ManagementKey, derive_management_key, factory_key
 from cardio.piv_objects import (
@@ -38,7 +38,7 @@ from cardio.piv_objects import (
     parse_chuid,
 )
 from cardio.piv_personalisation import CardSecrets, cipher_for, derive_secrets, personalise
-from cardio.piv_slot import PivSlot
+from cardio.piv_slot import PivSlot, Witness
 from cardio.piv_slots import CipherAlgorithm, KeyAlgorithm, Slot
 from cardio.session import CardSession, DirectConnection
 from cardio.virtual_piv import VirtualPiv
@@ -61,7 +61,7 @@ from tests.cardio.piv_cards import (
     new_card,
     session_of,
 )
-from tests.support.chance import SeededOctets
+from tests.support.chance import SeededOctets, SetClock
 
 ALGORITHMS = {Purpose.AUTHENTICATION: KeyAlgorithm.P256, Purpose.SIGNATURE: KeyAlgorithm.P384}
 FIRMWARES = pytest.mark.parametrize(
@@ -72,9 +72,11 @@ FIRMWARES = pytest.mark.parametrize(
 class World:
     """A personalised card, whatever its kind, and the authority that certifies its keys."""
 
-    def __init__(self, firmware: tuple[int, int, int] | None, *, give_up_active: bool = False) -> None:
+    def __init__(
+        self, firmware: tuple[int, int, int] | None, *, give_up_active: bool = False, seed: str = "card"
+    ) -> None:
         self.authority = SmallAuthority()
-        self.card, self.root = self.bureau_card() if firmware is None else new_card(firmware)
+        self.card, self.root = self.bureau_card() if firmware is None else new_card(firmware, seed=seed)
         self.session = session_of(self.card)
         self.secrets = derive_secrets(MASTER, self.session.identity, cipher_for(self.session))
         personalise(self.session, self.secrets, expires=EXPIRES, random=SeededOctets("personalise"))
@@ -419,6 +421,39 @@ def test_the_pending_key_is_attested(firmware: tuple[int, int, int]) -> None:
         world.slot.attest(Purpose.SIGNATURE, spki, AttestationAnchors([]), AT)
     with pytest.raises(AttestationRefused):
         world.slot.attest(Purpose.SIGNATURE, spki, anchors, Instant.parse("2020-01-01T00:00:00Z"))
+
+
+@pytest.mark.parametrize("firmware", [OLD_YUBICO, NEW_YUBICO], ids=["5.4", "5.7"])
+def test_a_witness_hears_of_attested_keys_only(firmware: tuple[int, int, int]) -> None:
+    world = World(firmware)
+    assert world.root is not None
+    heard: list[tuple[str, Purpose, bytes]] = []
+
+    def made(card: str, purpose: Purpose, spki: bytes) -> None:
+        heard.append((card, purpose, spki))
+
+    anchors = AttestationAnchors([parse_certificate(world.root)])
+    world.slot._witness = Witness(made, anchors, SetClock(AT))
+    spki = world.slot.generate(Purpose.SIGNATURE)
+    assert heard == [(world.session.identity, Purpose.SIGNATURE, spki)]
+    world.slot._witness = Witness(made, AttestationAnchors([]), SetClock(AT))
+    with pytest.raises(AttestationRefused):
+        world.slot.generate(Purpose.SIGNATURE)
+    assert len(heard) == 1
+
+
+def test_a_witness_of_a_generic_card_believes_it_or_not() -> None:
+    world = World(GENERIC)
+    heard: list[bytes] = []
+    world.slot._witness = Witness(
+        lambda _card, _purpose, spki: heard.append(spki), AttestationAnchors([]), SetClock(AT)
+    )
+    with pytest.raises(AttestationRefused) as caught:
+        world.slot.generate(Purpose.SIGNATURE)
+    assert caught.value.fault == AttestationFault.NONE_MADE
+    assert heard == []
+    world.slot._witness = Witness(lambda _card, _purpose, spki: heard.append(spki), None, SetClock(AT))
+    assert [world.slot.generate(Purpose.SIGNATURE)] == heard
 
 
 def test_a_generic_card_attests_nothing() -> None:
