@@ -22,6 +22,7 @@ from verifier.signature import algorithm_identifier, has_roca_fingerprint, hash_
 FOREVER: Final = 1 << 62
 _END_OF_SHA1: Final = Instant.parse("2013-12-31T23:59:59Z").seconds
 _END_OF_DSA: Final = Instant.parse("2024-02-03T23:59:59Z").seconds
+_PSS: Final = "RSASSA-PSS"
 MAX_RSA_BITS: Final = 8192
 MAX_EXPONENT_BITS: Final = 64
 
@@ -46,6 +47,8 @@ class Key(NamedTuple):
     bits: int
     curve: str
     public: Any
+    only: str = ""
+    """For a key that its owner restricted to RSASSA-PSS (RFC 4055 1.2): the one algorithm, or any of that family."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +166,7 @@ def _pss(parameters: bytes | None) -> Algorithm:
     if mask != hash_name or salt != hashing.digest_size or trailer != 1:
         raise UnacceptableAlgorithm("RSASSA-PSS with mixed hashes, another salt than the hash's length, or a trailer")
     return Algorithm(
-        f"RSASSA-PSS with {hash_name.upper()}",
+        f"{_PSS} with {hash_name.upper()}",
         KeyKind.RSA,
         hashing,
         _END_OF_SHA1 if hash_name == "sha1" else FOREVER,
@@ -200,7 +203,7 @@ def load_key(spki: bytes) -> Key:
             raise UnacceptableKey("an RSA key with an even modulus, or an exponent that is even or one")
         if has_roca_fingerprint(numbers.n):
             raise UnacceptableKey("an RSA key with the ROCA fingerprint (CVE-2017-15361)")
-        return Key(KeyKind.RSA, bits, "", public)
+        return Key(KeyKind.RSA, bits, "", public, _restriction(spki))
     if isinstance(public, ec.EllipticCurvePublicKey):
         curve = public.curve.name
         if curve not in _CURVES:
@@ -212,6 +215,18 @@ def load_key(spki: bytes) -> Key:
         if isinstance(public, family):
             return Key(kind, 0, "", public)
     raise UnacceptableKey("a key of a kind that is not accepted")
+
+
+def _restriction(spki: bytes) -> str:
+    oid, parameters = algorithm_identifier(der.read_whole(spki).children()[0])
+    if oid != oids.RSASSA_PSS:
+        return ""
+    if parameters is None:
+        return _PSS
+    try:
+        return _pss(parameters).name
+    except UnacceptableAlgorithm as refused:
+        raise UnacceptableKey("an RSASSA-PSS key with parameters that are not accepted") from refused
 
 
 _OTHER_KINDS: Final = (
@@ -234,7 +249,7 @@ def check_key(key: Key, at: int, min_rsa_bits: int) -> None:
 
 def holds(algorithm: Algorithm, key: Key, signature: bytes, message: bytes) -> bool:
     """Whether `signature` over `message` verifies under `key`; a key of another kind than the algorithm's: False."""
-    if key.kind is not algorithm.kind:
+    if key.kind is not algorithm.kind or not algorithm.name.startswith(key.only):
         return False
     try:
         if key.kind is KeyKind.RSA:

@@ -1,16 +1,20 @@
 """RFC 5280 6.1, one bent thing at a time; what is refused in every profile and what in `strict` only."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, padding, rsa
 
 from pki import der, oids
 from pki.instant import Instant
 from tests.verifier.path_world import (
     AT,
     DAY,
+    RSA_SHA256,
     Ca,
     alternative_names,
     authority_key,
@@ -25,14 +29,66 @@ from tests.verifier.path_world import (
     policies,
     policy_constraints,
     policy_mappings,
+    sign,
     spki,
     subject_key,
+    tbs_certificate,
 )
 from verifier.anchors import TrustAnchor, anchor_of
 from verifier.certificate import parse
 from verifier.indication import Indication, SubIndication
 from verifier.inputs import PathInputs, Profile, Usage
 from verifier.path import PathFailure, ValidPath, validate_path
+
+
+def pss(hashing: str, mask: str, salt: int, trailer: int = 1) -> bytes:
+    """RSASSA-PSS-params."""
+
+    def digest(oid: str) -> bytes:
+        return der.sequence(der.oid(oid), der.null())
+
+    return der.sequence(
+        der.context(0, digest(hashing)),
+        der.context(1, der.sequence(der.oid(oids.MGF1), digest(mask))),
+        der.context(2, der.integer(salt)),
+        der.context(3, der.integer(trailer)) if trailer != 1 else b"",
+    )
+
+
+PSS_SHA256 = pss(oids.SHA256, oids.SHA256, 32)
+
+
+@cache
+def rsa_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(65537, 2048)
+
+
+def signer(algorithm: str) -> tuple[bytes, bytes, Callable[[bytes], bytes]]:
+    """(SubjectPublicKeyInfo, AlgorithmIdentifier, how to sign)"""
+    if algorithm == "PKCS1":
+        return spki(rsa_key()), RSA_SHA256, lambda octets: sign(rsa_key(), octets)
+    if algorithm == "PSS":
+        way = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
+        identifier = der.sequence(der.oid(oids.RSASSA_PSS), PSS_SHA256)
+        return spki(rsa_key()), identifier, lambda octets: rsa_key().sign(octets, way, hashes.SHA256())
+    if algorithm.startswith("P-"):
+        curve, oid, hashing = {
+            "P-256": (ec.SECP256R1, oids.ECDSA_WITH_SHA256, hashes.SHA256()),
+            "P-384": (ec.SECP384R1, oids.ECDSA_WITH_SHA384, hashes.SHA384()),
+            "P-521": (ec.SECP521R1, oids.ECDSA_WITH_SHA512, hashes.SHA512()),
+        }[algorithm]
+        key = ec_key("Root", curve)
+        return spki(key), der.sequence(der.oid(oid)), lambda octets: sign(key, octets, hashing)
+    family, oid = {
+        "Ed25519": (ed25519.Ed25519PrivateKey, oids.ED25519),
+        "Ed448": (ed448.Ed448PrivateKey, oids.ED448),
+        "ML-DSA-44": (mldsa.MLDSA44PrivateKey, oids.ML_DSA_44),
+        "ML-DSA-65": (mldsa.MLDSA65PrivateKey, oids.ML_DSA_65),
+        "ML-DSA-87": (mldsa.MLDSA87PrivateKey, oids.ML_DSA_87),
+    }[algorithm]
+    made = family.generate()
+    return spki(made), der.sequence(der.oid(oid)), lambda octets: made.sign(octets)  # type: ignore[arg-type]
+
 
 ROOT, SUB, SUB2 = Ca("Root"), Ca("Sub"), Ca("Sub 2")
 UNKNOWN = extension("1.3.6.1.4.1.32473.666", b"\x05\x00", critical=True)
@@ -222,10 +278,6 @@ class TestNames:
 
 class TestAlgorithms:
     def test_sha1_ended_with_2013(self) -> None:
-        from cryptography.hazmat.primitives import hashes
-
-        from tests.verifier.path_world import sign, tbs_certificate
-
         old = Instant.parse("2010-01-01T00:00:00Z")
         sha1 = der.sequence(der.oid(oids.ECDSA_WITH_SHA1))
         tbs = tbs_certificate(
@@ -316,6 +368,73 @@ class TestAlgorithms:
             der.bit_string(der.sequence(der.integer(modulus), der.integer(65537))),
         )
         assert "ROCA" in refusal(ROOT.issue(name("leaf"), key, authority_key(ROOT.key)))
+
+    @pytest.mark.parametrize(
+        "algorithm",
+        ["PKCS1", "PSS", "P-256", "P-384", "P-521", "Ed25519", "Ed448", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"],
+    )
+    def test_every_algorithm_of_the_table(self, algorithm: str) -> None:
+        root, anchor = self.signed(algorithm)
+        assert isinstance(validate_path(parse(root), [], [anchor], AT), ValidPath)
+        other = "ML-DSA-65" if algorithm == "ML-DSA-44" else "ML-DSA-44"
+        assert not isinstance(validate_path(parse(root), [], [self.signed(other)[1]], AT), ValidPath)
+
+    def signed(self, algorithm: str) -> tuple[bytes, TrustAnchor]:
+        """A leaf, and the anchor that signed it with this algorithm; every anchor has the same name."""
+        key, identifier, signing = signer(algorithm)
+        tbs = tbs_certificate(
+            issuer=name("Root"),
+            subject=name("leaf"),
+            public_key=spki(ec_key("leaf")),
+            serial=5,
+            not_before=AT + -DAY,
+            not_after=AT + DAY,
+            extensions=[key_usage(0)],
+            algorithm=identifier,
+        )
+        leaf = der.sequence(tbs, identifier, der.bit_string(signing(tbs)))
+        return leaf, TrustAnchor(name("Root"), key)
+
+    @pytest.mark.parametrize(
+        ("parameters", "fits"),
+        [
+            (PSS_SHA256, True),
+            (der.tlv(0x30), False),  # absent fields mean SHA-1
+            (pss(oids.SHA256, oids.SHA1, 32), False),
+            (pss(oids.SHA1, oids.SHA1, 20), False),
+            (pss(oids.SHA256, oids.SHA256, 0), False),
+            (pss(oids.SHA256, oids.SHA256, 32, trailer=2), False),
+            (b"", False),
+            (der.null(), False),
+        ],
+    )
+    def test_parameters_of_pss(self, parameters: bytes, fits: bool) -> None:
+        leaf, anchor = self.signed("PSS")
+        usual = der.sequence(der.oid(oids.RSASSA_PSS), PSS_SHA256)
+        other = der.sequence(der.oid(oids.RSASSA_PSS), parameters)
+        key, _, signing = signer("PSS")
+        fields = [other if node.raw == usual else node.raw for node in der.read_whole(leaf).children()[0].children()]
+        tbs = der.sequence(*fields)
+        changed = der.sequence(tbs, other, der.bit_string(signing(tbs)))
+        assert isinstance(validate_path(parse(changed), [], [anchor], AT), ValidPath) is fits
+        assert key == anchor.spki
+
+    def test_a_key_that_is_for_pss_only(self) -> None:
+        plain, _, _ = signer("PKCS1")
+        restricted = der.sequence(
+            der.sequence(der.oid(oids.RSASSA_PSS), PSS_SHA256), der.read_whole(plain).children()[1].raw
+        )
+        leaf, _ = self.signed("PKCS1")
+        anchor = TrustAnchor(name("Root"), restricted)
+        assert not isinstance(validate_path(parse(leaf), [], [anchor], AT), ValidPath)
+        leaf, _ = self.signed("PSS")
+        assert isinstance(validate_path(parse(leaf), [], [anchor], AT), ValidPath)
+        longer = der.sequence(
+            der.sequence(der.oid(oids.RSASSA_PSS), pss(oids.SHA384, oids.SHA384, 48)),
+            der.read_whole(plain).children()[1].raw,
+        )
+        anchor = TrustAnchor(name("Root"), longer)
+        assert not isinstance(validate_path(parse(leaf), [], [anchor], AT), ValidPath)
 
     def test_the_caller_may_ask_for_longer_keys_or_allow_shorter(self) -> None:
         def leaf(bits: int) -> bytes:
