@@ -16,7 +16,14 @@ from cardio import (
 )
 from cardio.apdu import CommandApdu, ResponseApdu, answer
 from cardio.piv_management_key import ManagementKey, factory_key
-from cardio.piv_objects import APPLICATION, PROVIDER, application_template, certificate_object
+from cardio.piv_objects import (
+    APPLICATION,
+    CHUID,
+    PROVIDER,
+    CardHolderIdentifier,
+    application_template,
+    certificate_object,
+)
 from cardio.piv_slots import Slot
 from cardio.virtual_card import Random, Storage, VirtualCard
 from cardio.virtual_piv_attestation import make_attestation_parts
@@ -138,11 +145,12 @@ def blank_image(
     *,
     management_key: ManagementKey | None = None,
     attestation: tuple[bytes, dict[str, object]] | None = None,
+    chuid: CardHolderIdentifier | None = None,
     rsa_1024: bool = False,
 ) -> dict[str, Any]:
     """The image of a card fresh from its maker: PIN 123456, PUK 12345678, the factory's management key, no keys.
 
-    `management_key` is what a card bureau would have set instead. `attestation` is the certificate (DER) and key
+    `management_key` and `chuid` are what a card bureau would have set. `attestation` is the certificate (DER) and key
     record of slot F9.
     """
     memory = Memory(
@@ -156,6 +164,8 @@ def blank_image(
         certificate, key = attestation
         image["keys"] = {f"{Slot.ATTESTATION:02x}": key}
         image["objects"] = {Slot.ATTESTATION.certificate_object.hex(): certificate_object(certificate).hex()}
+    if chuid is not None:
+        image["objects"] = {**image["objects"], CHUID.hex(): chuid.encode().hex()}
     return image
 
 
@@ -166,6 +176,7 @@ def new_virtual_piv(
     at: Instant,
     firmware: tuple[int, int, int] | None = FIRMWARE_WITH_MOVE,
     management_key: ManagementKey | None = None,
+    chuid: CardHolderIdentifier | None = None,
     rsa_1024: bool = False,
     key_maker: KeyMaker = make_key,
 ) -> tuple[VirtualPiv, bytes | None]:
@@ -180,6 +191,7 @@ def new_virtual_piv(
         firmware,
         management_key=management_key,
         attestation=(parts.certificate, parts.key.encode()) if parts else None,
+        chuid=chuid,
         rsa_1024=rsa_1024,
     )
     return VirtualPiv(storage, random, image, key_maker=key_maker), parts.root if parts else None

@@ -4,14 +4,15 @@ import json
 import os
 import signal
 import threading
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
 
 import typer
 
-from pki.instant import Instant
+from pki.instant import Instant, years_later
 from pki.purpose import Purpose
 
 if TYPE_CHECKING:
@@ -37,6 +38,19 @@ class Generation(StrEnum):
     NEXT = "next"
 
 
+class PivMaker(StrEnum):
+    """What kind of PIV card is made."""
+
+    YUBIKEY_5_7 = "yubikey-5.7"
+    YUBIKEY_5_4 = "yubikey-5.4"
+    STANDARD = "standard"
+
+    @property
+    def firmware(self) -> tuple[int, int, int] | None:
+        """The version that it answers; None: without Yubico's additions."""
+        return {"yubikey-5.7": (5, 7, 1), "yubikey-5.4": (5, 4, 3)}.get(self.value)
+
+
 @app.command()
 def new(
     file: Annotated[Path, typer.Argument(help="The card's file; must not exist.")],
@@ -50,11 +64,15 @@ def new(
     holder: Annotated[
         str, typer.Option(help="Common name in the certificates, for cards that are not blank.")
     ] = "Test",
+    maker: Annotated[
+        PivMaker, typer.Option(help="PIV: a YubiKey of this firmware, or a card by the bare standard.")
+    ] = PivMaker.YUBIKEY_5_7,
     as_json: JsonOption = False,
 ) -> None:
     """Make a virtual card.
 
-    Unless --blank, a throw-away authority certifies it. JPKI: PINs 1234 and ABC123. PIV: PIN 123456, PUK 12345678.
+    Unless --blank, a throw-away authority certifies it. JPKI: PINs 1234 and ABC123. PIV: PIN 123456, PUK 12345678; the
+    root that a YubiKey's attestations lead to is written beside it, to FILE.attestation-root.cer.
     """
     from cardio.virtual_card import FileStorage
     from cli.errors import FileUnusable
@@ -69,7 +87,9 @@ def new(
         if kind is Kind.JPKI:
             card_id = _new_jpki(storage, generation, blank, _master_keys(master_key_file), holder, at)
         else:
-            card_id = _new_piv(storage, blank, holder, at)
+            card_id, root = _new_piv(storage, maker, blank, holder, at)
+            if root is not None:
+                file.with_name(f"{file.name}.attestation-root.cer").write_bytes(root)
     except BaseException:
         file.unlink(missing_ok=True)
         raise
@@ -116,11 +136,15 @@ def _new_jpki(
     return slot.card_id()
 
 
-def _new_piv(storage: "FileStorage", blank: bool, holder: str, at: Instant) -> str:
+def _new_piv(
+    storage: "FileStorage", maker: PivMaker, blank: bool, holder: str, at: Instant
+) -> tuple[str, bytes | None]:
+    """The card's name, and the root of its attestations."""
     from cardio import piv
     from cardio.pin import Pin
     from cardio.piv_commands import PIN_RULE, PUK_RULE
     from cardio.piv_management_key import factory_key
+    from cardio.piv_objects import CardHolderIdentifier, FascN
     from cardio.piv_personalisation import FACTORY_PUK, CardSecrets, personalise
     from cardio.piv_slot import PivSlot
     from cardio.piv_slots import KeyAlgorithm
@@ -128,15 +152,25 @@ def _new_piv(storage: "FileStorage", blank: bool, holder: str, at: Instant) -> s
     from cardio.throwaway_ca import ThrowawayCa
     from cardio.virtual_piv import new_virtual_piv
 
-    # 3DES, though such firmware begins with AES-192: Debian 12's yubico-piv-tool knows no other default.
-    card, _ = new_virtual_piv(storage, os.urandom, at=at, management_key=factory_key())
+    expires = years_later(at.jst_date(), 10)
+    # A card by the bare standard comes from its bureau with a CHUID: nothing else tells it from its like.
+    chuid = CardHolderIdentifier(UUID(bytes=os.urandom(16), version=4), expires, FascN().encode())
+    card, root = new_virtual_piv(
+        storage,
+        os.urandom,
+        at=at,
+        firmware=maker.firmware,
+        # 3DES, though firmware 5.7 begins with AES-192: Debian 12's yubico-piv-tool knows no other default.
+        management_key=factory_key(),
+        chuid=chuid if maker.firmware is None else None,
+    )
     session = CardSession.of_memory(card, piv.identify)
     if blank:
-        return session.identity
+        return session.identity, root
     # A toy by its own word: PIN, PUK and management key stay as the maker prints them in the manual.
     key = factory_key()
     secrets = CardSecrets(key, Pin(PUK_RULE, FACTORY_PUK))
-    personalise(session, secrets, expires=date(at.jst_date().year + 10, 1, 1), random=os.urandom)
+    personalise(session, secrets, expires=expires, random=os.urandom)
     slot = PivSlot(
         session,
         management_key=lambda: key,
@@ -147,7 +181,7 @@ def _new_piv(storage: "FileStorage", blank: bool, holder: str, at: Instant) -> s
     for purpose in Purpose:
         authority = ThrowawayCa(f"Throw-away {purpose} CA", at, os.urandom)
         slot.install(purpose, authority.issue(slot.generate(purpose), purpose, holder), authority.certificate)
-    return slot.card_id()
+    return slot.card_id(), root
 
 
 @app.command()

@@ -1,8 +1,10 @@
 """`jitsuin card …` on a PIV card through pcscd, with openssl as the authority and as the judge."""
 
 import json
+import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -120,6 +122,7 @@ def test_a_blocked_pin_is_set_anew(table: Bench) -> None:
     assert _card(table, "verify-pin", "--pin-stdin", pin="24681357") == {"verified": True}
 
 
+@pytest.mark.slow
 def test_what_is_refused_by_name(table: Bench) -> None:
     (table.folder / "other").write_text("00" * 32)
     (table.folder / "other").chmod(0o600)
@@ -149,3 +152,68 @@ def test_what_is_refused_by_name(table: Bench) -> None:
         JITSUIN, "card", "piv", "install", "ca.pem", "--ca", "ca.pem", *MASTER, "--json", text="123456\n"
     )
     assert "cardio.certificate-mismatch" in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("maker", ["yubikey-5.7", "yubikey-5.4", "standard"])
+def test_virtual_cards_that_are_lent_to_pcscd(pcscd: PrivatePcscd, tmp_path: Path, maker: str) -> None:
+    """`card virtual new` and `start`: shown, signed with, and taken by OpenSC."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **pcscd.client_environment}
+
+    def jitsuin(*arguments: str, text: str | None = None) -> str:
+        done = subprocess.run(
+            [JITSUIN, "card", *arguments],
+            cwd=tmp_path,
+            env=environment,
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    made = json.loads(jitsuin("virtual", "new", "card.json", "--kind", "piv", "--maker", maker, "--json"))
+    blank = json.loads(jitsuin("virtual", "new", "blank.json", "--kind", "piv", "--maker", maker, "--blank", "--json"))
+    assert made["card"] != blank["card"]
+    assert (tmp_path / "card.json.attestation-root.cer").exists() is (maker != "standard")
+    process = subprocess.Popen(
+        [JITSUIN, "card", "virtual", "start", "card.json", "--port", str(pcscd.readers[0].port), "--json"],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["event"] == "inserted"
+        _until_present(environment, present=True)
+        shown = json.loads(jitsuin("show", "--json"))
+        assert (shown["kind"], shown["card"]) == ("piv", made["card"])
+        assert set(shown["certificates"]) == {"authentication", "signature"}
+        (tmp_path / "filing.txt").write_bytes(b"a filing")
+        jitsuin("sign", "filing.txt", "--form", "raw", "--pin-stdin", text="123456\n")
+        jitsuin("read-certificates", "--out", "certificates")
+        key = ["openssl", "x509", "-inform", "DER", "-in", "certificates/signature.cer", "-noout", "-pubkey"]
+        public = subprocess.run(key, cwd=tmp_path, check=True, capture_output=True).stdout
+        (tmp_path / "key.pem").write_bytes(public)
+        verify = ["openssl", "dgst", "-sha256", "-verify", "key.pem", "-signature", "filing.txt.sig", "filing.txt"]
+        assert b"Verified OK" in subprocess.run(verify, cwd=tmp_path, check=True, capture_output=True).stdout
+        named = subprocess.run(["opensc-tool", "-n"], env=environment, capture_output=True, text=True, timeout=60)
+        assert "Personal Identity Verification Card" in named.stdout
+    finally:
+        process.terminate()
+        assert process.wait(10) == 0
+        process.stdout.close()  # type: ignore[union-attr]
+        _until_present(environment, present=False)
+
+
+def _until_present(environment: dict[str, str], *, present: bool) -> None:
+    """Wait for pcscd's next look at its readers."""
+    tick = threading.Event()
+    for _ in range(200):
+        listed = subprocess.run(["opensc-tool", "-l"], env=environment, capture_output=True, text=True, timeout=60)
+        if (" Yes " in listed.stdout) is present:
+            return
+        tick.wait(0.02)
+    raise AssertionError("the reader did not change")
