@@ -14,7 +14,7 @@ from typing import Final
 from pki.certificate import Certificate
 from pki.errors import Malformed
 from verifier import extensions as ext
-from verifier.name_preparation import same
+from verifier.name_preparation import canonical, same
 from verifier.walk import SEQUENCE, element, expect, integer, moment, only, row, truth
 
 MAX_OCTETS: Final = 1 << 20
@@ -205,7 +205,8 @@ def _read_tbs(made: ParsedCertificate, der: bytes, at: int, end: int) -> None:
         oddities.append("a date is not in the type that RFC 5280 4.1.2.5 gives to its year")
     _, after = expect(der, at, end, SEQUENCE, "subject")
     made.subject = der[at:after]
-    made.self_issued = same(made.issuer, made.subject)
+    # both must be Names, though the path compares octets first
+    made.self_issued = canonical(made.issuer) == canonical(made.subject)
     _, at = expect(der, after, end, SEQUENCE, "subjectPublicKeyInfo")
     made.spki = der[after:at]
     latest = 0

@@ -17,10 +17,11 @@ from verifier.certificate import ParsedCertificate
 from verifier.crl import Entry, ParsedCrl
 from verifier.errors import UnacceptableAlgorithm, UnacceptableKey
 from verifier.extensions import ALL_REASONS, CRL_SIGN, DIRECTORY_NAME, DistributionPoint
+from verifier.inputs import PathInputs, Profile
 from verifier.name_preparation import same
 from verifier.path import ValidPath
 from verifier.path_building import SignatureCache
-from verifier.sources import Finding, Source, Sources, StatusAnswer, weigh
+from verifier.sources import Finding, Source, Sources, StatusAnswer, StatusRules, weigh
 
 Trusts = Callable[[ParsedCertificate, TrustAnchor, bool], bool]
 """Whether a signer of evidence has an unrevoked path to that anchor; the flag: its CA named it for its own status."""
@@ -30,21 +31,35 @@ _NOTHING: Final = StatusAnswer(Unknown("no CRL at hand is about it"))
 class CrlChecker:
     """Asks the CRLs of one request."""
 
-    __slots__ = ("_at", "_cache", "_meter", "_min_rsa_bits", "_skew", "_sources", "_strict", "_trusts", "_verdicts")
+    __slots__ = (
+        "_at",
+        "_cache",
+        "_meter",
+        "_min_rsa_bits",
+        "_oldest",
+        "_skew",
+        "_sources",
+        "_strict",
+        "_trusts",
+        "_verdicts",
+    )
 
     def __init__(
         self,
         sources: Sources,
         at: int,
-        skew: int,
-        strict: bool,
-        min_rsa_bits: int,
+        rules: StatusRules,
+        inputs: PathInputs,
         meter: Meter,
         cache: SignatureCache,
         trusts: Trusts,
     ) -> None:
-        self._sources, self._at, self._skew, self._strict = sources, at, skew, strict
-        self._min_rsa_bits, self._meter, self._cache, self._trusts = min_rsa_bits, meter, cache, trusts
+        self._sources, self._at = sources, at
+        self._skew = int(rules.skew.total_seconds())
+        limit = rules.maximum_age
+        self._oldest = None if limit is None else at - int(limit.total_seconds()) - self._skew
+        self._strict, self._min_rsa_bits = inputs.profile is Profile.STRICT, inputs.min_rsa_bits
+        self._meter, self._cache, self._trusts = meter, cache, trusts
         self._verdicts: dict[tuple[bytes, bytes, bytes], str] = {}
 
     def ask(self, path: ValidPath, index: int) -> StatusAnswer:
@@ -62,9 +77,12 @@ class CrlChecker:
                     offered, why = True, fault
                     continue
                 offered = True
+                finding = findings.get(crl.fingerprint) or self._finding(crl, path, index)
+                if index == 0 and self._oldest is not None and finding.this_update < self._oldest and not finding.entry:
+                    why = "its CRL is older than the policy allows"
+                    continue
+                findings[crl.fingerprint] = finding
                 covered |= crl_scope.reasons_of(crl, point)  # (d), (e), (l)
-                if crl.fingerprint not in findings:
-                    findings[crl.fingerprint] = self._finding(crl, path, index)
         found = list(findings.values())
         if any(one.entry for one in found) or covered == ALL_REASONS:
             return weigh(found, Source.CRL)

@@ -10,7 +10,7 @@ from verifier.anchors import TrustAnchor
 from verifier.budget import Meter
 from verifier.certificate import ParsedCertificate
 from verifier.crl_checking import CrlChecker
-from verifier.inputs import PathInputs, Profile
+from verifier.inputs import PathInputs
 from verifier.ocsp_checking import OcspChecker
 from verifier.path import PathSearch, ValidPath
 from verifier.path_building import NameIndex, SignatureCache
@@ -54,9 +54,7 @@ class StatusChecker:
         """Certificates whose status is being asked, the outermost first."""
         self._assumed = False
         """Something was taken as given because it is being asked further out; such answers are not kept."""
-        strict = inputs.profile is Profile.STRICT
-        skew = int(rules.skew.total_seconds())
-        self._crls = CrlChecker(sources, at.seconds, skew, strict, inputs.min_rsa_bits, meter, cache, self._trusts)
+        self._crls = CrlChecker(sources, at.seconds, rules, inputs, meter, cache, self._trusts)
         self._ocsp = OcspChecker(sources, at.seconds, rules, inputs, meter, cache, self._is_unrevoked)
 
     def ask(self, path: ValidPath, index: int) -> StatusAnswer:

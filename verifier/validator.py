@@ -8,7 +8,7 @@ result.indication, result.sub_indication, result.reason, result.policies, result
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from pki.certificate import Certificate
 from pki.errors import Malformed
@@ -30,6 +30,8 @@ from verifier.sources import RevocationMode, Sources, StatusAnswer, StatusRules,
 from verifier.status import StatusChecker
 
 _T = TypeVar("_T")
+MAX_CRL_OCTETS: Final = 64 << 20
+"""CRLs that are kept parsed between requests, together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +71,12 @@ class EngineCache:
     Nothing in it depends on time, anchors or names. Safe to share between threads: entries are only added or dropped.
     """
 
-    __slots__ = ("_certificates", "_crls", "_most", "_ocsp", "signatures")
+    __slots__ = ("_certificates", "_crl_octets", "_crls", "_most", "_ocsp", "signatures")
 
     def __init__(self, most: int = 4096) -> None:
         self.signatures = SignatureCache()
         self._most = most
+        self._crl_octets = 0
         self._certificates: dict[bytes, ParsedCertificate] = {}
         self._crls: dict[bytes, ParsedCrl] = {}
         self._ocsp: dict[bytes, ParsedOcsp] = {}
@@ -93,8 +96,11 @@ class EngineCache:
         found = self._crls.get(key)
         if found is None:
             found = parse_crl(der)
-            self._make_room(self._crls)
+            # an index is some six times as large as its CRL: they are kept by octets, not by number
+            if self._crl_octets > MAX_CRL_OCTETS or len(self._crls) >= self._most:
+                self._crls, self._crl_octets = {}, 0
             self._crls[key] = found
+            self._crl_octets += len(der)
         return found
 
     def ocsp(self, der: bytes) -> ParsedOcsp:
@@ -106,9 +112,7 @@ class EngineCache:
             self._ocsp[der] = found
         return found
 
-    def _make_room(
-        self, kept: dict[bytes, ParsedCertificate] | dict[bytes, ParsedCrl] | dict[bytes, ParsedOcsp]
-    ) -> None:
+    def _make_room(self, kept: dict[bytes, ParsedCertificate] | dict[bytes, ParsedOcsp]) -> None:
         if len(kept) >= self._most:
             kept.pop(next(iter(kept)), None)
 

@@ -11,6 +11,7 @@ from tests.verifier.path_world import (
     Ca,
     basic_constraints,
     ec_key,
+    entry,
     extension,
     key_usage,
     name,
@@ -208,6 +209,23 @@ class TestOctets:
             changed[place] ^= 0x41
             assert not validator.validate(bytes(changed), AT).passed
         assert not validator.validate(leaf + b"\x00", AT).passed
+
+    def test_every_changed_octet_of_a_crl_and_of_an_answer(self) -> None:
+        validator = Validator([ROOT.anchor()], cache=EngineCache(8))
+        leaf, crl, answer = ROOT.leaf(serial=7), ROOT.crl(entry(8)), ROOT.answer(7)
+        assert validator.validate(leaf, AT, Evidence((), (crl,))).passed
+        assert validator.validate(leaf, AT, Evidence((), (), (answer,))).passed
+        for place in range(len(crl)):
+            changed = bytearray(crl)
+            changed[place] ^= 0x41
+            assert not validator.validate(leaf, AT, Evidence((), (bytes(changed),))).passed
+        for place in range(len(answer)):
+            changed = bytearray(answer)
+            changed[place] ^= 0x41
+            assert not validator.validate(leaf, AT, Evidence((), (), (bytes(changed),))).passed
+        for whole in (crl, answer):
+            for end in range(0, len(whole), 5):
+                assert not validator.validate(leaf, AT, Evidence((), (whole[:end],), (whole[:end],))).passed
 
     def test_in_the_evidence_it_is_passed_over_and_told(self) -> None:
         middle = Ca("Middle")

@@ -126,6 +126,18 @@ class TestFreshness:
         assert not judge([ROOT_CRL, crl]).passed
         assert judge([ROOT_CRL, crl], skew=timedelta(minutes=5)).passed
 
+    def test_the_policy_may_want_fresher_ones(self) -> None:
+        def judged(age: timedelta, *crls: bytes) -> Result:
+            validator = Validator([ANCHOR], rules=StatusRules(maximum_age=age))
+            return validator.validate(LEAF, AT, Evidence((SUB_CERTIFICATE,), (ROOT_CRL, *crls)))
+
+        assert judged(DAY, SUB.crl()).passed
+        assert judged(timedelta(hours=1), SUB.crl()).indication is Indication.INDETERMINATE
+        # what revokes counts at any age; a delta makes what it adds to as young as itself
+        assert judged(timedelta(hours=1), SUB.crl(entry(7))).revoked is not None
+        young = SUB.crl(this=AT + timedelta(minutes=-5), number=2, base=1)
+        assert judged(timedelta(hours=1), SUB.crl(), young).passed
+
     def test_a_later_look_dates_the_revocation(self) -> None:
         later = AT + 20 * DAY
         crls = [
@@ -214,6 +226,11 @@ class TestContent:
             assert judge([ROOT_CRL, crl]).passed
             assert not judge([ROOT_CRL, crl], **strict).passed  # type: ignore[arg-type]
         assert judge([ROOT_CRL, SUB.crl()], **strict).passed  # type: ignore[arg-type]
+
+    def test_the_same_number_twice(self) -> None:
+        for reasons in ((1, 6), (6, 1), (8, 1), (1, 8)):
+            crl = SUB.crl(*(entry(7, reason=reason) for reason in reasons))
+            assert judge([ROOT_CRL, crl]).sub_indication is SubIndication.REVOKED
 
     def test_serial_numbers_that_should_not_be(self) -> None:
         for serial in (-5, 0, 1 << 159, 1 << 300):
