@@ -54,8 +54,8 @@ class ReadCertificate:
             for one in self.extensions
             if outline or one.oid in reads
         ]
-        shown = [getattr(self, name) if name in reads else hidden for name, hidden in _HIDDEN]
-        return ReadCertificate(*shown, extensions=tuple(kept))
+        shown: dict[str, Any] = {name: getattr(self, name) if name in reads else hidden for name, hidden in _HIDDEN}
+        return ReadCertificate(**shown, extensions=tuple(kept))
 
     @property
     def explicit(self) -> tuple[str, ...]:
