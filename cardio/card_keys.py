@@ -4,6 +4,7 @@ template.
 Public key template (ISO/IEC 7816-8, table 3): 7F49 { 81 modulus, 82 exponent } or 7F49 { 86 uncompressed point }.
 """
 
+import functools
 import hashlib
 from typing import Protocol
 
@@ -116,9 +117,14 @@ def generate_key(generation: str) -> CardKey:
     return RsaKey(rsa.generate_private_key(65537, 2048))
 
 
+@functools.lru_cache(maxsize=64)
 def load_key(encoded: bytes) -> CardKey:
-    """The key in PKCS#8 DER. Errors: ValueError."""
-    private = serialization.load_der_private_key(encoded, None)
+    """The key in PKCS#8 DER. Errors: ValueError.
+
+    Remembered, and without testing its primes again (which takes longer than a signature): a card loads its image at
+    each power-up, and the image is its own.
+    """
+    private = serialization.load_der_private_key(encoded, None, unsafe_skip_rsa_key_validation=True)
     if isinstance(private, rsa.RSAPrivateKey):
         return RsaKey(private)
     if isinstance(private, ec.EllipticCurvePrivateKey):
