@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 from cardio.errors import AttestationRefused
@@ -26,6 +27,10 @@ FIRMWARE_OID = x509.ObjectIdentifier("1.3.6.1.4.1.41482.3.3")
 SERIAL_OID = x509.ObjectIdentifier("1.3.6.1.4.1.41482.3.7")
 POLICIES_OID = x509.ObjectIdentifier("1.3.6.1.4.1.41482.3.8")
 FORM_FACTOR_OID = x509.ObjectIdentifier("1.3.6.1.4.1.41482.3.9")
+
+WEAK_RSA = ((4, 2, 6), (4, 3, 5))
+"""From the first of these firmwares up to, not including, the second the chip chose RSA primes that can be found from
+the public key (CVE-2017-15361); the attestation is genuine, the key is worthless."""
 
 MAX_PATH = 6
 """Statement, attestation certificate, at most three between, root."""
@@ -42,6 +47,7 @@ class AttestationFault(StrEnum):
     NO_PATH = "no-path"
     OUT_OF_VALIDITY = "out-of-validity"
     PIN_POLICY = "pin-policy"
+    WEAK_MAKER = "weak-maker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,7 @@ def verify_attestation(
 
     Shapes: certificates and `spki` in DER; `card_serial` None if the card told none.
     Errors: AttestationRefused with the AttestationFault. A key whose PIN policy is "never" is refused too: it would
-    sign for whoever finds the card.
+    sign for whoever finds the card; and an RSA key of a chip that made weak ones.
     """
     try:
         leaf, issuer = parse_certificate(statement), parse_certificate(attestation_certificate)
@@ -101,6 +107,8 @@ def verify_attestation(
         raise AttestationRefused(AttestationFault.OTHER_SLOT)
     if card_serial is not None and found.card_serial != card_serial:
         raise AttestationRefused(AttestationFault.OTHER_CARD)
+    if isinstance(leaf.public_key, rsa.RSAPublicKey) and WEAK_RSA[0] <= found.firmware < WEAK_RSA[1]:
+        raise AttestationRefused(AttestationFault.WEAK_MAKER)
     if found.pin_policy in (PinPolicy.NEVER, PinPolicy.DEFAULT) and slot is not Slot.CARD_AUTHENTICATION:
         raise AttestationRefused(AttestationFault.PIN_POLICY)
     return Attestation(

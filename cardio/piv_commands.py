@@ -301,6 +301,13 @@ def move_key(channel: Channel, source: Slot, target: Slot) -> None:
     channel.require(CommandApdu(0x00, 0xF6, target, source), "MOVE KEY")
 
 
+def delete_key(channel: Channel, slot: Slot) -> None:
+    """No key in `slot` any more (firmware 5.7); harmless if there was none. Errors: Refused."""
+    response = channel.send(CommandApdu(0x00, 0xF6, 0xFF, slot))
+    if not response.ok and response.status != 0x6A88:
+        raise Refused(response.status, "DELETE KEY")
+
+
 def key_algorithm_of(spki: bytes) -> KeyAlgorithm:
     """Which PIV algorithm a public key is of. Errors: Malformed, InvalidValue if PIV does not know it."""
     public = load_public_key(spki)

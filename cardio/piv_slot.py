@@ -174,6 +174,22 @@ class PivSlot:
                 case Renewal.IN_PLACE:
                     self._install_in_place(channel, abilities, purpose, parsed)
 
+    def retire(self) -> None:
+        """The end of the card's use: no certificate, and no key that ever had one; may be called again.
+
+        Certificates go first: a card must never show one whose key is gone. Errors: ManagementKeyRefused, Refused.
+        """
+        with self._session.work() as channel:
+            abilities = abilities_of(channel)
+            self._manage(channel)
+            for slot in _places(abilities):
+                if piv_commands.read_object(channel, slot.certificate_object) is not None:
+                    piv_commands.write_object(channel, slot.certificate_object, b"")
+                if abilities.renewal is Renewal.MOVING:
+                    piv_commands.delete_key(channel, slot)
+                else:
+                    piv_commands.generate(channel, slot, KeyAlgorithm.P256)
+
     def read(self, purpose: Purpose) -> bytes | None:
         """The certificate now active, in DER."""
         return PivCard(self._session).read(purpose)
@@ -246,6 +262,12 @@ def _install_by_turns(channel: Channel, abilities: Abilities, purpose: Purpose, 
         piv_commands.generate(channel, other, KeyAlgorithm.P256, PIN_POLICY_OF_PURPOSE[purpose])
     if piv_commands.read_object(channel, other.certificate_object) is not None:
         piv_commands.write_object(channel, other.certificate_object, b"")
+
+
+def _places(abilities: Abilities) -> tuple[Slot, ...]:
+    """Every slot that a key of ours may be in, on such a card."""
+    homes = tuple(SLOT_OF_PURPOSE.values())
+    return homes if abilities.renewal is Renewal.IN_PLACE else (*homes, *PENDING_SLOT_OF_PURPOSE.values())
 
 
 def _other_place(slot: Slot, purpose: Purpose) -> Slot:

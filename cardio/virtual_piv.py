@@ -26,7 +26,7 @@ from cardio.piv_objects import (
 )
 from cardio.piv_slots import Slot
 from cardio.virtual_card import Random, Storage, VirtualCard
-from cardio.virtual_piv_attestation import make_attestation_parts
+from cardio.virtual_piv_attestation import AttestationParts, make_attestation_parts
 from cardio.virtual_piv_keys import KeyMaker, make_key
 from cardio.virtual_piv_memory import Memory, decode_memory, encode_memory, factory_cipher
 from cardio.virtual_piv_session import NOT_FOUND, WRONG_LENGTH, WRONG_PARAMETERS, Handler, SecurityStatus, Session
@@ -144,14 +144,13 @@ def blank_image(
     firmware: tuple[int, int, int] | None,
     *,
     management_key: ManagementKey | None = None,
-    attestation: tuple[bytes, dict[str, object]] | None = None,
+    attestation: AttestationParts | None = None,
     chuid: CardHolderIdentifier | None = None,
     rsa_1024: bool = False,
 ) -> dict[str, Any]:
     """The image of a card fresh from its maker: PIN 123456, PUK 12345678, the factory's management key, no keys.
 
-    `management_key` and `chuid` are what a card bureau would have set. `attestation` is the certificate (DER) and key
-    record of slot F9.
+    `management_key` and `chuid` are what a card bureau would have set; `attestation` is what goes into slot F9.
     """
     memory = Memory(
         serial=serial,
@@ -159,14 +158,13 @@ def blank_image(
         management_key=management_key or factory_key(factory_cipher(firmware)),
         rsa_1024=rsa_1024,
     )
-    image = encode_memory(memory)
     if attestation is not None:
-        certificate, key = attestation
-        image["keys"] = {f"{Slot.ATTESTATION:02x}": key}
-        image["objects"] = {Slot.ATTESTATION.certificate_object.hex(): certificate_object(certificate).hex()}
+        content = certificate_object(attestation.certificate)
+        memory = memory.with_key(Slot.ATTESTATION, attestation.key)
+        memory = memory.with_object(Slot.ATTESTATION.certificate_object, content)
     if chuid is not None:
-        image["objects"] = {**image["objects"], CHUID.hex(): chuid.encode().hex()}
-    return image
+        memory = memory.with_object(CHUID, chuid.encode())
+    return encode_memory(memory)
 
 
 def new_virtual_piv(
@@ -190,7 +188,7 @@ def new_virtual_piv(
         serial,
         firmware,
         management_key=management_key,
-        attestation=(parts.certificate, parts.key.encode()) if parts else None,
+        attestation=parts,
         chuid=chuid,
         rsa_1024=rsa_1024,
     )

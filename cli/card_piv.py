@@ -169,6 +169,22 @@ def install(
 
 
 @app.command()
+def retire(
+    master_key_file: MasterKeyOption,
+    yes: Annotated[bool, typer.Option("--yes", help="The keys are destroyed for good; really do it.")] = False,
+    reader: ReaderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The end of a card's use: its certificates and keys are destroyed. Revoking is not done by this."""
+    if not yes:
+        raise typer.BadParameter("the keys are destroyed for good: say --yes")
+    with _session(reader) as (session, _):
+        _slot(session, master_key_file, None, Purpose.SIGNATURE, None).retire()
+        document = {"card": session.identity, "retired": True}
+    _tell(document, as_json, f"{document['card']}: no certificates and no keys any more")
+
+
+@app.command()
 def unblock(
     master_key_file: MasterKeyOption,
     reader: ReaderOption = None,

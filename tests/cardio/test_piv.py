@@ -405,6 +405,25 @@ def test_a_card_that_cannot_prove_the_management_key_gets_nothing() -> None:
         piv_commands.authenticate_management_key(Channel(liar), key, SeededOctets("host"))
 
 
+@FIRMWARES
+def test_a_retired_card_holds_nothing_of_the_person(firmware: tuple[int, int, int] | None) -> None:
+    world = World(firmware)
+    certificates = [world.issue(purpose) for purpose in Purpose]
+    for purpose, certificate in zip(Purpose, certificates, strict=True):
+        world.install(purpose, certificate)
+    if firmware is not None and firmware >= OLD_YUBICO:
+        world.issue(Purpose.SIGNATURE)  # one that waits
+    gone = [parse_certificate(certificate).public_key for certificate in certificates]
+    for _ in range(2):
+        world.slot.retire()
+        memory = world.card.memory
+        assert not any(key.public in gone for key in memory.keys.values())
+        assert set(memory.objects) <= {CHUID, CAPABILITIES, Slot.ATTESTATION.certificate_object}
+        assert world.piv.describe().certificates == {}
+    with pytest.raises(WrongCardState):
+        world.piv.sign(Purpose.SIGNATURE, PIN, b"filing")
+
+
 # ---- attestation
 
 

@@ -297,6 +297,31 @@ def test_what_is_not_believed(attested: tuple[VirtualPiv, Channel, bytes, Attest
     assert fault == AttestationFault.PIN_POLICY
 
 
+def test_rsa_keys_of_a_chip_that_made_weak_ones() -> None:
+    """CVE-2017-15361: a genuine statement about a worthless key. Elliptic keys of the same chip are sound."""
+    for firmware, algorithm, believed in (
+        ((4, 3, 4), KeyAlgorithm.RSA_2048, False),
+        ((4, 3, 5), KeyAlgorithm.RSA_2048, True),
+        ((4, 3, 4), KeyAlgorithm.P256, True),
+    ):
+        card, root = new_card(firmware)
+        assert root is not None
+        card.power()
+        channel = managed(_select(card))
+        spki = generate(channel, Slot.SIGNATURE, algorithm)
+        anchors = AttestationAnchors([parse_certificate(root)])
+        if not believed:
+            assert _fault(channel, anchors, spki) == AttestationFault.WEAK_MAKER
+            continue
+        statement = piv_commands.attest(channel, Slot.SIGNATURE)
+        assert (
+            verify_attestation(
+                statement, _between(channel), anchors=anchors, slot=Slot.SIGNATURE, spki=spki, at=AT
+            ).firmware
+            == firmware
+        )
+
+
 def test_any_certificate_is_no_attestation(attested: tuple[VirtualPiv, Channel, bytes, AttestationAnchors]) -> None:
     _, channel, spki, anchors = attested
     authority = SmallAuthority()

@@ -110,6 +110,10 @@ def test_the_life_of_a_card(table: Bench) -> None:
     assert table.card.memory.keys[Slot.SIGNATURE].algorithm is KeyAlgorithm.P256
     assert Slot.RETIRED_2 not in table.card.memory.keys
 
+    assert table.try_run(JITSUIN, "card", "piv", "retire", *MASTER).returncode != 0
+    _card(table, "piv", "retire", *MASTER, "--yes", pin=None)
+    assert set(table.card.memory.keys) == {Slot.ATTESTATION}
+
 
 def test_a_blocked_pin_is_set_anew(table: Bench) -> None:
     _card(table, "piv", "personalise", *MASTER, pin=None)
