@@ -13,6 +13,7 @@ import statistics
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -20,17 +21,17 @@ from pathlib import Path
 import httpx
 
 from cardio import jpki
-from cardio.card_management import CardManager
 from cardio.jpki_card import JpkiCard
 from cardio.personalisation import CardInReader
 from cardio.session import CardSession
 from cardio.virtual_card import FileStorage
 from cardio.virtual_jpki import VirtualJpkiCard
 from cli.clock import SystemClock
+from cli.database import Database
 from cli.deployment import create_deployment
 from cli.errors import FilingRefused
 from cli.home_filing import Home
-from cli.keys import card_master_keys
+from cli.keys import card_manager
 from cli.sample import PASSWORD, enter
 from cli.settings import Settings, make_settings
 from pki.attributes import Attributes, Gender
@@ -67,13 +68,13 @@ def _move(home: Home, town: str, number: int, times: Times) -> None:
 
 
 def _live(settings: Settings, card: Path, url: str, times: Times) -> None:
-    masters = card_master_keys(settings)
     session = CardSession.of_memory(VirtualJpkiCard(FileStorage(card), secrets.token_bytes), jpki.identify)
-    with httpx.Client(base_url=url, timeout=60) as client:
-        slot = CardInReader(session, CardManager(masters, secrets.token_bytes))
+    with closing(Database(settings.database_url)) as database, httpx.Client(base_url=url, timeout=60) as client:
+        slot = CardInReader(session, card_manager(settings, database, SystemClock(), secrets.token_bytes))
         home = Home(JpkiCard(session), slot, client, secrets.token_bytes, time.sleep)
         for number in range(4):
             _move(home, settings.municipality.code, number, times)
+    database.close()
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import secrets
 import socket
 import subprocess
 import time
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 
@@ -52,7 +53,11 @@ def test_a_sample_persons_card_moves_its_holder(tmp_path: Path) -> None:
     card = VirtualJpkiCard(FileStorage(Path(people[0]["card"])), secrets.token_bytes)
     session = CardSession.of_memory(card, jpki.identify)
     password = jpki.pin(Purpose.SIGNATURE, PASSWORD)
-    with serving(deployment, "--listen", address) as service, httpx.Client(base_url=service.url) as http:
+    with (
+        serving(deployment, "--listen", address) as service,
+        httpx.Client(base_url=service.url) as http,
+        closing(Database(settings.database_url)) as database,
+    ):
         database = Database(settings.database_url)
         slot = CardInReader(session, card_manager(settings, database, SystemClock(), secrets.token_bytes))
         home = Home(JpkiCard(session), slot, http, secrets.token_bytes, time.sleep)
@@ -65,4 +70,4 @@ def test_a_sample_persons_card_moves_its_holder(tmp_path: Path) -> None:
     assert after is not None
     assert after != before
     assert base64.b64decode(answer["certificate"]) == after
-    assert Certificate(after).validity.contains(at)
+    assert Certificate(after).validity.not_before >= at
