@@ -10,8 +10,9 @@ Error (pki)
     ├── EvidenceTooWeak · NotPresent · NotConfirmed · SelfDealing · KioskNeverAnchors · MunicipalDeskNeeded
     ├── CapReached(decision) · LooserPolicy · NotReversible
     ├── FilingMalformed · FilingRejected · FilingReplayed · FilingVoid · FilingMismatch
-    ├── CertificateEnded · CertificateExpired · CardNotUsable · WrongCard · CardDiffers · NotSignedYet
+    ├── CertificateEnded · CertificateExpired · CardNotUsable · WrongCard · KeyNotFromCard · CardDiffers · NotSignedYet
     ├── NothingChanges · RemoteBlocked · AlreadyIssued · EvidenceUsed
+    ├── AlreadyProtected · NotProtected · OutputBlocked · StillCooling · UnknownChannel
     └── IdempotencyMismatch
 """
 
@@ -375,6 +376,16 @@ class WrongCard(EnrollmentError):
 
 
 @dataclass(eq=False)
+class KeyNotFromCard(EnrollmentError):
+    """The request's key works, but nobody saw this card make it: it may exist outside of any card."""
+
+    code = "enrollment.key-not-from-card"
+    why = "the key of the request was not made on this card"
+    todo = "let the card make a new key, and send the request for that one"
+    card: str
+
+
+@dataclass(eq=False)
 class CardDiffers(EnrollmentError):
     code = "enrollment.card-differs"
     why = "what was read back from the card is not what was written ({purpose})"
@@ -420,6 +431,45 @@ class EvidenceUsed(EnrollmentError):
     why = "this record of an in-person check was already used for something else"
     todo = "record what is seen now as new evidence"
     evidence: str
+
+
+@dataclass(eq=False)
+class AlreadyProtected(EnrollmentError):
+    code = "enrollment.already-protected"
+    why = "a support measure is in force for this person already"
+    todo = "renew it, or ask the desk that keeps it"
+    counter: str
+
+
+@dataclass(eq=False)
+class NotProtected(EnrollmentError):
+    code = "enrollment.not-protected"
+    why = "no support measure is in force for this person"
+    todo = "look at the person's record"
+
+
+@dataclass(eq=False)
+class OutputBlocked(EnrollmentError):
+    code = "enrollment.output-blocked"
+    why = "nothing with this person's address may be printed or exported"
+    todo = "ask desk {contact_desk}; only two people together can let the address be seen"
+    contact_desk: str
+
+
+@dataclass(eq=False)
+class StillCooling(EnrollmentError):
+    code = "enrollment.still-cooling"
+    why = "the release has not been approved by two people, or the time to think is not over ({release_after})"
+    todo = "wait for that time; anybody may stop the release until then"
+    release_after: str
+
+
+@dataclass(eq=False)
+class UnknownChannel(EnrollmentError):
+    code = "enrollment.unknown-channel"
+    why = "channel {channel} is not registered"
+    todo = "register whoever shows or prints the municipality's records"
+    channel: str
 
 
 @dataclass(eq=False)

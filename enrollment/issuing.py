@@ -22,6 +22,7 @@ from enrollment import certificates, deciding, ledger, outbox, registry
 from enrollment.application import Application, ApplicationEvent, ApplicationKind, ApplicationState, advance
 from enrollment.approvals import Approved
 from enrollment.canonical import Json, digest
+from enrollment.card_keys import require_made_on
 from enrollment.cards import Card, CardEvent, CardSlot, CardState
 from enrollment.cards import advance as advance_card
 from enrollment.counters import Affair, Counter
@@ -259,6 +260,8 @@ class Issuing:
             now = rows.application_of(conn, application.application)
             _require_usable(conn, now, card_id)
             for purpose, request in requests.items():
+                require_made_on(conn, card_id, purpose, request)
+            for purpose, request in requests.items():
                 rows.put_request(conn, now, purpose, request)
             certificates.change(conn, replace(now, card_id=card_id), ApplicationEvent.PROVE_KEYS, at)
 
@@ -389,7 +392,7 @@ def person_for_issuing(
         fields=FOUR_ATTRIBUTES,
         legal_basis="公的個人認証法",
     )
-    return registry.whole(conn, registry.record_access(conn, person, access, at, random))
+    return registry.whole(conn, registry.record_access(conn, person, access, at, random, result="used-for-certificate"))
 
 
 def purposes_for(person: Person, at: Instant) -> tuple[Purpose, ...]:

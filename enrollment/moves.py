@@ -14,10 +14,11 @@ from typing import Any
 from ca.intents import IntentId
 from ca.issuance import Registrar
 from ca.orders import Assurance, Order
-from enrollment import certificates, issuing, ledger, outbox, registry
+from enrollment import certificates, issuing, ledger, outbox, protection, registry
 from enrollment.application import Application, ApplicationEvent, ApplicationKind, ApplicationState
 from enrollment.canonical import Json, canonical
 from enrollment.caps import Decision
+from enrollment.card_keys import require_made_on
 from enrollment.cards import CardState
 from enrollment.errors import (
     CardNotUsable,
@@ -128,6 +129,7 @@ class Moves:
             conn, held.person, people_rows.owner_of(conn, held.person), filing.kind, at, self.random
         )
         _require_remote(conn, before, filing, at)
+        require_made_on(conn, held.card_id, Purpose.SIGNATURE, request)
         event, decision = ledger.record(
             conn,
             Happening(
@@ -211,7 +213,7 @@ class Moves:
         if not isinstance(filing, MoveFiling):
             return person
         attributes = person.attributes.moved_to(filing.address, filing.address_substitutes)
-        return registry.move(conn, person, filing.municipality, attributes, at)
+        return registry.move(conn, person, filing.municipality, attributes, at, self.random)
 
     def _promise(self, conn: Connection, application: Application, person: Person, request: bytes, at: Instant) -> None:
         authentication = certificates.live(conn, person.person, Purpose.AUTHENTICATION, at)
@@ -274,6 +276,8 @@ def _result(conn: Connection, stored: StoredFiling, at: Instant) -> FilingResult
     application = certificates.note_signed(conn, rows.application_of(conn, stored.application), at)
     held = rows.certificates_of_application(conn, stored.application)[Purpose.SIGNATURE]
     octets = certificates.octets_of(conn, held) if held.is_signed else None
+    if protection.standing(conn, stored.person) is not None:
+        octets = None  # a signature certificate carries the address
     return FilingResult(
         stored.filing,
         stored.application,
@@ -292,6 +296,9 @@ def _decision_text(decision: Decision | None) -> str:
 def _require_remote(conn: Connection, person: Person, filing: Filing, at: Instant) -> None:
     if person.status is not PersonStatus.RESIDENT:
         raise RemoteBlocked("the record has ended")
+    if protection.standing(conn, person.person) is not None:
+        # Whoever files may not be the holder: the answer does not say that there is a flag.
+        raise RemoteBlocked("it needs a look at a counter")
     if age_at(person.attributes.date_of_birth, at.jst_date()) < MINOR_AGE:
         raise RemoteBlocked("the person is under fifteen")
     if isinstance(filing, MoveFiling):

@@ -5,10 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from enrollment import protection
 from enrollment.canonical import Json, canonical, digest
 from enrollment.errors import NoReceipt, NotYours
+from enrollment.flags import Flag, Unlock
 from enrollment.person import Person, PersonId, PersonStatus, Random, draw_id
-from enrollment.store import Connection, Database
+from enrollment.store import Connection, Database, care
 from enrollment.store import people as rows
 from pki.attributes import Attributes
 from pki.instant import Instant
@@ -27,6 +29,12 @@ class Field(StrEnum):
 
 
 FOUR_ATTRIBUTES = frozenset(Field)
+
+PROVIDED, MASKED_RESULT, UNLOCKED = "provided", "masked", "unlocked"
+"""Results of a look: as asked; without the protected address; with it, by two people's leave."""
+
+SOMEBODY = "（保護のため表示しません）"
+"""Stands for a provider or recipient whose name would say where a protected person lives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +68,14 @@ class AccessReceipt:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What one receipt shows of a person: fields that were not recorded are None."""
+    """What one receipt shows of a person: only recorded fields. `flag`: the protection that masks the address."""
 
     person: PersonId
     owner: str
     status: PersonStatus
     version: int
     shown: dict[Field, str]
+    flag: Flag | None = None
 
     def __repr__(self) -> str:
         return f"View({self.person}, {sorted(self.shown)})"
@@ -81,11 +90,18 @@ def register(conn: Connection, owner: str, attributes: Attributes, at: Instant, 
 
 
 def record_access(
-    conn: Connection, person: PersonId, access: Access, at: Instant, random: Random, result: str = "provided"
+    conn: Connection,
+    person: PersonId,
+    access: Access,
+    at: Instant,
+    random: Random,
+    result: str | None = None,
+    unlock: Unlock | None = None,
 ) -> AccessReceipt:
     """Append to the person's chain of access records; the receipt opens the read.
 
-    Only the municipality that keeps the person provides; another one is told NotYours, and learns no more.
+    Only the municipality that keeps the person provides; another one is told NotYours, and learns no more. Of somebody
+    under protection the address stays masked, and the record says so, unless `unlock` lets it be seen this once.
     Errors: UnknownPerson, NotYours, Stale (Retryable).
     """
     owner = rows.owner_of(conn, person)
@@ -93,14 +109,16 @@ def record_access(
         raise NotYours(access.provider)
     last = rows.last_access(conn, person)
     position, previous = (last[0] + 1, last[1]) if last else (0, GENESIS)
-    body = _record(person, position, draw_id(random), access, at, result, previous)
+    record = draw_id(random)
+    result = result or _result(conn, person, access, unlock, record, at)
+    body = _record(person, position, record, access, at, result, previous)
     kept = digest(body)
     rows.append_access(
         conn,
         {
             "person": person,
             "position": position,
-            "record": str(body["record"]),
+            "record": record,
             "at": at.seconds,
             "function": access.function,
             "reason": access.reason,
@@ -114,8 +132,16 @@ def record_access(
             "hash": kept,
         },
     )
-    log.record(conn, owner, log.EntryKind.ACCESS, str(body["record"]), bytes.fromhex(kept), at)
-    return AccessReceipt(str(body["record"]), person, position, access, at, kept)
+    log.record(conn, owner, log.EntryKind.ACCESS, record, bytes.fromhex(kept), at)
+    return AccessReceipt(record, person, position, access, at, kept)
+
+
+def _result(conn: Connection, person: PersonId, access: Access, unlock: Unlock | None, record: str, at: Instant) -> str:
+    if Field.ADDRESS not in access.fields or protection.standing(conn, person) is None:
+        return PROVIDED
+    if unlock is not None and care.use_unlock(conn, unlock.unlock, person, at, record):
+        return UNLOCKED
+    return MASKED_RESULT
 
 
 def _record(
@@ -138,14 +164,17 @@ def _record(
     }
 
 
-def _require_recorded(conn: Connection, receipt: AccessReceipt) -> None:
+def _require_recorded(conn: Connection, receipt: AccessReceipt) -> str:
+    """What the record says of the result."""
     row = rows.access_row(conn, receipt.person, receipt.record)
     if row is None or row["hash"] != receipt.hash:
         raise NoReceipt(receipt.record)
+    return str(row["result"])
 
 
 def whole(conn: Connection, receipt: AccessReceipt) -> Person:
-    """The whole person, for issuing their certificate. Errors: NoReceipt unless all four attributes were recorded."""
+    """The whole person, to make their own certificate; never to be shown. Errors: NoReceipt unless all four attributes
+    were recorded."""
     _require_recorded(conn, receipt)
     if receipt.access.fields != FOUR_ATTRIBUTES:
         raise NoReceipt(receipt.record)
@@ -153,8 +182,12 @@ def whole(conn: Connection, receipt: AccessReceipt) -> Person:
 
 
 def read(conn: Connection, receipt: AccessReceipt) -> View:
-    """The fields that the receipt names. Errors: NoReceipt."""
-    _require_recorded(conn, receipt)
+    """The fields that the receipt names; a protected address is masked here, so that no caller can forget it.
+
+    Whether somebody is protected is looked at now, not when the access was recorded. Errors: NoReceipt.
+    """
+    result = _require_recorded(conn, receipt)
+    flag = protection.standing(conn, receipt.person)
     person = rows.person_of(conn, receipt.person)
     every = {
         Field.NAME: person.attributes.name,
@@ -162,24 +195,41 @@ def read(conn: Connection, receipt: AccessReceipt) -> View:
         Field.GENDER: person.attributes.gender.value,
         Field.ADDRESS: person.attributes.address,
     }
+    if flag is not None and result != UNLOCKED:
+        every[Field.ADDRESS] = protection.MASKED
     shown = {field: every[field] for field in sorted(receipt.access.fields)}
-    return View(person.person, person.owner, person.status, person.version, shown)
+    return View(person.person, person.owner, person.status, person.version, shown, flag)
 
 
-def look(database: Database, person: PersonId, access: Access, at: Instant, random: Random) -> View:
+def look(
+    database: Database, person: PersonId, access: Access, at: Instant, random: Random, unlock: Unlock | None = None
+) -> View:
     """Record, make that durable, and only then read: a crash in between shows a look that never happened, not the
     other way round. Errors: UnknownPerson, NotYours.
     """
-    receipt = database.transaction(lambda conn: record_access(conn, person, access, at, random))
+    receipt = database.transaction(lambda conn: record_access(conn, person, access, at, random, unlock=unlock))
     return database.read(lambda conn: read(conn, receipt))
 
 
-def move(conn: Connection, person: Person, owner: str, attributes: Attributes, at: Instant) -> Person:
-    """The same person elsewhere, perhaps kept by another municipality now. Errors: UnknownMunicipality, Stale."""
+def move(conn: Connection, person: Person, owner: str, attributes: Attributes, at: Instant, random: Random) -> Person:
+    """The same person elsewhere, perhaps kept by another municipality now, where a protection goes on provisionally.
+
+    Errors: UnknownMunicipality, Stale.
+    """
     rows.municipality_of(conn, owner)
     moved = replace(person, owner=owner, attributes=attributes, version=person.version + 1, since=at)
     rows.change_person(conn, moved)
+    if owner != person.owner:
+        desks = [desk.counter for desk in rows.counters_of_owner(conn, owner) if desk.kind.is_municipal]
+        protection.carry_over(conn, person.person, owner, desks[0] if desks else owner, at, random)
     return moved
+
+
+def end(conn: Connection, person: Person, status: PersonStatus, at: Instant) -> Person:
+    """The record ends: death or emigration. Errors: Stale."""
+    ended = replace(person, status=status, version=person.version + 1, since=at)
+    rows.change_person(conn, ended)
+    return ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +244,23 @@ class AccessLine:
 
 
 def accesses(conn: Connection, person: PersonId) -> tuple[AccessLine, ...]:
-    """Every look at `person`, oldest first: the person's own history."""
+    """Every look at `person`, oldest first: the person's own history.
+
+    Of somebody under protection it does not say which offices looked: whoever else can open the page (a relative with
+    the card's PIN) would learn from them where the person lives now.
+    """
+    lines = _lines(conn, person)
+    if protection.standing(conn, person) is None:
+        return lines
+    return tuple(replace(line, access=replace(line.access, provider=SOMEBODY, recipient=SOMEBODY)) for line in lines)
+
+
+def near_misses(conn: Connection, owner: str, since: Instant) -> int:
+    """How often somebody asked for an address that protection kept from them."""
+    return rows.count_accesses(conn, owner, MASKED_RESULT, since)
+
+
+def _lines(conn: Connection, person: PersonId) -> tuple[AccessLine, ...]:
     return tuple(
         AccessLine(
             Instant(row["at"]),
@@ -219,7 +285,7 @@ def bodies(conn: Connection, person: PersonId) -> tuple[dict[str, Json], ...]:
     """The access records of `person` as they were hashed, oldest first."""
     return tuple(
         _record(person, row["position"], line.record, line.access, line.at, line.result, row["previous"])
-        for row, line in zip(rows.access_rows(conn, person), accesses(conn, person), strict=True)
+        for row, line in zip(rows.access_rows(conn, person), _lines(conn, person), strict=True)
     )
 
 

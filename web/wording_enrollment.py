@@ -143,6 +143,10 @@ WHY_AND_WHAT_TO_DO: dict[str, tuple[str, str]] = {
         "このカードは使えません（{state}）。",
         "市区町村の窓口にお越しください。",
     ),
+    "enrollment.key-not-from-card": (
+        "申請された鍵は、このカードの中で作られたものではありません。",
+        "カードの中で新しい鍵を作り、その鍵で申請し直してください。",
+    ),
     "enrollment.wrong-card": (
         "鍵を作ったカードではありません。",
         "この申請を始めたときのカードを入れてください。",
@@ -161,6 +165,17 @@ WHY_AND_WHAT_TO_DO: dict[str, tuple[str, str]] = {
         "すでに有効な証明書があるか、手続の途中の申請があります。",
         "更新または再発行の手続をするか、途中の申請を終わらせてください。",
     ),
+    "enrollment.already-protected": ("この方にはすでに支援措置があります。", "更新するか、担当の窓口に問い合わせてください。"),
+    "enrollment.not-protected": ("この方に支援措置はありません。", "台帳を確かめてください。"),
+    "enrollment.output-blocked": (
+        "この方の住所を印刷・出力することはできません。",
+        "窓口 {contact_desk} に問い合わせてください。住所の確認には二人の職員の承認が必要です。",
+    ),
+    "enrollment.still-cooling": (
+        "解除が二人の職員に承認されていないか、確認の期間（{release_after}）が終わっていません。",
+        "その日時までお待ちください。それまでは、だれでも解除を止められます。",
+    ),
+    "enrollment.unknown-channel": ("連携先 {channel} は登録されていません。", "先に連携先を登録してください。"),
     "enrollment.idempotency-mismatch": (
         "同じ受付キーが、別の内容の依頼に使われています。",
         "新しい依頼には新しいキーを使ってください。",

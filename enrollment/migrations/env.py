@@ -3,7 +3,7 @@
 from alembic import context
 from sqlalchemy import Connection
 
-from enrollment.store.tables import METADATA
+from enrollment.store.tables_care import METADATA
 
 
 def _ours(name: str | None, kind: str, _parents: object) -> bool:

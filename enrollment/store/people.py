@@ -138,6 +138,13 @@ def access_row(conn: Connection, person: PersonId, record: str) -> dict[str, Any
     return dict(row) if row else None
 
 
+def count_accesses(conn: Connection, provider: str, result: str, since: Instant) -> int:
+    """How many looks at a municipality's residents ended with `result`."""
+    a = t.access_records.c
+    query = select(func.count()).where(a.provider == provider, a.result == result, a.at >= since.seconds)
+    return conn.execute(query).scalar_one()
+
+
 def people_of_owner(conn: Connection, owner: str, after: PersonId | None, limit: int) -> list[PersonId]:
     """Ids of one municipality's residents, page by page in order of id."""
     query = select(t.people.c.person).where(t.people.c.owner == owner).order_by(t.people.c.person).limit(limit)

@@ -319,6 +319,16 @@ outbox = Table(
     info={"shard": "person"},
 )
 
+card_keys = Table(
+    "enrollment_card_keys",
+    METADATA,
+    _text("card_id", key=True),
+    _text("key_hash", key=True),
+    _text("purpose"),
+    _instant("made_at"),
+    info={"shard": "card_id"},
+)
+
 confirmations = Table(
     "enrollment_confirmations",
     METADATA,

@@ -305,3 +305,18 @@ def change_card(conn: Connection, card: Card) -> None:
     )
     if done.rowcount != 1:
         raise Stale("the card")
+
+
+def add_card_key(conn: Connection, card_id: str, key_hash: str, purpose: Purpose, at: Instant) -> None:
+    """A key that was made on a card; one that is known already stays as it is."""
+    if card_key_purpose(conn, card_id, key_hash) is None:
+        conn.execute(
+            insert(t.card_keys).values(card_id=card_id, key_hash=key_hash, purpose=purpose.value, made_at=at.seconds)
+        )
+
+
+def card_key_purpose(conn: Connection, card_id: str, key_hash: str) -> Purpose | None:
+    """What a key of this card was made for; None if it was not made there."""
+    where = (t.card_keys.c.card_id == card_id, t.card_keys.c.key_hash == key_hash)
+    found = conn.execute(select(t.card_keys.c.purpose).where(*where)).scalar_one_or_none()
+    return None if found is None else Purpose(found)

@@ -1,6 +1,7 @@
 """A card whose memory is a folder: it outlives a killed process, as a real card does. P-384 keys, for speed."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from cryptography import x509
@@ -17,8 +18,14 @@ class Unplugged(Exception):
 class FolderCard:
     """Keeps the promises of `enrollment.cards.CardSlot`; `pull_out_before` names the call at which it is pulled out."""
 
-    def __init__(self, folder: Path, card_id: str = "CARD0001") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        card_id: str = "CARD0001",
+        made: Callable[[str, Purpose, bytes], object] = lambda _card, _purpose, _spki: None,
+    ) -> None:
         folder.mkdir(exist_ok=True)
+        self._made = made
         self._folder = folder
         self._card_id = card_id
         self.pull_out_before: str | None = None
@@ -53,9 +60,11 @@ class FolderCard:
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
         self._write(self._path(purpose, "pending"), pem)
-        return key.public_key().public_bytes(
+        spki = key.public_key().public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
+        self._made(self._card_id, purpose, spki)
+        return spki
 
     def prove(self, purpose: Purpose, message: bytes) -> bytes:
         self._call("prove")

@@ -18,6 +18,7 @@ from ca.profiles import PROFILES, Variant
 from ca.sealing import Cost
 from enrollment import issuing, ledger
 from enrollment.application import Application, ApplicationKind
+from enrollment.card_keys import CardKeys
 from enrollment.filing import MoveFiling, VerifiedFiling
 from enrollment.issuing import Issuing
 from enrollment.moves import FilingResult, Moves
@@ -31,7 +32,7 @@ from pki.instant import Instant
 from pki.purpose import Purpose
 from tests.enrollment.folder_card import FolderCard
 from tests.enrollment.town import AT, TOWN, found, resident, seen
-from tests.support.chance import SeededOctets
+from tests.support.chance import SeededOctets, SetClock
 
 CARD_END = Instant.parse("2036-02-17T14:59:59Z")
 PASSPHRASE = b"for tests only"
@@ -49,7 +50,11 @@ class Office:
     folder: Path
 
     def card(self, card_id: str = "CARD0001") -> FolderCard:
-        return FolderCard(self.folder / card_id, card_id)
+        return FolderCard(self.folder / card_id, card_id, self.made)
+
+    def made(self, card_id: str, purpose: Purpose, spki: bytes) -> None:
+        """What whoever manages the cards tells of a key that it saw being made."""
+        CardKeys(self.database, SetClock(AT)).made(card_id, purpose, spki)
 
     def filed(
         self,

@@ -176,7 +176,7 @@ def test_sixteen_clients_that_never_give_up_get_exactly_the_cap(office, tmp_path
     newest = [parse_certificate(card.read(Purpose.SIGNATURE)).fingerprint.hex()]
 
     def client(number):
-        mine = FolderCard(tmp_path / f"keys-{number}")
+        mine = FolderCard(tmp_path / f"keys-{number}", made=office.made)
         accepted = 0
         while True:
             request = office.request(mine)

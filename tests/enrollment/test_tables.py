@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from enrollment import application, approvals, cards
+from enrollment import application, approvals, cards, flags
 from enrollment.errors import WrongState
 
 MACHINES = {
@@ -12,6 +12,7 @@ MACHINES = {
         application.ApplicationState, application.ApplicationEvent, application.TRANSITIONS, application.advance,
     ),
     "approval": (approvals.ApprovalState, approvals.ApprovalEvent, approvals.TRANSITIONS, approvals.advance),
+    "flag": (flags.FlagState, flags.FlagEvent, flags.TRANSITIONS, flags.advance),
     "card": (cards.CardState, cards.CardEvent, cards.TRANSITIONS, cards.advance),
 }  # fmt: skip
 

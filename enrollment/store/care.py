@@ -1,0 +1,163 @@
+"""Flags, the channels that must know of them, unlocks, grants, households and required evidence."""
+
+from typing import Any
+
+from sqlalchemy import insert, select, update
+
+from enrollment.errors import Stale, UnknownChannel
+from enrollment.flags import Flag, FlagState, Unlock
+from enrollment.person import PersonId
+from enrollment.store import tables_care as t
+from enrollment.store.connection import Connection
+from pki.instant import Instant
+
+
+def _flag(row: Any) -> Flag:
+    return Flag(
+        row["flag"],
+        PersonId(row["person"]),
+        row["number"],
+        row["owner"],
+        FlagState(row["state"]),
+        row["version"],
+        Instant(row["since"]),
+        Instant(row["until"]),
+        row["contact_desk"],
+        row["applied_by"],
+        Instant(row["release_after"]) if row["release_after"] is not None else None,
+        row["release_approval"],
+    )
+
+
+def _flag_row(flag: Flag) -> dict[str, Any]:
+    return {
+        "person": flag.person,
+        "number": flag.number,
+        "flag": flag.flag,
+        "owner": flag.owner,
+        "state": flag.state.value,
+        "version": flag.version,
+        "since": flag.since.seconds,
+        "until": flag.until.seconds,
+        "contact_desk": flag.contact_desk,
+        "applied_by": flag.applied_by,
+        "release_after": flag.release_after.seconds if flag.release_after else None,
+        "release_approval": flag.release_approval,
+    }
+
+
+def flags_of(conn: Connection, person: PersonId) -> list[Flag]:
+    """Every flag that a person ever had, the newest first."""
+    query = select(t.protection).where(t.protection.c.person == person).order_by(t.protection.c.number.desc())
+    return [_flag(row) for row in conn.execute(query).mappings()]
+
+
+def flags_of_owner(conn: Connection, owner: str) -> list[Flag]:
+    """Every flag of a municipality."""
+    query = select(t.protection).where(t.protection.c.owner == owner).order_by(t.protection.c.flag)
+    return [_flag(row) for row in conn.execute(query).mappings()]
+
+
+def add_flag(conn: Connection, flag: Flag) -> None:
+    """A new flag."""
+    conn.execute(insert(t.protection).values(_flag_row(flag)))
+
+
+def change_flag(conn: Connection, flag: Flag) -> None:
+    """Write the next version over the one before it. Errors: Stale if somebody else was first."""
+    p = t.protection.c
+    done = conn.execute(
+        update(t.protection)
+        .where(p.person == flag.person, p.number == flag.number, p.version == flag.version - 1)
+        .values(_flag_row(flag))
+    )
+    if done.rowcount != 1:
+        raise Stale("the flag")
+
+
+def add_channel(conn: Connection, channel: str, owner: str, name_ja: str, at: Instant) -> None:
+    """Register whoever shows or prints records of this municipality."""
+    conn.execute(insert(t.channels).values(channel=channel, owner=owner, name_ja=name_ja, registered_at=at.seconds))
+
+
+def channels_of(conn: Connection, owner: str) -> list[str]:
+    """The channels of a municipality."""
+    query = select(t.channels.c.channel).where(t.channels.c.owner == owner).order_by(t.channels.c.channel)
+    return list(conn.execute(query).scalars())
+
+
+def channel_owner(conn: Connection, channel: str) -> str:
+    """Errors: UnknownChannel."""
+    owner = conn.execute(select(t.channels.c.owner).where(t.channels.c.channel == channel)).scalar_one_or_none()
+    if owner is None:
+        raise UnknownChannel(channel)
+    return str(owner)
+
+
+def add_notice(conn: Connection, flag: Flag, channel: str, at: Instant, due: Instant) -> None:
+    """This version of a flag is on its way to a channel."""
+    conn.execute(
+        insert(t.notices).values(
+            flag=flag.flag,
+            version=flag.version,
+            channel=channel,
+            person=flag.person,
+            sent_at=at.seconds,
+            due_at=due.seconds,
+        )
+    )
+
+
+def acknowledge(conn: Connection, channel: str, flag: str, version: int, at: Instant) -> bool:
+    """Note that the channel has this version, and so every older one; False if this version was never sent to it."""
+    n = t.notices.c
+    sent = select(n.flag).where(n.flag == flag, n.version == version, n.channel == channel)
+    if conn.execute(sent).one_or_none() is None:
+        return False
+    conn.execute(
+        update(t.notices)
+        .where(n.flag == flag, n.version <= version, n.channel == channel, n.acked_at.is_(None))
+        .values(acked_at=at.seconds)
+    )
+    return True
+
+
+def overdue_notices(conn: Connection, at: Instant) -> list[tuple[str, str, int, Instant]]:
+    """(channel, flag, version, due) of every notice that should have been acknowledged."""
+    n = t.notices.c
+    query = (
+        select(n.channel, n.flag, n.version, n.due_at)
+        .where(n.acked_at.is_(None), n.due_at < at.seconds)
+        .order_by(n.due_at, n.channel, n.flag)
+    )
+    return [(row[0], row[1], row[2], Instant(row[3])) for row in conn.execute(query)]
+
+
+def add_unlock(conn: Connection, unlock: Unlock, approval: str, reason: str) -> None:
+    """Keep a permission."""
+    conn.execute(
+        insert(t.unlocks).values(
+            unlock=unlock.unlock,
+            person=unlock.person,
+            approval=approval,
+            reason=reason,
+            expires_at=unlock.expires_at.seconds,
+        )
+    )
+
+
+def use_unlock(conn: Connection, unlock: str, person: PersonId, at: Instant, used_by: str) -> bool:
+    """Use a permission up; False unless it is unused, in time and for this person."""
+    u = t.unlocks.c
+    done = conn.execute(
+        update(t.unlocks)
+        .where(u.unlock == unlock, u.person == person, u.expires_at >= at.seconds, u.used_by.is_(None))
+        .values(used_by=used_by)
+    )
+    return done.rowcount == 1
+
+
+def unlock_used_by(conn: Connection, unlock: str, used_by: str) -> bool:
+    """Whether this very access record used the permission up."""
+    query = select(t.unlocks.c.used_by).where(t.unlocks.c.unlock == unlock)
+    return conn.execute(query).scalar_one_or_none() == used_by
