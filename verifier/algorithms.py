@@ -6,7 +6,7 @@ Sources of the dates: NIST SP 800-131A (SHA-1, and DSA of 1024 bits: not after 2
 
 from dataclasses import dataclass
 from enum import Enum, auto
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -23,6 +23,7 @@ FOREVER: Final = 1 << 62
 _END_OF_SHA1: Final = Instant.parse("2013-12-31T23:59:59Z").seconds
 _END_OF_DSA: Final = Instant.parse("2024-02-03T23:59:59Z").seconds
 _PSS: Final = "RSASSA-PSS"
+_PSS_OID: Final = der.oid(oids.RSASSA_PSS)
 MAX_RSA_BITS: Final = 8192
 MAX_EXPONENT_BITS: Final = 64
 
@@ -192,10 +193,12 @@ def load_key(spki: bytes) -> Key:
     parameters), is of an unknown kind or curve, or is built to be slow or broken.
     """
     try:
-        public = serialization.load_der_public_key(spki)
+        public: Any = serialization.load_der_public_key(spki)
     except (ValueError, TypeError, UnsupportedAlgorithm) as bad:
         raise UnacceptableKey("a key that cannot be read") from bad
-    if isinstance(public, rsa.RSAPublicKey):
+    # the class of every key of a kind is the same one: asking it by name spares the walk through abstract bases
+    kind = _kind_of(type(public))
+    if kind is KeyKind.RSA:
         numbers, bits = public.public_numbers(), public.key_size
         if bits > MAX_RSA_BITS or numbers.e.bit_length() > MAX_EXPONENT_BITS:
             raise UnacceptableKey("an RSA key that is too large")
@@ -204,20 +207,26 @@ def load_key(spki: bytes) -> Key:
         if has_roca_fingerprint(numbers.n):
             raise UnacceptableKey("an RSA key with the ROCA fingerprint (CVE-2017-15361)")
         return Key(KeyKind.RSA, bits, "", public, _restriction(spki))
-    if isinstance(public, ec.EllipticCurvePublicKey):
+    if kind is KeyKind.EC:
         curve = public.curve.name
         if curve not in _CURVES:
             raise UnacceptableKey(f"a key on the curve {curve}")
         return Key(KeyKind.EC, public.key_size, curve, public)
-    if isinstance(public, dsa.DSAPublicKey):
+    if kind is KeyKind.DSA:
         return Key(KeyKind.DSA, public.key_size, "", public)
-    for kind, family in _OTHER_KINDS:
-        if isinstance(public, family):
-            return Key(kind, 0, "", public)
+    if kind is not None:
+        return Key(kind, 0, "", public)
     raise UnacceptableKey("a key of a kind that is not accepted")
 
 
+@cache
+def _kind_of(class_: type[object]) -> KeyKind | None:
+    return next((kind for kind, family in _FAMILIES if issubclass(class_, family)), None)
+
+
 def _restriction(spki: bytes) -> str:
+    if _PSS_OID not in spki[:32]:
+        return ""
     oid, parameters = algorithm_identifier(der.read_whole(spki).children()[0])
     if oid != oids.RSASSA_PSS:
         return ""
@@ -229,7 +238,10 @@ def _restriction(spki: bytes) -> str:
         raise UnacceptableKey("an RSASSA-PSS key with parameters that are not accepted") from refused
 
 
-_OTHER_KINDS: Final = (
+_FAMILIES: Final = (
+    (KeyKind.RSA, rsa.RSAPublicKey),
+    (KeyKind.EC, ec.EllipticCurvePublicKey),
+    (KeyKind.DSA, dsa.DSAPublicKey),
     (KeyKind.ED25519, ed25519.Ed25519PublicKey),
     (KeyKind.ED448, ed448.Ed448PublicKey),
     (KeyKind.ML_DSA_44, mldsa.MLDSA44PublicKey),

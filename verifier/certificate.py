@@ -244,15 +244,16 @@ def _read_extensions(
         start, after = expect(der, at, stop, SEQUENCE, "an Extension")
         first, last = expect(der, start, after, 0x06, "extnID")
         identifier = der[first:last]
-        tag, first, last = element(der, last, after)
-        if tag == 0x01:
-            if truth(der, first, last):
-                critical.append(identifier)
-            else:
-                oddities.append("an extension encodes critical FALSE, the default (X.690 11.5)")
-            tag, first, last = element(der, last, after)
-        if tag != 0x04 or last != after:
-            raise Malformed("extnValue expected", first)
+        if der[last : last + 3] == b"\x01\x01\xff":
+            critical.append(identifier)
+            last += 3
+        elif der[last : last + 1] == b"\x01":
+            _, first, last = element(der, last, after)
+            truth(der, first, last)
+            oddities.append("an extension encodes critical FALSE, the default (X.690 11.5)")
+        first, last = expect(der, last, after, 0x04, "extnValue")
+        if last != after:
+            raise Malformed("octets after extnValue", last)
         if identifier in found:
             raise Malformed("the same extension twice (RFC 5280 4.2)", at)
         found[identifier] = der[first:last]

@@ -27,6 +27,7 @@ _REASON: Final = key_of(oids.CRL_REASON)
 _INVALIDITY: Final = key_of(oids.INVALIDITY_DATE)
 _CERTIFICATE_ISSUER: Final = key_of(oids.CERTIFICATE_ISSUER)
 _EXPIRED_CERTS_ON_CRL: Final = key_of("2.5.29.60")
+_MAY_BE_PADDED: Final = (b"\x00", b"\xff", b"")
 _PASSING: Final = (Reason.CERTIFICATE_HOLD, Reason.REMOVE_FROM_CRL)
 _PROCESSED: Final = frozenset({_NUMBER, _DELTA, _POINT, ext.AKI, ext.IAN, ext.FRESHEST, ext.AIA, _EXPIRED_CERTS_ON_CRL})
 
@@ -235,13 +236,19 @@ def _read_entries(made: ParsedCrl, der: bytes, at: int, end: int, version: int) 
     while at < end:
         start, after = expect(der, at, end, SEQUENCE, "a revoked certificate")
         first, last = expect(der, start, after, 0x02, "userCertificate")
-        integer(der, first, last)
         serial = der[first:last]
-        tag, first, last = element(der, last, after)
-        date = der[first - 2 : last]
+        if serial[:1] in _MAY_BE_PADDED:
+            integer(der, first, last)
+        # UTCTime is 15 octets, and the same second often comes again
+        date = der[last : last + 15]
         since = plain.get(date)
-        if since is None:
-            since = plain[date] = moment(tag, der[first:last])
+        if since is not None and last + 15 <= after:
+            last += 15
+        else:
+            tag, first, last = element(der, last, after)
+            since = moment(tag, der[first:last])
+            if tag == 0x17:
+                plain[date] = since
         if last == after:
             found = Entry(since, Reason.UNSPECIFIED, None)
         else:

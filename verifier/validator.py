@@ -232,9 +232,8 @@ class _Request:
         return furthest or _of(search.failure)
 
     def _with_status(self, path: ValidPath, checker: StatusChecker) -> Result:
-        passed = Result(Indication.PASSED, None, "", path.policies, path.fingerprints, (), path.checks, path)
         if self.rules.mode is RevocationMode.OFF:
-            return passed
+            return Result(Indication.PASSED, None, "", path.policies, path.fingerprints, (), path.checks, path)
         answers = tuple(self._status(path, index, checker) for index in range(len(path.certificates)))
         checks = list(path.checks)
         verdict: tuple[Indication, SubIndication, str] | None = None
@@ -251,17 +250,9 @@ class _Request:
                 )
             )
             verdict = verdict or fault
-        if verdict is None:
-            return replace(passed, statuses=answers, checks=tuple(checks))
-        return replace(
-            passed,
-            indication=verdict[0],
-            sub_indication=verdict[1],
-            reason=verdict[2],
-            policies=(),
-            statuses=answers,
-            checks=tuple(checks),
-        )
+        indication, sub_indication, reason = verdict or (Indication.PASSED, None, "")
+        policies = () if verdict else path.policies
+        return Result(indication, sub_indication, reason, policies, path.fingerprints, answers, tuple(checks), path)
 
     def _status(self, path: ValidPath, index: int, checker: StatusChecker) -> StatusAnswer:
         answer = checker.ask(path, index)
