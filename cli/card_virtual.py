@@ -1,9 +1,12 @@
 """`jitsuin card virtual …`: make a virtual card in a file, and put it into a reader of vpcd until told to stop."""
 
+import fcntl
 import json
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -212,7 +215,33 @@ def start(
 
     signal.signal(signal.SIGTERM, leave)
     signal.signal(signal.SIGINT, leave)
-    keep_inserted(_load(file), port, host, stop.wait, tell, started)
+    with _alone(file):
+        keep_inserted(_load(file), port, host, stop.wait, tell, started)
+
+
+@contextmanager
+def _alone(file: Path) -> Iterator[None]:
+    """One process at a time plays a card: two would each write back their own PIN counter.
+
+    Errors: FileUnusable if another one does.
+    """
+    from cli.errors import FileUnusable
+
+    lock = file.with_name(f".{file.name}.lock")
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Whoever held it before us may have taken the name away: then ours is a lock that nobody else looks at.
+        if not lock.exists() or os.fstat(descriptor).st_ino != lock.stat().st_ino:
+            raise BlockingIOError
+    except BlockingIOError:
+        os.close(descriptor)
+        raise FileUnusable(str(file), "it is in a reader already, by another process") from None
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+        os.close(descriptor)
 
 
 def _load(file: Path) -> "VirtualCard":

@@ -192,6 +192,16 @@ def test_virtual_cards_that_are_lent_to_pcscd(pcscd: PrivatePcscd, tmp_path: Pat
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["event"] == "inserted"
         _until_present(environment, present=True)
+        second = subprocess.run(
+            [JITSUIN, "card", "virtual", "start", "card.json", "--port", str(pcscd.readers[1].port), "--json"],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert second.returncode != 0
+        assert "cli.file-unusable" in second.stdout + second.stderr
         shown = json.loads(jitsuin("show", "--json"))
         assert (shown["kind"], shown["card"]) == ("piv", made["card"])
         assert set(shown["certificates"]) == {"authentication", "signature"}
@@ -210,6 +220,7 @@ def test_virtual_cards_that_are_lent_to_pcscd(pcscd: PrivatePcscd, tmp_path: Pat
         assert process.wait(10) == 0
         process.stdout.close()  # type: ignore[union-attr]
         _until_present(environment, present=False)
+    assert not (tmp_path / ".card.json.lock").exists()
 
 
 def _until_present(environment: dict[str, str], *, present: bool) -> None:
