@@ -125,10 +125,8 @@ def counts(conn: Connection, at: int) -> Iterator[tuple[str, str, str, int]]:
 
 def expiring(conn: Connection, at: int, until: int) -> int:
     """How many certificates that are valid now end until `until`."""
-    statement = _joined(at, func.count().label("number")).where(
-        CERTIFICATES.c.not_after >= at, CERTIFICATES.c.not_after <= until, REVOCATIONS.c.serial.is_(None)
-    )
-    return int(conn.execute(statement).one().number)
+    ending = _joined(at).where(CERTIFICATES.c.not_after <= until).subquery()
+    return int(conn.execute(select(func.count()).where(ending.c.state == "valid")).scalar_one())
 
 
 def issued_since(conn: Connection, since: int) -> int:
