@@ -188,9 +188,18 @@ Steps = Generator[CommandApdu, ResponseApdu, bytes]
 class CardManager:
     """An Authority that holds the master keys. Whether a request is allowed is its caller's business."""
 
-    def __init__(self, master_keys: MasterKeys, random: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        master_keys: MasterKeys,
+        random: Callable[[int], bytes],
+        made: Callable[[str, Purpose, bytes], object] = lambda _card, _purpose, _spki: None,
+    ) -> None:
+        """`made` hears of every key that a card made, with the card's serial and the key's SubjectPublicKeyInfo: both
+        are authenticated by the card's own keys, so whoever listens here knows that the key is on that card.
+        """
         self._master_keys = master_keys
         self._random = random
+        self._made = made
 
     def begin(self, request: Request) -> Conversation:
         host = HostSession(self._master_keys.key_set, self._random(8), FULL)
@@ -199,7 +208,7 @@ class CardManager:
     def _steps(self, request: Request, host: HostSession) -> Steps:
         match request:
             case Generate(purpose):
-                return _generate(purpose)
+                return self._witnessed(host, purpose)
             case PendingKey(purpose):
                 return _pending_key(purpose)
             case Prove(purpose, message, elliptic):
@@ -214,6 +223,11 @@ class CardManager:
                 return _rotate(host, self._master_keys)
             case Terminate():
                 return _terminate()
+
+    def _witnessed(self, host: HostSession, purpose: Purpose) -> Steps:
+        spki = yield from _generate(purpose)
+        self._made(host.diversification[-8:].hex().upper(), purpose, spki)
+        return spki
 
 
 class _Secured:

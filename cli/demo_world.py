@@ -22,7 +22,7 @@ from ca.issuance import Registrar
 from ca.journal_file import JournaledDatabase, JournalFile
 from ca.profiles import PROFILES
 from cardio import jpki, pcsc
-from cardio.card_management import CardManager, MasterKeys
+from cardio.card_management import CardManager
 from cardio.jpki_card import JpkiCard
 from cardio.personalisation import CardInReader
 from cardio.private_pcscd import PrivatePcscd, VirtualReader
@@ -31,7 +31,7 @@ from cardio.trace import Trace
 from cli.database import Database
 from cli.deployment import create_deployment
 from cli.errors import NotADemo, ServiceSilent
-from cli.secrets import read_secret
+from cli.keys import card_manager
 from cli.settings import Settings, make_settings
 from pki.instant import Clock, Instant
 
@@ -105,8 +105,9 @@ def open_world(out: Path, clock: Clock, founded: Instant) -> Iterator[World]:
         log = out / "cards" / "apdu.log"
         log.parent.mkdir()
         pcscd = _pcscd(stack)
+        manager = card_manager(settings, journaled, clock, os.urandom)
         seats = tuple(
-            _seat(stack, settings, reader, out / "cards" / f"card-{number}.json", log)
+            _seat(stack, settings, manager, reader, out / "cards" / f"card-{number}.json", log)
             for number, reader in enumerate(pcscd.readers[:2], 1)
         )
         registrar = Registrar(PROFILES, Directory(), os.urandom)
@@ -145,7 +146,9 @@ def _pcscd(stack: ExitStack) -> PrivatePcscd:
     return pcscd
 
 
-def _seat(stack: ExitStack, settings: Settings, reader: VirtualReader, file: Path, log: Path) -> Seat:
+def _seat(
+    stack: ExitStack, settings: Settings, manager: CardManager, reader: VirtualReader, file: Path, log: Path
+) -> Seat:
     """A blank card from the manufacturer, put into the reader by a process of its own."""
     master = settings.path(settings.cards.master_key_file)
     _cli("card", "virtual", "new", str(file), "--blank", "--master-key-file", str(master))
@@ -170,8 +173,7 @@ def _seat(stack: ExitStack, settings: Settings, reader: VirtualReader, file: Pat
         lambda: context.connect(reader.name), jpki.identify, Trace(lambda line: sink.write(line + "\n"))
     )
     stack.callback(session.close)
-    keys = MasterKeys({1: bytes.fromhex(read_secret(master).decode())})
-    return Seat(reader, JpkiCard(session), CardInReader(session, CardManager(keys, os.urandom)))
+    return Seat(reader, JpkiCard(session), CardInReader(session, manager))
 
 
 def _cli(*words: str) -> None:

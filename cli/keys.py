@@ -6,10 +6,13 @@ from pathlib import Path
 
 from ca.file_key import FileKeyStore
 from ca.keys import KeyStore
-from cardio.card_management import MasterKeys
+from cardio.card_management import CardManager, MasterKeys
 from cli.errors import SecretMissing
 from cli.secrets import read_secret
 from cli.settings import Settings
+from enrollment.card_keys import CardKeys
+from enrollment.store import Database
+from pki.instant import Clock
 
 Random = Callable[[int], bytes]
 
@@ -62,3 +65,11 @@ def card_master_keys(settings: Settings) -> MasterKeys:
 def _open(settings: Settings, where: KeyFolder, random: Random) -> KeyStore:
     passphrase = read_secret(settings.path(where.passphrase_file))
     return FileKeyStore.unlock(settings.path(where.folder), passphrase, random)
+
+
+def card_manager(settings: Settings, database: Database, clock: Clock, random: Random) -> CardManager:
+    """Whoever manages this deployment's cards; every key that a card makes for it is recorded as made there.
+
+    Errors: SecretMissing.
+    """
+    return CardManager(card_master_keys(settings), random, CardKeys(database, clock).made)

@@ -78,14 +78,14 @@ def enter(settings: "Settings", attributes: "Attributes", at: "Instant") -> Samp
     from ca.journal_file import JournaledDatabase, JournalFile
     from ca.profiles import PROFILES
     from cardio import jpki
-    from cardio.card_management import CardManager
     from cardio.personalisation import CardInReader
     from cardio.session import CardSession
     from cardio.virtual_card import FileStorage
     from cardio.virtual_jpki import new_card
+    from cli.clock import SystemClock
     from cli.database import Database
     from cli.deployment import CLERK, MAIN, SUPERVISOR, Desks
-    from cli.keys import card_master_keys, open_authority_keys
+    from cli.keys import card_manager, card_master_keys, open_authority_keys
     from enrollment import issuing, registry
     from enrollment.application import ApplicationKind
     from enrollment.evidence import DocumentSeen, InPersonEvidence
@@ -131,7 +131,9 @@ def enter(settings: "Settings", attributes: "Attributes", at: "Instant") -> Samp
             lambda diversification: masters.key_set(diversification, masters.current),
             serial=serial,
         )
-        slot = CardInReader(CardSession.of_memory(card, jpki.identify), CardManager(masters, random))
+        slot = CardInReader(
+            CardSession.of_memory(card, jpki.identify), card_manager(settings, journaled, SystemClock(), random)
+        )
         desk.continue_(application, slot, at)
         slot.set_pins(PIN, PASSWORD)
         file.chmod(0o600)

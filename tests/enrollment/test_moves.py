@@ -19,6 +19,7 @@ from enrollment.errors import (
     FilingReplayed,
     FilingVoid,
     IdempotencyMismatch,
+    KeyNotFromCard,
     NothingChanges,
     RemoteBlocked,
     UnknownCertificate,
@@ -319,3 +320,18 @@ def test_the_authority_elsewhere_signs_later(office):
     assert waiting.accept(verified, request, "key-0001", AT).certificate is None
     assert office.signer.sign_pending(office.database, AT) == 1
     assert waiting.result(verified.filing.filing, AT).certificate is not None
+
+
+def test_a_key_that_was_not_made_on_the_card_is_refused(office, tmp_path):
+    """It works, and its holder can prove it; but nobody saw this card make it."""
+    person, card = office.enrolled()
+    elsewhere = FolderCard(tmp_path / "software", "CARD0001")
+    request = office.request(elsewhere)
+    with pytest.raises(KeyNotFromCard):
+        office.moves.accept(office.verified(card, request, "東京都見本区南町１番"), request, "key-0001", AT)
+    assert [event.seq for event in office.events(person)] == [None]
+    other = office.card("CARD0002")
+    with pytest.raises(KeyNotFromCard):
+        request = office.request(other)
+        office.moves.accept(office.verified(card, request, "東京都見本区南町１番"), request, "key-0002", AT)
+    assert len([one for one in office.certificates(person) if one.ended_at is None]) == 2

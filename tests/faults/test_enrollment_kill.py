@@ -107,7 +107,7 @@ def enrollment_story(office, statements):
         own = parts(
             watched(office.database, step, statements=statements), office.folder, SeededOctets(f"child {os.getpid()}")
         )
-        card = WatchedCard(office.folder / card_id, card_id).watch(step)
+        card = WatchedCard(office.folder / card_id, card_id, own.made).watch(step)
         own.issuing.continue_(application, card, AT)
         own.database.engine.dispose()
 
@@ -133,7 +133,7 @@ def move_story(office, statements):
             watched(office.database, step, statements=statements), office.folder, SeededOctets(f"child {os.getpid()}")
         )
         result = own.moves.accept(*filing, "key-0001", AT)
-        card = WatchedCard(office.folder / card_id, card_id).watch(step)
+        card = WatchedCard(office.folder / card_id, card_id, own.made).watch(step)
         card.install(Purpose.SIGNATURE, result.certificate, b"")
         card.read(Purpose.SIGNATURE)
         own.database.engine.dispose()
