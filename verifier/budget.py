@@ -12,7 +12,7 @@ class Budget:
     A signature costs 25 to 120 µs, so that the bounds together keep a pathological mesh under a tenth of a second.
     """
 
-    paths: int = 24
+    paths: int = 64
     """Complete paths from leaf to anchor that are processed."""
     depth: int = 16
     """Certificates in one path, the leaf included, the anchor not."""

@@ -185,12 +185,12 @@ class PathBuilder:
         return False
 
 
-def _unlikeliness(certificate: ParsedCertificate, issuer: ParsedCertificate, at: int) -> tuple[int, bool, int]:
-    """Smaller is tried first: right key identifier, unknown, wrong; in its validity; the newest (RFC 4158 3.5)."""
+def _unlikeliness(certificate: ParsedCertificate, issuer: ParsedCertificate, at: int) -> tuple[bool, int, int]:
+    """Smaller is tried first: a valid CA; right key identifier, unknown, wrong; the newest (RFC 4158 3.5)."""
     wanted = certificate.authority_key.key_identifier if certificate.authority_key else None
     offered = issuer.key_identifier
     fits = 1 if wanted is None or offered is None else (0 if wanted == offered else 2)
-    return fits, not issuer.not_before <= at <= issuer.not_after, -issuer.not_before
+    return not (issuer.ca and issuer.not_before <= at <= issuer.not_after), fits, -issuer.not_before
 
 
 __all__ = ["BudgetExhausted", "BuildingReport", "NameIndex", "PathBuilder", "SignatureCache", "is_signed_by"]

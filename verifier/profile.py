@@ -177,7 +177,9 @@ def _violation_of_tls_leaf(certificate: ParsedCertificate) -> Violation | None:
     except Malformed:
         return "RFC 5280 4.1.2.6", "a subject that cannot be read"
     for text in (part.text or "" for rdn in parsed for part in rdn if part.type == oids.COMMON_NAME):
-        if (text.lower() in folded and text not in hosts) or (_is_like_address(text) and text not in addresses):
+        is_foreign_host = not text.isascii() and "." in text and " " not in text
+        is_other_case = text.lower() in folded and text not in hosts
+        if is_foreign_host or is_other_case or (_is_like_address(text) and text not in addresses):
             return "BR 7.1.4.3", "a common name that writes an alternative name in another way"
     return None
 

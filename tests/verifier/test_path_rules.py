@@ -665,6 +665,8 @@ class TestStrict:
         assert holds(ROOT.leaf(*good, label="a.example.com", usage=(0,)), inputs=server)
         critical = (alternative_names(dns("a.example.com"), critical=True), TestUsage.SERVER)
         assert not holds(ROOT.leaf(*critical, label="a.example.com", usage=(0,)), inputs=server)
-        assert not holds(ROOT.leaf(*good, label="A.Example.com", usage=(0,)), inputs=server)
+        for written in ("A.Example.com", "0xC0000201", "192.0.2.001", "例え.example.com"):
+            assert not holds(ROOT.leaf(*good, label=written, usage=(0,)), inputs=server)
+        assert holds(ROOT.leaf(*good, label="Example Corporation", usage=(0,)), inputs=server)
         root = anchor_of(ROOT.root(extended_usage(oids.SERVER_AUTH)))
         assert not holds(ROOT.leaf(*good, label="a.example.com", usage=(0,)), anchor=root, inputs=server)
