@@ -117,7 +117,8 @@ def _single(node: Node) -> ReadSingle:
     if not 3 <= len(parts) <= 5:
         raise Malformed("a SingleResponse of three to five parts expected", node.start)
     status, revoked_at, reason = _status(parts[1])
-    next_update, extensions = None, ()
+    next_update = None
+    extensions: tuple[Extension, ...] = ()
     for part in parts[3:]:
         (inner,) = _exactly(part, 1)
         if part.tag == 0xA0:

@@ -152,7 +152,7 @@ def _choice(case: Mapping[str, object], key: str, default: _Choice) -> _Choice:
     if found is None:
         return default
     try:
-        return type(default)(found)
+        return type(default)(str(found))
     except ValueError as bad:
         raise CaseUnusable(f"{key!r} must be one of {', '.join(type(default))}") from bad
 

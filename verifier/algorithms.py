@@ -197,7 +197,7 @@ def load_key(spki: bytes) -> Key:
     except (ValueError, TypeError, UnsupportedAlgorithm) as bad:
         raise UnacceptableKey("a key that cannot be read") from bad
     # the class of every key of a kind is the same one: asking it by name spares the walk through abstract bases
-    kind = _kind_of(type(public))
+    kind = _kind_of(public.__class__)
     if kind is KeyKind.RSA:
         numbers, bits = public.public_numbers(), public.key_size
         if bits > MAX_RSA_BITS or numbers.e.bit_length() > MAX_EXPONENT_BITS:

@@ -210,7 +210,8 @@ def _read_tbs(made: ParsedCertificate, der: bytes, at: int, end: int) -> None:
     _, at = expect(der, after, end, SEQUENCE, "subjectPublicKeyInfo")
     made.spki = der[after:at]
     latest = 0
-    made.extensions, critical = {}, []
+    made.extensions = {}
+    critical: list[bytes] = []
     while at < end:
         tag, start, after = element(der, at, end)
         if tag not in (0x81, 0x82, 0xA3) or tag <= latest:

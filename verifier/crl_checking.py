@@ -98,7 +98,8 @@ class CrlChecker:
         certificate = path.certificates[index]
         entry = _unless_removed(crl.find(certificate.issuer, certificate.serial))  # (j)
         delta = self._delta(crl, path, index)
-        this_update, evidence = crl.this_update, (crl.fingerprint,)
+        this_update = crl.this_update
+        evidence: tuple[bytes, ...] = (crl.fingerprint,)
         if delta is not None:
             this_update, evidence = max(this_update, delta.this_update), (crl.fingerprint, delta.fingerprint)
             changed = delta.find(certificate.issuer, certificate.serial)  # (i)

@@ -253,7 +253,8 @@ def distribution_points(value: bytes) -> tuple[DistributionPoint, ...]:
     for tag, at, content, end in row(value, start, stop):
         if tag != SEQUENCE:
             raise Malformed("a DistributionPoint expected", at)
-        name, reasons, issuer, last = None, None, (), 0
+        name, reasons, last = None, None, 0
+        issuer: tuple[GeneralName, ...] = ()
         for part, offset, first, after in row(value, content, end):
             if part & 0x1F < last or part & 0xC0 != 0x80:
                 raise Malformed("fields of a DistributionPoint in their order expected", offset)
