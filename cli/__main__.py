@@ -47,7 +47,9 @@ COMMANDS = {
     "lint": _Announced("cli.lint", _DAILY, "Judge certificates, CRLs and OCSP answers of anybody, rule by rule."),
     "audit": _Announced("cli.audit", _DAILY, "Prove an access record; compare two checkpoints."),
     "responder": _Announced("cli.responder", _KEEP, "Answer OCSP by several fast processes; sign answers ahead."),
-    "replay": _Announced("cli.replay", _DAILY, "Recompute every status from journal and published files; name what differs."),
+    "replay": _Announced(
+        "cli.replay", _DAILY, "Recompute every status from journal and published files; name what differs."
+    ),
     "ca": _Announced("cli.ca", _KEEP, "Search, show, export, issue, revoke, hold and release; make CRLs; ask OCSP."),
     "ceremony": _Announced("cli.ceremony", _KEEP, "Carry out a reviewed ceremony file."),
     "policy": _Announced("cli.policy", _KEEP, "Check, compare and simulate cap policies."),

@@ -1,6 +1,6 @@
 """The verification API for relying parties.
 
-    POST /v1/verifications      a filing and its signature → the verdict with every check
+POST /v1/verifications      a filing and its signature → the verdict with every check
 """
 
 from __future__ import annotations
