@@ -14,7 +14,7 @@ A pack is written beside its place, flushed and renamed: readers see an old one 
 import json
 import mmap
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,6 +93,15 @@ class Pack:
         """Whether its answers are in the first half of their life."""
         return self.this_update <= at and (at - self.this_update) * 2 < self.next_update - self.this_update
 
+    def answers(self) -> Iterator[bytes]:
+        """Every OCSPResponse, by serial."""
+        for row in range(self.count):
+            yield self._answer(self._index + _ROW * row)
+
+    def _answer(self, at: int) -> bytes:
+        start = self._answers + int.from_bytes(self._map[at + 20 : at + 28])
+        return self._map[start : start + int.from_bytes(self._map[at + 28 : at + 32])]
+
     def find(self, cert_id: bytes, serial: int) -> bytes | None:
         """The OCSPResponse about a serial, if it holds that very CertID."""
         if not 0 < serial < 1 << 160:
@@ -109,7 +118,6 @@ class Pack:
         at = self._index + _ROW * low
         if low == self.count or self._map[at : at + 20] != wanted:
             return None
-        start = self._answers + int.from_bytes(self._map[at + 20 : at + 28])
-        answer = self._map[start : start + int.from_bytes(self._map[at + 28 : at + 32])]
+        answer = self._answer(at)
         # Echoed as asked: a requester that leaves the parameters of the hash out gets an answer of its own.
         return answer if cert_id in answer else None

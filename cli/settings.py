@@ -119,6 +119,8 @@ class StatusTable(_Table):
     """From this_update to next_update of an OCSP answer."""
     crl_hours: Annotated[int, Field(ge=1, le=31 * 24)] = 48
     """From this_update to next_update of a CRL; a new one is made after half of it."""
+    release_holds: bool = False
+    """Whether a certificate on hold can be good again; JPKI never releases one."""
     keys: Path = Path("keys/responders")
     """The folder of the OCSP responders' encrypted key files; the process that answers OCSP opens it."""
     passphrase_file: Path = Path("secrets/responders-passphrase")

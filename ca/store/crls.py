@@ -65,10 +65,10 @@ def raise_number(conn: Connection, issuer: str, partition: str, number: int) -> 
     conn.execute(update(CRL_HEADS).where(*where).values(number=number))
 
 
-def last_number(conn: Connection, issuer: str, partition: str) -> int:
-    """The last number taken, locked until the transaction ends; 0 when none was."""
+def last_number(conn: Connection, issuer: str, partition: str, *, lock: bool = True) -> int:
+    """The last number taken, with `lock` kept until the transaction ends; 0 when none was."""
     query = select(CRL_HEADS.c.number).where(CRL_HEADS.c.issuer == issuer, CRL_HEADS.c.partition == partition)
-    return conn.execute(query.with_for_update()).scalar() or 0
+    return conn.execute(query.with_for_update() if lock else query).scalar() or 0
 
 
 def encoded_entries(

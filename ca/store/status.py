@@ -107,6 +107,16 @@ def all_issued(conn: Connection, limit: int) -> list[tuple[str, str]]:
     return found
 
 
+def issued_fingerprints(conn: Connection) -> dict[tuple[str, str], str | None]:
+    """(issuer, serial) → SHA-256 of every issued certificate; None where only the journal remembers it."""
+    known: dict[tuple[str, str], str | None] = {
+        (row[0], row[1]): None for row in conn.execute(select(RECOVERED.c.issuer, RECOVERED.c.serial))
+    }
+    query = select(CERTIFICATES.c.issuer, CERTIFICATES.c.serial, CERTIFICATES.c.fingerprint)
+    known.update({(row[0], row[1]): row[2] for row in conn.execute(query)})
+    return known
+
+
 def issued_serials(conn: Connection, issuer: str, at: int) -> list[str]:
     """The serials of certificates of one issuer that have not ended at `at`."""
     found: list[str] = []
