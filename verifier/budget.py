@@ -20,7 +20,7 @@ class Budget:
     """Signatures checked, over certificates, CRLs and OCSP answers together."""
     steps: int = 1000
     """Edges tried while building paths."""
-    name_comparisons: int = 1 << 18
+    name_comparisons: int = 1 << 17
     """A name against a constrained subtree."""
     policy_nodes: int = 1000
     """Nodes of one policy graph."""
