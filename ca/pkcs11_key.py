@@ -11,7 +11,6 @@ do without locks. So the library is taken down once and initialised again with C
 import ctypes
 import hashlib
 import os
-import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -170,7 +169,7 @@ class Pkcs11KeyStore:
         """
         shape, spki = self.use(lambda held: _inspect(held.session, label))
         key = Pkcs11Key(self, label, shape, spki)
-        challenge = secrets.token_bytes(32)
+        challenge = f"jitsuin: are these the two halves of {label}?".encode()
         if not verify_raw(load_public_key(spki), ALGORITHMS[shape.signature_algorithm], key.sign(challenge), challenge):
             raise TokenError(f"public and private key {label} do not belong together")
         return key

@@ -55,8 +55,8 @@ EFFECTS: Mapping[str, tuple[str, ...]] = {
     "time": ("cli/", "cardio/"),  # a card reader's deadlines are real time
 }
 
-TYPES_ONLY = {"sqlalchemy": ("Connection",)}
-"""A caller's transaction is handed on as a Connection: naming its type is not speaking SQL."""
+TYPES_ONLY = {"sqlalchemy": ("Connection", "Row"), "fastapi": ("APIRouter",)}
+"""A caller's transaction and what a store found in it are handed on; naming their types is not speaking SQL."""
 
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base", "manager", "service", "core"}
 

@@ -1,6 +1,7 @@
 """The command `jitsuin`: quick help, commands that break alone, errors as one line or as JSON."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -38,8 +39,16 @@ def test_every_announced_command_has_help(name: str) -> None:
 
 def test_every_command_of_ours_is_announced() -> None:
     folder = Path(command.__file__).parent
-    with_app = {file.stem for file in folder.glob("*.py") if "\napp = typer.Typer(" in file.read_text(encoding="utf-8")}
-    assert with_app - {"__main__"} == set(command.COMMANDS)
+    texts = {file.stem: file.read_text(encoding="utf-8") for file in folder.glob("*.py") if file.stem != "__main__"}
+    with_app = {name for name, text in texts.items() if "\napp = typer.Typer(" in text}
+    mounted = {name for name in with_app if any(_mounts(text, name) for text in texts.values())}
+    assert with_app - mounted == set(command.COMMANDS)
+
+
+def _mounts(text: str, name: str) -> bool:
+    """Does a command's module take in what `cli.{name}` offers as its own?"""
+    imports = rf"^(from cli import .*\b{name}\b|from cli\.{name} import|import cli\.{name}\b)"
+    return re.search(imports, text, re.MULTILINE) is not None
 
 
 def test_an_unknown_command_is_not_understood_and_the_nearest_is_offered() -> None:
