@@ -13,6 +13,7 @@ Error (pki)
     ├── CertificateEnded · CertificateExpired · CardNotUsable · WrongCard · KeyNotFromCard · CardDiffers · NotSignedYet
     ├── NothingChanges · RemoteBlocked · AlreadyIssued · EvidenceUsed
     ├── AlreadyProtected · NotProtected · OutputBlocked · StillCooling · UnknownChannel
+    ├── NotGranted · SignatureInvalid · GatewayRefused · Braked · SnapshotDamaged
     └── IdempotencyMismatch
 """
 
@@ -470,6 +471,49 @@ class UnknownChannel(EnrollmentError):
     why = "channel {channel} is not registered"
     todo = "register whoever shows or prints the municipality's records"
     channel: str
+
+
+@dataclass(eq=False)
+class NotGranted(EnrollmentError):
+    code = "enrollment.not-granted"
+    why = "nobody was given the right to do this ({affair}) for this person"
+    todo = "have the representation recorded at a counter, or let the person come themselves"
+    affair: str
+
+
+@dataclass(eq=False)
+class SignatureInvalid(EnrollmentError):
+    code = "enrollment.signature-invalid"
+    why = "the signature of {signer} does not verify"
+    todo = "sign again with the registered key"
+    signer: str
+
+
+@dataclass(eq=False)
+class GatewayRefused(EnrollmentError):
+    """A message does not pass the gate; it lies in quarantine."""
+
+    code = "enrollment.gateway-refused"
+    why = "the message is not one that may pass: {reason}"
+    todo = "send it again in the form of the schema; nothing of it was taken over"
+    reason: str
+
+
+@dataclass(eq=False)
+class Braked(EnrollmentError):
+    code = "enrollment.braked"
+    why = "changes from municipality {owner} are stopped: {reason}"
+    todo = "look at what came in; a supervisor lets it go on"
+    owner: str
+    reason: str
+
+
+@dataclass(eq=False)
+class SnapshotDamaged(EnrollmentError):
+    code = "enrollment.snapshot-damaged"
+    why = "the snapshot cannot be believed: {what}"
+    todo = "take another copy, or an older snapshot"
+    what: str
 
 
 @dataclass(eq=False)

@@ -17,12 +17,18 @@ from pki.errors import InvalidValue
 from pki.instant import Instant
 
 MAX_DOCUMENT = 16 * 1024
+MAX_MEMBERS = 30
 _HEX = frozenset("0123456789abcdef")
 
 
 def _require(condition: bool, what: str) -> None:
     if not condition:
         raise FilingMalformed(what)
+
+
+def _require_address(address: str) -> None:
+    controls = any(ord(character) < 0x20 or ord(character) == 0x7F for character in address)
+    _require(0 < len(address) <= MAX_ADDRESS and not controls, "address")
 
 
 def _hex(text: str, length: int) -> bool:
@@ -51,8 +57,7 @@ class MoveFiling:
     def __post_init__(self) -> None:
         _require(_hex(self.filing, 32), "filing is 32 hex digits")
         _require(len(self.municipality) == 5 and set(self.municipality) <= set("0123456789"), "municipality")
-        controls = any(ord(character) < 0x20 or ord(character) == 0x7F for character in self.address)
-        _require(0 < len(self.address) <= MAX_ADDRESS and not controls, "address")
+        _require_address(self.address)
         _require(_hex(self.request_digest, 64), "request_digest is SHA-256 in hex")
         flags = self.address_substitutes
         _require(not flags or (len(flags) == len(self.address) and set(flags) <= {"0", "1"}), "address_substitutes")
@@ -100,7 +105,70 @@ class ReissueFiling:
         return canonical(record)
 
 
-Filing = MoveFiling | ReissueFiling
+@dataclass(frozen=True, slots=True)
+class HouseholdFiling:
+    """One of a household tells the new address of all who are named. `members`: opaque ids, sorted, the filer's too."""
+
+    kind: ClassVar[str] = "household-move"
+
+    filing: str
+    municipality: str
+    address: str
+    moved_on: date
+    members: tuple[str, ...]
+    void_after: Instant
+
+    def __post_init__(self) -> None:
+        _require(_hex(self.filing, 32), "filing is 32 hex digits")
+        _require(len(self.municipality) == 5 and set(self.municipality) <= set("0123456789"), "municipality")
+        _require_address(self.address)
+        _require(0 < len(self.members) <= MAX_MEMBERS, "members")
+        _require(all(_hex(member, 32) for member in self.members), "members are ids of 32 hex digits")
+        _require(list(self.members) == sorted(set(self.members)), "members are sorted, each once")
+
+    def document(self) -> bytes:
+        """The octets to sign."""
+        record: dict[str, Json] = {
+            "address": self.address,
+            "filing": self.filing,
+            "kind": self.kind,
+            "members": ",".join(self.members),
+            "moved_on": self.moved_on.isoformat(),
+            "municipality": self.municipality,
+            "void_after": self.void_after.iso(),
+        }
+        return canonical(record)
+
+    def __repr__(self) -> str:
+        return f"HouseholdFiling({self.filing})"
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """A grown-up member agrees that another files for them: to exactly the document of this digest (SHA-256, hex)."""
+
+    kind: ClassVar[str] = "household-consent"
+
+    filing: str
+    document_digest: str
+    void_after: Instant
+
+    def __post_init__(self) -> None:
+        _require(_hex(self.filing, 32), "filing is 32 hex digits")
+        _require(_hex(self.document_digest, 64), "document_digest is SHA-256 in hex")
+
+    def document(self) -> bytes:
+        """The octets to sign."""
+        record: dict[str, Json] = {
+            "document_digest": self.document_digest,
+            "filing": self.filing,
+            "kind": self.kind,
+            "void_after": self.void_after.iso(),
+        }
+        return canonical(record)
+
+
+Filing = MoveFiling | ReissueFiling | HouseholdFiling | Consent
 
 
 def parse_filing(document: bytes) -> Filing:
@@ -113,7 +181,12 @@ def parse_filing(document: bytes) -> Filing:
     _require(isinstance(record, Mapping), "not a JSON object")
     _require(all(isinstance(value, str) for value in record.values()), "a value is not text")
     kind = record.get("kind")
-    readers = {MoveFiling.kind: _read_move, ReissueFiling.kind: _read_reissue}
+    readers = {
+        MoveFiling.kind: _read_move,
+        ReissueFiling.kind: _read_reissue,
+        HouseholdFiling.kind: _read_household,
+        Consent.kind: _read_consent,
+    }
     _require(kind in readers, "unknown kind")
     try:
         filing = readers[kind](record)
@@ -147,6 +220,21 @@ def _read_move(record: Mapping[str, str]) -> Filing:
 
 def _read_reissue(record: Mapping[str, str]) -> Filing:
     return ReissueFiling(record["filing"], record["request_digest"], Instant.parse(record["void_after"]))
+
+
+def _read_household(record: Mapping[str, str]) -> Filing:
+    return HouseholdFiling(
+        filing=record["filing"],
+        municipality=record["municipality"],
+        address=record["address"],
+        moved_on=date.fromisoformat(record["moved_on"]),
+        members=tuple(record["members"].split(",")),
+        void_after=Instant.parse(record["void_after"]),
+    )
+
+
+def _read_consent(record: Mapping[str, str]) -> Filing:
+    return Consent(record["filing"], record["document_digest"], Instant.parse(record["void_after"]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from enrollment.errors import (
     CardNotUsable,
     CertificateEnded,
     CertificateExpired,
+    FilingMalformed,
     FilingMismatch,
     FilingReplayed,
     FilingVoid,
@@ -33,7 +34,7 @@ from enrollment.errors import (
     UnknownFiling,
 )
 from enrollment.events import EventKind
-from enrollment.filing import Filing, MoveFiling, VerifiedFiling, parse_filing
+from enrollment.filing import Filing, MoveFiling, ReissueFiling, VerifiedFiling, parse_filing
 from enrollment.idempotency import answer_to, once
 from enrollment.ledger import Happening
 from enrollment.person import MINOR_AGE, Person, PersonStatus, Random, age_at, draw_id
@@ -123,6 +124,8 @@ class Moves:
         filing = verified.filing
         self._require_fresh(conn, filing, request, at)
         held = self._signer(conn, verified, at)
+        if filing.kind not in KINDS:
+            raise FilingMalformed("this document is for another door")
         application_kind, event_kind, reason = KINDS[filing.kind]
         self._settle_card(conn, held, at)
         before = issuing.person_for_issuing(
@@ -155,7 +158,7 @@ class Moves:
         for old in certificates.held_by(conn, held.person, Purpose.SIGNATURE):
             certificates.end(conn, old, reason, at, filing.kind, self.random)
         rows.add_application(conn, application)
-        self._promise(conn, application, person, request, at)
+        promise_signature(conn, self.registrar, application, person, request, at)
         stored = StoredFiling(
             filing.filing,
             held.person,
@@ -184,7 +187,8 @@ class Moves:
             raise FilingReplayed(filing.filing)
         if at > filing.void_after:
             raise FilingVoid(filing.void_after.iso())
-        if hashlib.sha256(request).hexdigest() != filing.request_digest:
+        named = filing.request_digest if isinstance(filing, MoveFiling | ReissueFiling) else None
+        if named is not None and hashlib.sha256(request).hexdigest() != named:
             raise FilingMismatch(filing.filing)
 
     def _signer(self, conn: Connection, verified: VerifiedFiling, at: Instant) -> HeldCertificate:
@@ -215,31 +219,6 @@ class Moves:
         attributes = person.attributes.moved_to(filing.address, filing.address_substitutes)
         return registry.move(conn, person, filing.municipality, attributes, at, self.random)
 
-    def _promise(self, conn: Connection, application: Application, person: Person, request: bytes, at: Instant) -> None:
-        authentication = certificates.live(conn, person.person, Purpose.AUTHENTICATION, at)
-        if authentication is None:
-            raise RemoteBlocked("there is no valid authentication certificate")
-        order = Order(
-            purpose=Purpose.SIGNATURE,
-            request=request,
-            attributes=person.attributes,
-            municipality=people_rows.municipality_of(conn, person.owner),
-            assurance=Assurance.REMOTE,
-            date_of_birth=person.attributes.date_of_birth,
-            card_id=str(application.card_id),
-            card_not_after=application.card_not_after,
-            not_past=authentication.not_after,
-            renewed_in_window=False,
-            owner=person.person,
-            idempotency_key=f"{application.application}:{Purpose.SIGNATURE.value}",
-        )
-        intent = self.registrar.intend(conn, order, at)
-        rows.put_request(conn, application, Purpose.SIGNATURE, request)
-        held = HeldCertificate(
-            str(intent), application.application, person.person, Purpose.SIGNATURE, str(application.card_id)
-        )
-        rows.add_certificate(conn, held)
-
     def result(self, filing: str, at: Instant) -> FilingResult:
         """Where a filing stands; what the authority has signed meanwhile is noted first, and asked for where it lives
         in this process. Repeatable. Errors: UnknownFiling.
@@ -254,6 +233,38 @@ class Moves:
             return _result(conn, stored, at)
 
         return self.database.transaction(note)
+
+
+def promise_signature(
+    conn: Connection, registrar: Registrar, application: Application, person: Person, request: bytes, at: Instant
+) -> None:
+    """Promise a signature certificate for a remote procedure: it never outlives the authentication certificate.
+
+    Errors: RemoteBlocked without one; what the authority says of the request.
+    """
+    authentication = certificates.live(conn, person.person, Purpose.AUTHENTICATION, at)
+    if authentication is None:
+        raise RemoteBlocked("there is no valid authentication certificate")
+    order = Order(
+        purpose=Purpose.SIGNATURE,
+        request=request,
+        attributes=person.attributes,
+        municipality=people_rows.municipality_of(conn, person.owner),
+        assurance=Assurance.REMOTE,
+        date_of_birth=person.attributes.date_of_birth,
+        card_id=str(application.card_id),
+        card_not_after=application.card_not_after,
+        not_past=authentication.not_after,
+        renewed_in_window=False,
+        owner=person.person,
+        idempotency_key=f"{application.application}:{Purpose.SIGNATURE.value}",
+    )
+    intent = registrar.intend(conn, order, at)
+    rows.put_request(conn, application, Purpose.SIGNATURE, request)
+    held = HeldCertificate(
+        str(intent), application.application, person.person, Purpose.SIGNATURE, str(application.card_id)
+    )
+    rows.add_certificate(conn, held)
 
 
 def _client(filing: str) -> str:

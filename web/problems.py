@@ -65,6 +65,8 @@ class Problem:
 BAD_REQUEST = Title(S.BAD_REQUEST, "The request cannot be read", "リクエストを読み取れません")
 NOT_FOUND = Title(S.NOT_FOUND, "There is no such thing here", "該当するものがありません")
 FORBIDDEN = Title(S.FORBIDDEN, "Not allowed", "許可されていません")
+UNAUTHENTICATED = Title(S.UNAUTHORIZED, "Not authenticated", "認証されていません")
+TOO_MANY = Title(S.TOO_MANY_REQUESTS, "Too many requests", "リクエストが多すぎます")
 CONFLICT = Title(S.CONFLICT, "Not possible in the present state", "現在の状態では実行できません")
 REFUSED = Title(S.UNPROCESSABLE_ENTITY, "Understood, and refused", "内容は読めましたが、受け付けられません")
 GONE = Title(S.GONE, "No longer valid", "有効ではなくなりました")
@@ -95,6 +97,11 @@ TITLES: Mapping[str, Title] = MappingProxyType(
         "enrollment.already-issued": CONFLICT,
         "enrollment.already-protected": CONFLICT,
         "enrollment.not-protected": CONFLICT,
+        "enrollment.not-granted": FORBIDDEN,
+        "enrollment.signature-invalid": REFUSED,
+        "enrollment.gateway-refused": REFUSED,
+        "enrollment.braked": LATER,
+        "enrollment.snapshot-damaged": REFUSED,
         "enrollment.output-blocked": FORBIDDEN,
         "enrollment.still-cooling": CONFLICT,
         "enrollment.unknown-channel": NOT_FOUND,
@@ -143,6 +150,12 @@ TITLES: Mapping[str, Title] = MappingProxyType(
         "ca.lease-lost": LATER,
         "ca.restored-database": LATER,
         "pki.card-change-refused": CONFLICT,
+        "web.not-authenticated": UNAUTHENTICATED,
+        "web.not-allowed": FORBIDDEN,
+        "web.quota-exhausted": TOO_MANY,
+        "web.idempotency-mismatch": CONFLICT,
+        "web.still-running": CONFLICT,
+        "web.no-such-verification": NOT_FOUND,
         "verifier.format-failure": BAD_REQUEST,
         "verifier.unacceptable-algorithm": REFUSED,
         "verifier.unacceptable-key": REFUSED,
@@ -165,7 +178,7 @@ UNTOLD: frozenset[str] = frozenset(
     {
         # bases, which nobody raises as such
         *("jitsuin.error", "ca.error", "ca.refused", "ca.key-store", "ca.ceremony", "ca.status"),
-        *("verifier.error", "transparency.error"),
+        *("verifier.error", "transparency.error", "web.error"),
         # the authority's own house: keys, ceremonies, statuses, CRLs, the journal
         *("ca.lint-failed", "ca.signature-mismatch", "ca.wrong-state", "ca.unknown-intent", "ca.unknown-authority"),
         *("ca.key-unavailable", "ca.key-exists", "ca.wrong-passphrase", "ca.not-enough-custodians"),

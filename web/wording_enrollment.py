@@ -176,6 +176,23 @@ WHY_AND_WHAT_TO_DO: dict[str, tuple[str, str]] = {
         "その日時までお待ちください。それまでは、だれでも解除を止められます。",
     ),
     "enrollment.unknown-channel": ("連携先 {channel} は登録されていません。", "先に連携先を登録してください。"),
+    "enrollment.not-granted": (
+        "この方に代わって手続（{affair}）をする権限の記録がありません。",
+        "窓口で代理の登録をするか、ご本人がお越しください。",
+    ),
+    "enrollment.signature-invalid": ("{signer} の署名を確認できません。", "登録された鍵で署名し直してください。"),
+    "enrollment.gateway-refused": (
+        "受け付けられない電文です（{reason}）。",
+        "決められた書式で送り直してください。内容は一切取り込まれていません。",
+    ),
+    "enrollment.braked": (
+        "市区町村 {owner} からの変更を止めています（{reason}）。",
+        "届いた内容を確かめ、責任者が再開してください。",
+    ),
+    "enrollment.snapshot-damaged": (
+        "控えを信用できません（{what}）。",
+        "別の控え、または古い控えを使ってください。",
+    ),
     "enrollment.idempotency-mismatch": (
         "同じ受付キーが、別の内容の依頼に使われています。",
         "新しい依頼には新しいキーを使ってください。",

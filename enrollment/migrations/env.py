@@ -3,7 +3,8 @@
 from alembic import context
 from sqlalchemy import Connection
 
-from enrollment.store.tables_care import METADATA
+from enrollment.store import tables_care  # noqa: F401  (its tables belong to METADATA too)
+from enrollment.store.tables import METADATA
 
 
 def _ours(name: str | None, kind: str, _parents: object) -> bool:

@@ -1,15 +1,19 @@
 """Flags, the channels that must know of them, unlocks, grants, households and required evidence."""
 
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import insert, select, update
 
+from enrollment.canonical import canonical
 from enrollment.errors import Stale, UnknownChannel
 from enrollment.flags import Flag, FlagState, Unlock
 from enrollment.person import PersonId
 from enrollment.store import tables_care as t
 from enrollment.store.connection import Connection
-from pki.instant import Instant
+from pki.instant import Instant, Validity
 
 
 def _flag(row: Any) -> Flag:
@@ -161,3 +165,115 @@ def unlock_used_by(conn: Connection, unlock: str, used_by: str) -> bool:
     """Whether this very access record used the permission up."""
     query = select(t.unlocks.c.used_by).where(t.unlocks.c.unlock == unlock)
     return conn.execute(query).scalar_one_or_none() == used_by
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRow:
+    """A stored grant."""
+
+    grant: str
+    person: str
+    holder: str
+    kind: str
+    scope: tuple[str, ...]
+    validity: Validity
+    evidence: str
+    revoked_at: Instant | None
+
+
+def add_grant(
+    conn: Connection,
+    grant: str,
+    person: PersonId,
+    holder: PersonId,
+    kind: str,
+    scope: Sequence[str],
+    validity: Validity,
+    evidence: str,
+) -> None:
+    """A new grant."""
+    conn.execute(
+        insert(t.grants).values(
+            grant_id=grant,
+            person=person,
+            holder=holder,
+            kind=kind,
+            scope=canonical(list(scope)).decode(),
+            not_before=validity.not_before.seconds,
+            not_after=validity.not_after.seconds,
+            evidence=evidence,
+        )
+    )
+
+
+def revoke_grant(conn: Connection, grant: str, at: Instant) -> bool:
+    """Note the end; False if there was nothing to end."""
+    g = t.grants.c
+    done = conn.execute(
+        update(t.grants).where(g.grant_id == grant, g.revoked_at.is_(None)).values(revoked_at=at.seconds)
+    )
+    return done.rowcount == 1
+
+
+def grants_of(conn: Connection, person: PersonId) -> list[GrantRow]:
+    """Every grant over a person."""
+    query = select(t.grants).where(t.grants.c.person == person).order_by(t.grants.c.not_before, t.grants.c.grant_id)
+    return [
+        GrantRow(
+            row["grant_id"],
+            row["person"],
+            row["holder"],
+            row["kind"],
+            tuple(json.loads(row["scope"])),
+            Validity(Instant(row["not_before"]), Instant(row["not_after"])),
+            row["evidence"],
+            Instant(row["revoked_at"]) if row["revoked_at"] is not None else None,
+        )
+        for row in conn.execute(query).mappings()
+    ]
+
+
+def add_member(
+    conn: Connection, filing: str, person: PersonId, filer: PersonId, outcome: str, told: str, at: Instant
+) -> None:
+    """What became of one member of a household's filing."""
+    conn.execute(
+        insert(t.households).values(
+            filing=filing, person=person, filer=filer, outcome=outcome, told=told, at=at.seconds
+        )
+    )
+
+
+def members_of(conn: Connection, filing: str) -> list[tuple[PersonId, str, str]]:
+    """(person, outcome, told) of each member, in order of id."""
+    h = t.households.c
+    query = select(h.person, h.outcome, h.told).where(h.filing == filing).order_by(h.person)
+    return [(PersonId(row[0]), row[1], row[2]) for row in conn.execute(query)]
+
+
+def add_residence_policy(
+    conn: Connection, owner: str, procedure: str, begins: Instant, body: str, at: Instant, by: str
+) -> None:
+    """A version of what a municipality asks for."""
+    conn.execute(
+        insert(t.residence).values(
+            owner=owner,
+            procedure=procedure,
+            effective_from=begins.seconds,
+            body=body,
+            adopted_at=at.seconds,
+            adopted_by=by,
+        )
+    )
+
+
+def residence_policy(conn: Connection, owner: str, procedure: str, at: Instant) -> str | None:
+    """The version in force."""
+    r = t.residence.c
+    query = (
+        select(r.body)
+        .where(r.owner == owner, r.procedure == procedure, r.effective_from <= at.seconds)
+        .order_by(r.effective_from.desc())
+        .limit(1)
+    )
+    return conn.execute(query).scalar_one_or_none()
