@@ -59,8 +59,21 @@ def _differences(settings: "Settings", database: "Database", told: "Replayed") -
     issuers = {one.id: one.certificate for one in authorities if one.certificate is not None}
     yield from database.read(lambda conn: list(compare_database(told, conn)))
     yield from compare_crls(told, FolderShelf(settings.path(settings.status.crls)), issuers)
+    yield from _copies(settings.folder, told)
     yield from _answers(settings.folder, told, issuers)
     yield from _ledger(settings, database)
+
+
+def _copies(folder: Path, told: "Replayed") -> "Iterator[Difference]":
+    """CRLs that lie about in `crl/`: each must be one that was signed."""
+    import hashlib
+
+    from ca.replay import Difference
+
+    signed = {entry.event.detail["sha256"] for entry in told.crls}
+    for path in sorted((folder / "crl").glob("*.crl")):
+        if hashlib.sha256(path.read_bytes()).hexdigest() not in signed:
+            yield Difference("crl.stranger", f"crl/{path.name}", "the journal does not know this CRL")
 
 
 def _answers(folder: Path, told: "Replayed", issuers: "dict[str, Certificate]") -> "Iterator[Difference]":
