@@ -23,7 +23,7 @@ from pki.errors import Retryable
 
 T = TypeVar("T")
 
-PACKAGES = ("ca", "enrollment", "transparency")
+PACKAGES = ("ca", "enrollment", "transparency", "web")
 """Packages with tables, in the order in which their migrations run; each has a history of its own."""
 
 _ATTEMPTS = 60

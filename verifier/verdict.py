@@ -48,11 +48,20 @@ class VerdictSigner:
     sign: Callable[[bytes], bytes]
 
 
-def sign_verdict(report: Report, signature: bytes, signer: VerdictSigner, issued_at: Instant, issuer: str) -> str:
+def sign_verdict(
+    report: Report,
+    signature: bytes,
+    signer: VerdictSigner,
+    issued_at: Instant,
+    issuer: str,
+    told: Mapping[str, object] | None = None,
+) -> str:
     """A compact JWS over `report` and everything it was founded on.
 
     Shapes: `signature` is the file that was verified (for a document that encloses its signature: the document); only
-    its digest goes in. `issuer` names this service. Errors: InvalidValue for a key that JWS has no algorithm for.
+    its digest goes in. `issuer` names this service. `told`: what goes in instead of the whole report, for a recipient
+    who must not have the evidence; such a verdict tells who said so, and cannot be confirmed anew.
+    Errors: InvalidValue for a key that JWS has no algorithm for.
     """
     algorithm, size = _ALGORITHMS.get(algorithm_for(signer.certificate.spki).oid, ("", 0))
     if not algorithm:
@@ -72,7 +81,7 @@ def sign_verdict(report: Report, signature: bytes, signer: VerdictSigner, issued
         "main_indication": report.indication.urn,
         "sub_indications": [] if report.sub_indication is None else [report.sub_indication.urn],
         "signature_sha256": hashlib.sha256(signature).hexdigest(),
-        "report": report.to_json(),
+        "report": report.to_json() if told is None else told,
     }
     message = to_base64url(_octets(header)) + b"." + to_base64url(_octets(claims))
     value = signer.sign(message)

@@ -98,6 +98,7 @@ TITLES: Mapping[str, Title] = MappingProxyType(
         "enrollment.already-protected": CONFLICT,
         "enrollment.not-protected": CONFLICT,
         "enrollment.not-granted": FORBIDDEN,
+        "enrollment.residence-unproven": REFUSED,
         "enrollment.signature-invalid": REFUSED,
         "enrollment.gateway-refused": REFUSED,
         "enrollment.braked": LATER,

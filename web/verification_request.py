@@ -15,6 +15,7 @@ from pki.purpose import Purpose
 from verifier.cades import Document, DocumentDigest
 from verifier.evidence import Evidence
 from verifier.policy import Policy, SignatureLevel
+from web.subjects import Level
 
 MAX_BASE64 = 90 * 1024 * 1024
 Base64 = Annotated[str, Field(max_length=MAX_BASE64, description="Base64 (RFC 4648 4), with padding.")]
@@ -59,6 +60,17 @@ class VerificationRequest(Sent):
     evidence: SentEvidence | None = Field(None, description="What an earlier report carried, or what is at hand.")
     purpose: Purpose = Field(Purpose.SIGNATURE, description="Which of a person's two certificates may have signed.")
     minimum_level: SignatureLevel = Field(SignatureLevel.BASIC, description="B, T, LT or LTA.")
+
+    fields: list[Literal["name", "date_of_birth", "gender", "address"]] = Field(
+        [], description="Attributes of the person that are needed; only those the party is registered for."
+    )
+    affairs: Annotated[str, Field(max_length=200)] = Field(
+        "", description="What it is for; the person reads it in the record of who looked."
+    )
+    required_assurance: Level | None = Field(
+        None, description="The least distance from trust that is accepted: fresh, within-cap or at-cap."
+    )
+    once: bool = Field(False, description="Refuse a signature that this party handed in before.")
 
     model_config = ConfigDict(
         extra="forbid",

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from web.wording_authority import WHY_AND_WHAT_TO_DO as OF_THE_AUTHORITY
 from web.wording_enrollment import WHY_AND_WHAT_TO_DO as OF_ENROLLMENT
+from web.wording_web import WHY_AND_WHAT_TO_DO as OF_THE_FACES
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class Wording:
 
 WORDING: Mapping[str, Wording] = MappingProxyType(
     {
-        **{code: Wording(*texts) for code, texts in (OF_THE_AUTHORITY | OF_ENROLLMENT).items()},
+        **{code: Wording(*texts) for code, texts in (OF_THE_AUTHORITY | OF_ENROLLMENT | OF_THE_FACES).items()},
         "jitsuin.retryable": Wording("ほかの処理が先に行われました。", "もう一度お試しください。"),
         "cli.database-full": Wording(
             "データベースのディスクがいっぱいです。何も書き込まれていません。",

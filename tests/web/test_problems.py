@@ -16,7 +16,7 @@ from web.language import Language
 from web.problems import INTERNAL, TITLES, UNTOLD, plain, problem_of
 from web.wording import WORDING
 
-PACKAGES = ("pki", "ca", "verifier", "transparency", "enrollment")
+PACKAGES = ("pki", "ca", "verifier", "transparency", "enrollment", "web")
 
 
 def _errors(of: type[Error] = Error) -> Iterator[type[Error]]:

@@ -1,0 +1,1 @@
+"""This package's own history of its tables."""

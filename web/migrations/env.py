@@ -1,0 +1,26 @@
+"""Runs this package's migrations over the connection it is handed; it never opens one itself."""
+
+from alembic import context
+from sqlalchemy import Connection
+
+from web.store.tables import METADATA
+
+
+def _ours(name: str | None, kind: str, _parents: object) -> bool:
+    """Each package looks at its own tables only: several histories share one database."""
+    return kind != "table" or (name or "").startswith("web_")
+
+
+def _run(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=METADATA,
+        version_table="web_alembic_version",
+        include_name=_ours,
+        transactional_ddl=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+_run(context.config.attributes["connection"])

@@ -1,0 +1,116 @@
+"""What a relying party is told of a verdict: everything about its document, nothing that names the person elsewhere.
+
+No serial number, no fingerprint, no time that only this person's certificate has: two parties that lay all their
+answers side by side must not find the same person by them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from verifier.indication import Indication, SubIndication
+from verifier.report import CheckName, Outcome, Report
+from verifier.words import MEANINGS
+from web.handles import Handles
+from web.parties import RelyingParty
+from web.subjects import NOTHING_KNOWN, Assurance, Level
+
+_SAFE: Final = frozenset({"scheme", "key", "level", "signers", "signatures", "references"})
+_STATUS: Final = ("status", "source", "this_update", "age_seconds")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Beside the verdict: whose it is to this party, and how far from trust."""
+
+    person: str | None
+    """The registry's id; never sent."""
+    assurance: Assurance = NOTHING_KNOWN
+    required: Level | None = None
+    attributes: Mapping[str, str] | None = None
+
+    @property
+    def falls_short(self) -> bool:
+        """Whether the party asked for more assurance than there is."""
+        return self.required is not None and self.assurance.level.rank < self.required.rank
+
+
+def answer(report: Report, party: RelyingParty, handles: Handles, told: Told) -> dict[str, Any]:
+    """The answer's JSON; what it says is documented in docs/formats/verification-report.md."""
+    indication, sub = report.indication, report.sub_indication
+    checks = [_check(check.to_json()) for check in report.checks]
+    if told.required is not None:
+        checks.append(_assurance_check(told))
+        if told.falls_short and indication is Indication.PASSED:
+            indication, sub = Indication.INDETERMINATE, SubIndication.SIG_CONSTRAINTS_FAILURE
+    signer = report.signer if report.signature_id is not None else None
+    return {
+        "version": 1,
+        "indication": indication.value,
+        "sub_indication": None if sub is None else sub.value,
+        "reason": _reason(sub, told),
+        "policy": report.policy,
+        "at": report.at.iso(),
+        "best_signature_time": None if report.best_signature_time is None else report.best_signature_time.iso(),
+        "claimed_signing_time": None if report.claimed_time is None else report.claimed_time.iso(),
+        "format": report.format,
+        "level": report.level,
+        "certificate_policies": list(report.certificate_policies),
+        "covered": None if report.covered is None else report.covered.to_json(),
+        "checks": checks,
+        "person": None if told.person is None else handles.person(party.party, told.person),
+        "certificate": None if signer is None else handles.certificate(party.party, signer.fingerprint),
+        "signature": None if report.signature_id is None else handles.signature(party.party, report.signature_id),
+        "assurance": {
+            **told.assurance.to_json(),
+            "required": None if told.required is None else told.required.value,
+            "met": None if told.required is None else not told.falls_short,
+        },
+        **({"attributes": dict(told.attributes)} if told.attributes is not None else {}),
+    }
+
+
+def _reason(sub: SubIndication | None, told: Told) -> dict[str, str] | None:
+    if sub is None:
+        return None
+    if told.falls_short and sub is SubIndication.SIG_CONSTRAINTS_FAILURE:
+        return {
+            "en": "The person was last seen in person too long ago, or too much was changed remotely since.",
+            "ja": "対面での本人確認から時間がたっているか、その後の遠隔での変更が多すぎます。",
+            "todo_en": "Ask the person to be seen in person at a municipal counter or a post office.",
+            "todo_ja": "市区町村の窓口か郵便局で本人確認を受けてもらってください。",
+        }
+    meaning = MEANINGS[sub]
+    return {
+        "en": meaning.what.en,
+        "ja": meaning.what.ja,
+        "todo_en": meaning.todo.en,
+        "todo_ja": meaning.todo.ja,
+    }
+
+
+def _check(check: dict[str, Any]) -> dict[str, Any]:
+    detail = {name: value for name, value in check["detail"].items() if name in _SAFE}
+    rows = check["detail"].get("certificates")
+    if isinstance(rows, list) and rows:
+        # the signer's own row only: those above belong to the authority and say nothing of the person
+        detail |= {name: rows[0].get(name) for name in _STATUS}
+    return {
+        "name": check["name"],
+        "outcome": check["outcome"],
+        "clause": check["clause"],
+        "sub_indication": check["sub_indication"],
+        "detail": detail,
+    }
+
+
+def _assurance_check(told: Told) -> dict[str, Any]:
+    return {
+        "name": CheckName.ASSURANCE.value,
+        "outcome": (Outcome.INDETERMINATE if told.falls_short else Outcome.PASSED).value,
+        "clause": CheckName.ASSURANCE.clause,
+        "sub_indication": SubIndication.SIG_CONSTRAINTS_FAILURE.value if told.falls_short else None,
+        "detail": {},
+    }

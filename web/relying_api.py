@@ -1,0 +1,287 @@
+"""The verification API for registered relying parties, over HTTP.
+
+    POST   /v1/verifications              verify; `Prefer: respond-async` answers 202 at once
+    POST   /v1/verifications/batch        up to fifty at once
+    GET    /v1/verifications/{verification}         the stored answer
+    GET    /v1/verifications/{verification}/verdict the signed verdict (JWS)
+    DELETE /v1/verifications/{verification}         delete answer and verdict for good
+    POST   /v1/authentications/challenges a challenge for a log-in with a card
+    POST   /v1/authentications            the log-in's token
+    GET    /v1/status/{handle}            is a certificate revoked, or what does this person hold now
+    POST   /v1/status                     the same for up to a hundred handles
+    GET    /v1/calls                      the party's own calls, newest first
+
+Every request carries an assertion (web/parties.py); every answer tells how many requests are left in this minute.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, BackgroundTasks, Depends, Header, Path, Query, Request, Response
+from pydantic import Field
+from starlette.concurrency import run_in_threadpool
+
+from pki.errors import Error
+from pki.instant import Clock, Instant
+from web.parties import Parties, RelyingParty
+from web.party_logins import PartyLogins
+from web.party_status import MOST, PartyStatus
+from web.store import Database
+from web.store import relying as rows
+from web.subjects import Level
+from web.verification_request import Sent, VerificationRequest
+from web.verifications import Verifications
+
+
+@dataclass(frozen=True, slots=True)
+class RelyingParts:
+    """What the routes stand on."""
+
+    parties: Parties
+    verifications: Verifications
+    logins: PartyLogins
+    status: PartyStatus
+    database: Database
+    clock: Clock
+    client_certificate: Callable[[Request], str | None] = lambda _request: None
+    """SHA-256 in hex of the connection's client certificate, as whoever terminates TLS proved it; None without one."""
+
+
+class Batch(Sent):
+    """Several verifications, each answered by itself."""
+
+    items: list[VerificationRequest] = Field(min_length=1, max_length=50)
+
+
+class ChallengeRequest(Sent):
+    """Where the person is about to log in."""
+
+    origin: str = Field(max_length=200, examples=["https://city.example"])
+
+
+class LoginRequest(Sent):
+    """What the browser extension or the phone gave back."""
+
+    challenge: str = Field(max_length=64, description="The id of the challenge.")
+    token: str = Field(max_length=10_000, description="The token as it came, JSON as text (format web-eid:1).")
+    required_assurance: Level | None = None
+
+
+class StatusRequest(Sent):
+    """Handles, as earlier answers gave them."""
+
+    handles: list[Annotated[str, Field(max_length=40)]] = Field(min_length=1, max_length=MOST)
+
+
+Key = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", min_length=8, max_length=128, pattern=r"^[A-Za-z0-9_.:-]+$",
+           description="Asked again with the same key, the stored answer comes back and nothing is verified twice."),
+]  # fmt: skip
+Id = Annotated[str, Path(pattern=r"^v-[0-9a-f]{32}$")]
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"description": text, "content": {"application/problem+json": {"schema": {"type": "object"}}}}
+    for status, text in {
+        400: "The request cannot be read; `detail` says what, `todo` what to do.",
+        401: "No assertion that holds.",
+        403: "Not registered for this.",
+        409: "The Idempotency-Key belongs to another request, or the same one is running.",
+        429: "The agreed number of requests is used up; see `Retry-After`.",
+    }.items()
+}
+_EXAMPLE = {
+    "id": "v-6f1e…",
+    "state": "done",
+    "indication": "PASSED",
+    "sub_indication": None,
+    "reason": None,
+    "at": "2026-11-23T00:00:00Z",
+    "person": "p-k2vgyzdpx3…",
+    "certificate": "c-q7m1…",
+    "assurance": {
+        "level": "fresh",
+        "in_person_within_years": 1,
+        "remote_changes": "none",
+        "required": None,
+        "met": None,
+    },
+    "checks": [{"name": "signature-value", "outcome": "PASSED", "clause": "EN 319 102-1 5.2.7.4 2)"}],
+}
+
+
+def make_relying_api(parts: RelyingParts) -> APIRouter:
+    """The routes above."""
+    router = APIRouter(prefix="/v1", responses=PROBLEMS)
+
+    async def caller(request: Request, response: Response) -> RelyingParty:
+        body, now = await request.body(), parts.clock.now()
+        party, left = await run_in_threadpool(
+            parts.parties.of_request,
+            request.headers.get("authorization"),
+            parts.client_certificate(request),
+            body,
+            now,
+        )
+        response.headers["RateLimit-Limit"] = str(party.a_minute)
+        response.headers["RateLimit-Remaining"] = str(left)
+        response.headers["RateLimit-Reset"] = str(60 - now.seconds % 60)
+        return party
+
+    Caller = Annotated[RelyingParty, Depends(caller)]
+
+    @router.post(
+        "/verifications",
+        tags=["verifications"],
+        summary="Verify a signature",
+        description="Verifies one signature over a document or its digest, now or as of an earlier time.\n\n"
+        + _curl("/v1/verifications", "request.json"),
+        responses={
+            200: {"description": "The verdict.", "content": {"application/json": {"example": _EXAMPLE}}},
+            202: {"description": "It is being made; ask at `Location`."},
+        },
+    )
+    async def verify(
+        party: Caller,
+        body: VerificationRequest,
+        request: Request,
+        response: Response,
+        later: BackgroundTasks,
+        key: Key = None,
+        prefer: Annotated[str | None, Header(description="`respond-async` for large documents.")] = None,
+    ) -> dict[str, Any]:
+        begun = await run_in_threadpool(parts.verifications.begin, party, body, await request.body(), key)
+        response.headers["Location"] = f"/v1/verifications/{begun.id}"
+        if begun.stored is not None:
+            response.headers["Idempotency-Replayed"] = "true"
+            return begun.stored
+        if prefer is not None and "respond-async" in prefer:
+            later.add_task(parts.verifications.carry_out, party, body, begun)
+            response.status_code = 202
+            response.headers["Preference-Applied"] = "respond-async"
+            return {"id": begun.id, "state": "running", "since": parts.clock.now().iso()}
+        return await run_in_threadpool(parts.verifications.carry_out, party, body, begun)
+
+    @router.post(
+        "/verifications/batch",
+        tags=["verifications"],
+        summary="Verify several signatures",
+        description="Each item is answered by itself, in order; one that cannot be read does not spoil the others.\n\n"
+        + _curl("/v1/verifications/batch", "batch.json"),
+    )
+    def verify_batch(party: Caller, body: Batch) -> dict[str, Any]:
+        answers: list[dict[str, Any]] = []
+        for item in body.items:
+            try:
+                begun = parts.verifications.begin(party, item, item.model_dump_json().encode(), None)
+                answers.append(parts.verifications.carry_out(party, item, begun))
+            except Error as error:
+                answers.append({"error": {"code": error.code, "why": error.reason, "todo": error.remedy}})
+        return {"items": answers}
+
+    @router.get(
+        "/verifications/{verification}",
+        tags=["verifications"],
+        summary="A stored verdict",
+        description=_curl("/v1/verifications/v-…", "/dev/null"),
+        responses={404: {"description": "Unknown, deleted, or another party's."}},
+    )
+    def find(party: Caller, verification: Id) -> dict[str, Any]:
+        return parts.verifications.find(party, verification)
+
+    @router.get(
+        "/verifications/{verification}/verdict",
+        tags=["verifications"],
+        summary="The signed verdict",
+        description="A JWS that anyone can check offline.\n\n" + _curl("/v1/verifications/v-…/verdict", "/dev/null"),
+        response_class=Response,
+        responses={200: {"content": {"application/jose": {}}}, 404: {"description": "There is none."}},
+    )
+    def verdict(party: Caller, verification: Id) -> Response:
+        return Response(parts.verifications.verdict(party, verification), media_type="application/jose")
+
+    @router.delete(
+        "/verifications/{verification}",
+        tags=["verifications"],
+        summary="Delete a stored verdict",
+        description=_curl("/v1/verifications/v-…", "/dev/null", " -X DELETE"),
+        status_code=204,
+        responses={404: {"description": "There is none."}},
+    )
+    def delete(party: Caller, verification: Id) -> None:
+        parts.verifications.delete(party, verification)
+
+    @router.post(
+        "/authentications/challenges",
+        tags=["authentications"],
+        summary="A challenge for a log-in",
+        description="Good for five minutes and one attempt.\n\n"
+        + _curl("/v1/authentications/challenges", "origin.json"),
+        status_code=201,
+    )
+    def challenge(party: Caller, body: ChallengeRequest) -> dict[str, str]:
+        return parts.logins.challenge(party, body.origin)
+
+    @router.post(
+        "/authentications",
+        tags=["authentications"],
+        summary="Check a log-in",
+        description="403 with the check that failed when the log-in does not hold.\n\n"
+        + _curl("/v1/authentications", "login.json"),
+    )
+    def authenticate(party: Caller, body: LoginRequest) -> dict[str, Any]:
+        return parts.logins.verify(party, body.challenge, body.token, body.required_assurance)
+
+    @router.get(
+        "/status/{handle}",
+        tags=["status"],
+        summary="Is it revoked?",
+        description="By the handle of a certificate, or of a person: then of what the person holds now.\n\n"
+        + _curl("/v1/status/c-…", "/dev/null"),
+    )
+    def status(party: Caller, handle: Annotated[str, Path(pattern=r"^[cp]-[a-z2-7]{20,40}$")]) -> dict[str, Any]:
+        return parts.status.of(party, handle)
+
+    @router.post(
+        "/status",
+        tags=["status"],
+        summary="Are they revoked?",
+        description=_curl("/v1/status", "handles.json"),
+    )
+    def status_of_many(party: Caller, body: StatusRequest) -> dict[str, Any]:
+        return {"items": parts.status.of_many(party, body.handles)}
+
+    @router.get(
+        "/calls",
+        tags=["calls"],
+        summary="Your own calls",
+        description="Newest first; no content and no person in it.\n\n" + _curl("/v1/calls", "/dev/null"),
+    )
+    def calls(
+        party: Caller,
+        before: Annotated[str | None, Query(description="RFC 3339; default: now.")] = None,
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    ) -> dict[str, Any]:
+        moment = parts.clock.now() if before is None else Instant.parse(before)
+        found = parts.database.read(lambda conn: rows.calls_of(conn, party.party, moment, limit))
+        return {
+            "items": [
+                {
+                    "at": Instant(row["at"]).iso(),
+                    "operation": row["operation"],
+                    "reference": row["reference"],
+                    "outcome": row["outcome"],
+                }
+                for row in found
+            ]
+        }
+
+    return router
+
+
+def _curl(path: str, body: str, more: str = "") -> str:
+    sent = "" if body == "/dev/null" else f" \\\n  -H 'Content-Type: application/json' --data-binary @{body}"
+    return (
+        f'```sh\ncurl -sS "$JITSUIN{path}"{more} \\\n'
+        f'  -H "Authorization: Bearer $(python -m web.client assertion {body})"{sent}\n```'
+    )

@@ -1,0 +1,191 @@
+"""Whose certificate it is, how far that person is from trust, and the record that somebody asked: ports and adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Final, Protocol
+
+from enrollment import certificates, ledger, registry
+from enrollment.caps import standing
+from enrollment.errors import EnrollmentError
+from enrollment.events import EventKind
+from enrollment.person import PersonId
+from enrollment.store import Connection, Database
+from enrollment.store import people as people_rows
+from enrollment.store import work as work_rows
+from pki.instant import Instant, years_later
+from pki.purpose import Purpose
+from web.parties import RelyingParty
+
+
+class Level(StrEnum):
+    """Distance from the last in-person check, coarse on purpose: a finer answer would be a fingerprint."""
+
+    FRESH = "fresh"
+    """Seen in person within a year, and nothing changed remotely since."""
+    WITHIN_CAP = "within-cap"
+    """Seen in person, and another remote change would still be accepted."""
+    AT_CAP = "at-cap"
+    """The next change needs a visit in person."""
+    UNKNOWN = "unknown"
+    """Nothing is known here of the person behind the certificate."""
+
+    @property
+    def rank(self) -> int:
+        """Higher is closer to trust."""
+        return [Level.UNKNOWN, Level.AT_CAP, Level.WITHIN_CAP, Level.FRESH].index(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Assurance:
+    """What a relying party learns of the ledger."""
+
+    level: Level
+    in_person_within_years: int | None
+    """1, 3, 5 or 10; None: longer ago, or never."""
+    remote_changes: str
+    """`none`, `some` or `unknown`."""
+
+    def to_json(self) -> dict[str, object]:
+        """{"level", "in_person_within_years", "remote_changes"}"""
+        return {
+            "level": self.level.value,
+            "in_person_within_years": self.in_person_within_years,
+            "remote_changes": self.remote_changes,
+        }
+
+
+NOTHING_KNOWN: Final = Assurance(Level.UNKNOWN, None, "unknown")
+_BUCKETS: Final = (1, 3, 5, 10)
+
+
+class Subjects(Protocol):
+    """The people behind certificates. `record` is durable when it returns, before anything is told."""
+
+    def person_of(self, fingerprint: bytes) -> str | None:
+        """The registry's id of whoever holds or held the certificate with this SHA-256; None if unknown."""
+        ...
+
+    def certificate_of(self, fingerprint: bytes) -> bytes | None:
+        """The certificate with this SHA-256 in DER; None if unknown."""
+        ...
+
+    def current_certificate(self, person: str, purpose: Purpose, at: Instant) -> bytes | None:
+        """What the person holds now for that purpose, after however many renewals; None if nothing."""
+        ...
+
+    def assurance_of(self, person: str, at: Instant) -> Assurance:
+        """How far the person is from the last in-person check."""
+        ...
+
+    def record(self, person: str, party: RelyingParty, affairs: str, fields: frozenset[str], at: Instant) -> None:
+        """Write into the person's record who asks and what is about to be told."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Nobody:
+    """For a verifier without a registry: no certificate is anybody's, no record can be kept."""
+
+    def person_of(self, fingerprint: bytes) -> str | None:
+        """See Subjects."""
+        del fingerprint
+        return None
+
+    def certificate_of(self, fingerprint: bytes) -> bytes | None:
+        """See Subjects."""
+        del fingerprint
+        return None
+
+    def current_certificate(self, person: str, purpose: Purpose, at: Instant) -> bytes | None:
+        """See Subjects."""
+        del person, purpose, at
+        return None
+
+    def assurance_of(self, person: str, at: Instant) -> Assurance:
+        """See Subjects."""
+        del person, at
+        return NOTHING_KNOWN
+
+    def record(self, person: str, party: RelyingParty, affairs: str, fields: frozenset[str], at: Instant) -> None:
+        """See Subjects."""
+        del person, party, affairs, fields, at
+
+
+_FIELDS: Final = {
+    "name": registry.Field.NAME,
+    "date_of_birth": registry.Field.DATE_OF_BIRTH,
+    "gender": registry.Field.GENDER,
+    "address": registry.Field.ADDRESS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredSubjects:
+    """Subjects over the registry and the ledger of this deployment."""
+
+    database: Database
+    random: Callable[[int], bytes]
+
+    def person_of(self, fingerprint: bytes) -> str | None:
+        """See Subjects. Renewal keeps the answer: old and new certificate lead to one person."""
+        held = self.database.read(lambda conn: work_rows.certificate_by_fingerprint(conn, fingerprint.hex()))
+        return None if held is None else held.person
+
+    def certificate_of(self, fingerprint: bytes) -> bytes | None:
+        """See Subjects."""
+
+        def body(conn: Connection) -> bytes | None:
+            held = work_rows.certificate_by_fingerprint(conn, fingerprint.hex())
+            return None if held is None else certificates.octets_of(conn, held)
+
+        return self.database.read(body)
+
+    def current_certificate(self, person: str, purpose: Purpose, at: Instant) -> bytes | None:
+        """See Subjects."""
+
+        def body(conn: Connection) -> bytes | None:
+            held = certificates.live(conn, PersonId(person), purpose, at)
+            return None if held is None else certificates.octets_of(conn, held)
+
+        return self.database.read(body)
+
+    def assurance_of(self, person: str, at: Instant) -> Assurance:
+        """See Subjects."""
+        try:
+            history = self.database.read(lambda conn: ledger.history(conn, PersonId(person)))
+            decision = self.database.read(lambda conn: ledger.judge(conn, PersonId(person), EventKind.REMOTE_MOVE, at))
+        except EnrollmentError:
+            return NOTHING_KNOWN
+        now = standing(history)
+        years = None if now.anchor is None else _within_years(now.anchor.at.jst_date(), at.jst_date())
+        changes = "some" if now.since_anchor else "none"
+        if not decision.allowed:
+            return Assurance(Level.AT_CAP, years, changes)
+        fresh = years == 1 and not now.since_anchor
+        return Assurance(Level.FRESH if fresh else Level.WITHIN_CAP, years, changes)
+
+    def record(self, person: str, party: RelyingParty, affairs: str, fields: frozenset[str], at: Instant) -> None:
+        """See Subjects."""
+
+        def body(conn: Connection) -> None:
+            known = PersonId(person)
+            access = registry.Access(
+                "relying-party",
+                "verification",
+                affairs,
+                people_rows.owner_of(conn, known),
+                f"{party.party} {party.name_ja}",
+                frozenset(_FIELDS[name] for name in fields),
+                party.legal_basis,
+            )
+            registry.record_access(conn, known, access, at, self.random)
+
+        self.database.transaction(body)
+
+
+def _within_years(then: date, now: date) -> int | None:
+    return next((years for years in _BUCKETS if now < years_later(then, years)), None)

@@ -1,0 +1,198 @@
+"""Verifications for registered parties: reserved before they are made, recorded before they are told."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, Final
+
+from pki.attributes import Attributes
+from pki.errors import Malformed
+from pki.instant import Clock, Instant
+from verifier.report import Report
+from verifier.verdict import VerdictSigner, sign_verdict
+from web.errors import KeyMismatch, NoSuchVerification, NotAllowed, StillRunning
+from web.filing_check import FilingCheck
+from web.handles import Handles
+from web.parties import RelyingParty
+from web.party_answer import Told, answer
+from web.store import Connection, Database
+from web.store import relying as rows
+from web.subjects import NOTHING_KNOWN, Subjects
+from web.verification_request import VerificationRequest
+
+ABANDONED: Final = timedelta(minutes=5)
+"""After this a verification that is still running belongs to a process that died: the same key starts it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A reserved verification; `stored` is the answer if it had been made before."""
+
+    id: str
+    stored: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verifications:
+    """Everything about verifications but HTTP. Safe for threads."""
+
+    check: FilingCheck
+    database: Database
+    handles: Handles
+    subjects: Subjects
+    clock: Clock
+    random: Callable[[int], bytes]
+    signer: VerdictSigner | None
+    """None: verdicts are not signed."""
+    issuer: str
+
+    def begin(self, party: RelyingParty, request: VerificationRequest, body: bytes, key: str | None) -> Begun:
+        """Reserve a verification, or find the one that this key began.
+
+        Errors: NotAllowed, Malformed, InvalidValue; KeyMismatch, StillRunning.
+        """
+        self._allowed(party, request)
+        now = self.clock.now()
+        request.instant(now), request.what_was_signed(), request.signature_octets(), request.evidence_at_hand()
+        digest, fresh = hashlib.sha256(body).hexdigest(), f"v-{self.random(16).hex()}"
+
+        def reserve(conn: Connection) -> Begun:
+            if rows.begin_verification(conn, fresh, party.party, key, digest, now):
+                return Begun(fresh)
+            row = rows.verification_by_key(conn, party.party, key or "")
+            if row is None or row["request_sha256"] != digest:
+                raise KeyMismatch
+            if row["state"] == "done":
+                return Begun(row["id"], json.loads(row["answer"]))
+            created = Instant(row["created_at"])
+            if now - created < ABANDONED or not rows.restart_verification(conn, row["id"], created, now):
+                raise StillRunning
+            return Begun(row["id"])
+
+        return self.database.transaction(reserve)
+
+    def carry_out(self, party: RelyingParty, request: VerificationRequest, begun: Begun) -> dict[str, Any]:
+        """Verify, record, store; the answer. The person's record is durable before the answer exists anywhere."""
+        now = self.clock.now()
+        at = request.instant(now)
+        report = self.check.filing(
+            request.what_was_signed(),
+            request.signature_octets(),
+            at,
+            policy=request.narrowed(self.check.policy[request.purpose]),
+            evidence=request.evidence_at_hand(),
+            first_time=self._first_time(party, now) if request.once else None,
+            online=at == now,
+        )
+        told = self._told(party, request, report, now)
+        said = {"id": begun.id, "state": "done", **answer(report, party, self.handles, told)}
+        if party.may_have_evidence:
+            said["evidence"] = report.evidence.to_json()
+        verdict = self._signed(party, report, request, said, now)
+        self._keep(party, report, told, begun, said, verdict, now)
+        return said
+
+    def find(self, party: RelyingParty, id_: str) -> dict[str, Any]:
+        """The stored answer, or that it is still being made. Errors: NoSuchVerification."""
+        row = self._row(party, id_)
+        if row["state"] == "done":
+            stored: dict[str, Any] = json.loads(row["answer"])
+            return stored
+        return {"id": id_, "state": "running", "since": Instant(row["created_at"]).iso()}
+
+    def verdict(self, party: RelyingParty, id_: str) -> str:
+        """The signed verdict. Errors: NoSuchVerification, also where verdicts are not signed."""
+        verdict = self._row(party, id_)["verdict"]
+        if verdict is None:
+            raise NoSuchVerification
+        return str(verdict)
+
+    def delete(self, party: RelyingParty, id_: str) -> None:
+        """Delete answer and verdict for good; the call log keeps that there was one. Errors: NoSuchVerification."""
+        if not self.database.transaction(lambda conn: rows.drop_verification(conn, party.party, id_)):
+            raise NoSuchVerification
+
+    # ----
+
+    def _row(self, party: RelyingParty, id_: str) -> dict[str, Any]:
+        row = self.database.read(lambda conn: rows.verification(conn, party.party, id_))
+        if row is None:
+            raise NoSuchVerification
+        return row
+
+    def _allowed(self, party: RelyingParty, request: VerificationRequest) -> None:
+        if request.purpose not in party.purposes:
+            raise NotAllowed(f"verifications of the purpose {request.purpose}")
+        surplus = sorted(set(request.fields) - party.fields)
+        if surplus:
+            raise NotAllowed(f"the attributes {', '.join(surplus)}")
+        if request.fields and not request.affairs:
+            raise Malformed("affairs expected where attributes are asked for")
+
+    def _first_time(self, party: RelyingParty, now: Instant) -> Callable[[bytes], bool]:
+        def is_first(signature_id: bytes) -> bool:
+            handle = self.handles.signature(party.party, signature_id)
+            return self.database.transaction(lambda conn: rows.is_first_signature(conn, party.party, handle, now))
+
+        return is_first
+
+    def _told(self, party: RelyingParty, request: VerificationRequest, report: Report, now: Instant) -> Told:
+        """Whose it is, how far from trust, and the record of it. Nothing of a person for a value that did not hold."""
+        if report.signer is None or report.signature_id is None:
+            return Told(None, required=request.required_assurance)
+        person = self.subjects.person_of(report.signer.fingerprint)
+        assurance = NOTHING_KNOWN if person is None else self.subjects.assurance_of(person, now)
+        told = Told(person, assurance, request.required_assurance)
+        shown = frozenset(request.fields) if report.passed and not told.falls_short else frozenset()
+        if person is not None:
+            self.subjects.record(person, party, request.affairs or "verification of a signature", shown, now)
+        attributes = report.attributes if shown else None
+        return told if attributes is None else replace(told, attributes=_shown(attributes, shown))
+
+    def _signed(
+        self, party: RelyingParty, report: Report, request: VerificationRequest, said: dict[str, Any], now: Instant
+    ) -> str | None:
+        if self.signer is None:
+            return None
+        signed = request.signature_octets()
+        document = request.what_was_signed()
+        octets = signed if signed is not None else document if isinstance(document, bytes) else b""
+        whole = None if party.may_have_evidence else said
+        return sign_verdict(report, octets, self.signer, now, self.issuer, whole)
+
+    def _keep(
+        self,
+        party: RelyingParty,
+        report: Report,
+        told: Told,
+        begun: Begun,
+        said: dict[str, Any],
+        verdict: str | None,
+        now: Instant,
+    ) -> None:
+        text = json.dumps(said, ensure_ascii=False, sort_keys=True)
+        call = self.random(8).hex()
+
+        def body(conn: Connection) -> None:
+            if said["certificate"] is not None and report.signer is not None:
+                rows.keep_handle(conn, party.party, said["certificate"], report.signer.fingerprint.hex())
+            if told.person is not None:
+                rows.keep_handle(conn, party.party, said["person"], told.person)
+            rows.finish_verification(conn, begun.id, text, verdict)
+            rows.note_call(conn, party.party, call, now, "verification", begun.id, str(said["indication"]))
+
+        self.database.transaction(body)
+
+
+def _shown(attributes: Attributes, fields: frozenset[str]) -> dict[str, str]:
+    every = {
+        "name": attributes.name,
+        "date_of_birth": attributes.date_of_birth.isoformat(),
+        "gender": attributes.gender.value,
+        "address": attributes.address,
+    }
+    return {name: every[name] for name in sorted(fields)}
