@@ -83,6 +83,8 @@ def load_command(name: str) -> Any:
         raise CommandBroken(name, str(error)) from error
     command = typer.main.get_command(group)
     command.name = name
+    # Completion belongs to the whole command, not to each group of it.
+    command.params = [one for one in command.params if one.name not in ("install_completion", "show_completion")]
     return command
 
 

@@ -35,6 +35,7 @@ def test_every_announced_command_has_help(name: str) -> None:
     ran = _run(name, "--help", env={"PATH": "/usr/bin:/bin", "COLUMNS": "120"})
     assert ran.returncode == 0, ran.stderr
     assert "Usage: jitsuin" in ran.stdout
+    assert "completion" not in ran.stdout
 
 
 def test_every_command_of_ours_is_announced() -> None:
