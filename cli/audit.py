@@ -61,6 +61,8 @@ def verify(
                 witnesses,
                 lambda done, size, task=task: progress.update(task, completed=done, total=size),  # type: ignore[misc]
             )
+            for path in _tiles_below(place, name):
+                monitor.fits(load, path, audited.checkpoint.size)
             missing = {one.name for one in witnesses} - {one for one, _ in audited.witnesses}
             if missing:
                 raise BadNote(f"not cosigned by {', '.join(sorted(missing))}")
@@ -127,6 +129,15 @@ def _loaders(place: str) -> list[tuple[str, Callable[[str], bytes]]]:
     if not folders:
         raise NotFound("published log in that folder")
     return [(str(folder), _folder_loader(folder)) for folder in folders]
+
+
+def _tiles_below(place: str, name: str) -> list[str]:
+    """Every tile in a log's folder, as its path in the log; over HTTP nobody can list them."""
+    if place.startswith(("http://", "https://")):
+        return []
+    folder = Path(name)
+    found = (path for path in (folder / "tile").rglob("*") if path.is_file() and not path.name.startswith("."))
+    return sorted(path.relative_to(folder).as_posix() for path in found)
 
 
 def _folder_loader(folder: Path) -> Callable[[str], bytes]:

@@ -73,6 +73,31 @@ def audit(
     return audited
 
 
+def fits(load: Callable[[str], bytes], path: str, size: int) -> None:
+    """See that the published tile `path` agrees with the audited log of `size` entries.
+
+    For tiles that `audit` does not read: partial ones from when the log was smaller stay where they are, and somebody
+    may still fetch them. What lies beyond `size` (a crash came before the checkpoint) is signed by nobody yet and is
+    not judged. Errors: BadProof; NotFound for what is no tile's path.
+    """
+    level, number, width = tiles.parse_tile_path(path)
+    there = size if level is None else size >> (tiles.HEIGHT * level)
+    known = max(0, min(tiles.WIDTH, there - number * tiles.WIDTH))
+    now = load(tiles.tile_path(level, number, known)) if known else b""
+    if level is None:
+        held, whole = tiles.parse_entry_tile(load(path)), tiles.parse_entry_tile(now)
+    else:
+        held, whole = _row(load(path)), _row(now)
+    judged = min(width, known)
+    if len(held) != width or held[:judged] != whole[:judged]:
+        raise BadProof(f"{path} does not fit the log")
+
+
+def _row(octets: bytes) -> list[bytes]:
+    """The hashes of a tile; an octet too many makes one hash too many."""
+    return [octets[start : start + 32] for start in range(0, len(octets), 32)]
+
+
 def follow(older: Checkpoint, newer: Checkpoint, proof: Sequence[Hash]) -> None:
     """See that `newer` is a later state of the log that `older` is of. Errors: ForkDetected, BadProof."""
     if older.origin != newer.origin:

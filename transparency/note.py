@@ -54,15 +54,16 @@ class Verifier:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `name+keyid+key`. Errors: BadNote."""
-        parts = text.strip().split("+", 2)
+        """Read `name+keyid+key`, as one line. Errors: BadNote."""
+        parts = text.removesuffix("\n").split("+", 2)
         try:
             name, key_id, encoded = parts
             octets = base64.b64decode(encoded, validate=True)
             found = cls(name, KeyType(octets[0]), octets[1:])
         except (ValueError, IndexError) as error:
             raise BadNote("a verifier key is written as name+keyid+key") from error
-        if not _NAME.match(name) or len(found.public) != 32 or found.key_id.hex() != key_id:
+        canonical = base64.b64encode(octets).decode() == encoded
+        if not _NAME.match(name) or len(found.public) != 32 or found.key_id.hex() != key_id or not canonical:
             raise BadNote("a verifier key whose parts do not fit each other")
         return found
 
@@ -155,7 +156,9 @@ def parse(octets: bytes) -> Note:
             octets = base64.b64decode(match[2], validate=True) if match else b""
         except binascii.Error as error:
             raise BadNote("a signature line is malformed") from error
-        if match is None or len(octets) < 5:
+        # Bits behind the last octet are zero: else one signature could be written in four ways, and a flipped bit
+        # would go unnoticed.
+        if match is None or len(octets) < 5 or base64.b64encode(octets).decode() != match[2]:
             raise BadNote("a signature line is malformed")
         signatures.append((match[1], octets[:4], octets[4:]))
     return Note((text + "\n").encode(), tuple(signatures))

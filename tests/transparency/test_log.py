@@ -210,6 +210,74 @@ def test_every_flipped_octet_of_a_published_log_is_noticed(
     assert audit(folder) == 260
 
 
+def test_no_bit_of_any_published_file_can_change_unnoticed(
+    sqlite_database: Database, folder: Folder, at: Instant
+) -> None:
+    """Partial tiles of earlier sizes too, the key beside the log, and the spare bits of base64."""
+    size, database, log = 0, sqlite_database, Log(sqlite_database, "99201", SIGNER, folder)
+    for count in (3, 2, 256):
+        add(log, database, at, count, size)
+        size += count
+        log.sequence(at)
+    files = sorted(path for path in folder.path.rglob("*") if path.is_file() and path.name != ".lock")
+    names = [path.relative_to(folder.path).as_posix() for path in files]
+    assert {"tile/0/000.p/3", "tile/entries/000.p/5", "key", "checkpoint", "tile/1/000.p/1"} <= set(names)
+
+    def judge() -> None:
+        audited = monitor.audit(load(folder), note.Verifier.parse((folder.path / "key").read_text("utf-8", "replace")))
+        for name in names:
+            if name.startswith("tile/"):
+                monitor.fits(load(folder), name, audited.checkpoint.size)
+
+    judge()
+    for path in files:
+        octets = path.read_bytes()
+        step = 1 if len(octets) < 400 else 61
+        for place in {*range(0, len(octets), step), len(octets) - 1}:
+            for bit in range(8) if path.name in ("key", "checkpoint") else (place % 8,):
+                path.write_bytes(octets[:place] + bytes((octets[place] ^ (1 << bit),)) + octets[place + 1 :])
+                with pytest.raises(Error):
+                    judge()
+        path.write_bytes(octets)
+    judge()
+    stale = folder.path / "tile/0/000.p/3"
+    stale.write_bytes(stale.read_bytes()[:-1])
+    assert CliRunner().invoke(app, ["verify", str(folder.path)]).exit_code != 0
+
+
+def test_a_signature_has_one_way_to_be_written(at: Instant) -> None:
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    signed = note.sign(b"text\n", at, SIGNER).decode()
+    last = signed[-3]
+    assert signed.endswith("=\n")
+    for spare in range(1, 4):
+        other = alphabet[alphabet.index(last) | spare]
+        with pytest.raises(BadNote):
+            note.parse((signed[:-3] + other + signed[-2:]).encode())
+
+
+def test_tiles_beyond_the_checkpoint_are_not_judged(
+    log: Log, database: Database, folder: Folder, at: Instant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A crash between tiles and checkpoint leaves them; the log is sound all the same."""
+    add(log, database, at, 3)
+    log.sequence(at)
+    add(log, database, at, 300, 3)
+
+    def crash(self: Folder, signed: bytes) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Folder, "put_checkpoint", crash)
+    with pytest.raises(KeyboardInterrupt):
+        log.sequence(at)
+    monkeypatch.undo()
+    assert (folder.path / "tile/0/000").exists()
+    assert CliRunner().invoke(app, ["verify", str(folder.path)]).exit_code == 0
+    whole = folder.path / "tile/0/000"
+    whole.write_bytes(b"\xff" + whole.read_bytes()[1:])
+    assert CliRunner().invoke(app, ["verify", str(folder.path)]).exit_code != 0
+
+
 def test_a_witness_cosigns_only_what_grows(log: Log, database: Database, folder: Folder, at: Instant) -> None:
     witness = Witness(
         Signer("witness.example", Ed25519PrivateKey.from_private_bytes(bytes([7] * 32)), KeyType.COSIGNATURE),
