@@ -1,10 +1,9 @@
 """Certification path validation: RFC 5280 6.1 with its step letters, RFC 9618 for policies, RFC 5937 for the anchor.
 
-`process` judges one path whose certificates are given; `validate_path` builds candidates and gives the first that
-holds. Neither asks for revocation: 6.1.3 (a)(3) is `validator`'s, which composes path and status.
+`process` judges one path whose certificates are given; `path_search` finds them. Revocation, 6.1.3 (a)(3), is not asked
+here: `validator` composes path and status.
 """
 
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,14 +11,14 @@ from pki.instant import Instant
 from verifier import profile
 from verifier.algorithms import Key, algorithm_of, check_key, load_key
 from verifier.anchors import TrustAnchor
-from verifier.budget import Budget, Meter
+from verifier.budget import Meter
 from verifier.certificate import ParsedCertificate
-from verifier.errors import BudgetExhausted, UnacceptableAlgorithm, UnacceptableKey
+from verifier.errors import UnacceptableAlgorithm, UnacceptableKey
 from verifier.extensions import ANY_POLICY, KEY_CERT_SIGN, key_of
 from verifier.indication import Indication, SubIndication
 from verifier.inputs import PathInputs, Profile
 from verifier.name_constraints import NameRefused, NameSpace
-from verifier.path_building import NameIndex, PathBuilder, SignatureCache, is_signed_by
+from verifier.path_building import SignatureCache, is_signed_by
 from verifier.policy_graph import PolicyGraph
 from verifier.walk import dotted
 
@@ -171,6 +170,8 @@ def _process(
             own = frozenset(stated.policies)
             initial = own if initial is None or ANY_POLICY in initial else initial & own
         checks.append(Check("RFC 5937 3.2", stated.fingerprint, True))
+    elif stated is None:
+        _key(anchor.spki, None, at, inputs)
     intermediates = 0
     for i, certificate in enumerate(reversed(chain), 1):
         last = i == n
@@ -180,7 +181,7 @@ def _process(
             raise _Refused(
                 "RFC 5280 6.1.3 (a)(1)", certificate, "its signature does not verify", SubIndication.SIG_CRYPTO_FAILURE
             )
-        key = _key(certificate, at, inputs)
+        key = _key(certificate.spki, certificate, at, inputs)
         # 6.1.3 (a)(2)
         if not certificate.not_before <= at <= certificate.not_after:
             raise _out_of_bounds(certificate, at, last)
@@ -287,13 +288,13 @@ def _is_verified(certificate: ParsedCertificate, spki: bytes, at: int, meter: Me
         raise _weak("RFC 5280 6.1.3 (a)(1)", certificate, refused.reason) from None
 
 
-def _weak(clause: str, certificate: ParsedCertificate, reason: str) -> _Refused:
+def _weak(clause: str, certificate: ParsedCertificate | None, reason: str) -> _Refused:
     return _Refused(clause, certificate, reason, SubIndication.CRYPTO_CONSTRAINTS_FAILURE, Indication.INDETERMINATE)
 
 
-def _key(certificate: ParsedCertificate, at: int, inputs: PathInputs) -> Key:
+def _key(spki: bytes, certificate: ParsedCertificate | None, at: int, inputs: PathInputs) -> Key:
     try:
-        key = load_key(certificate.spki)
+        key = load_key(spki)
         check_key(key, at, inputs.min_rsa_bits)
     except UnacceptableKey as refused:
         raise _weak("RFC 5280 6.1.4 (d)", certificate, refused.reason) from None
@@ -316,7 +317,7 @@ def _check_anchor(stated: ParsedCertificate, at: int, inputs: PathInputs) -> Non
         raise _Refused("RFC 5280 4.1.1.2", stated, "its signature algorithms differ", SubIndication.FORMAT_FAILURE)
     if not stated.not_before <= at <= stated.not_after:
         raise _out_of_bounds(stated, at, last=False)
-    key = _key(stated, at, inputs)
+    key = _key(stated.spki, stated, at, inputs)
     if len(stated.subject) == 2:
         raise _Refused("RFC 5280 4.1.2.6", stated, "a CA certificate with an empty subject")
     if stated.version == 3 and not stated.ca:
@@ -361,102 +362,3 @@ def _narrow(space: NameSpace, certificate: ParsedCertificate) -> None:
 def _refuse(violation: profile.Violation | None, certificate: ParsedCertificate) -> None:
     if violation is not None:
         raise _Refused(violation[0], certificate, violation[1])
-
-
-def validate_path(
-    leaf: ParsedCertificate,
-    intermediates: Iterable[ParsedCertificate] | NameIndex[ParsedCertificate],
-    anchors: Iterable[TrustAnchor] | NameIndex[TrustAnchor],
-    at: Instant,
-    inputs: PathInputs | None = None,
-    budget: Budget | Meter | None = None,
-    cache: SignatureCache | None = None,
-) -> ValidPath | PathFailure:
-    """The first path from `leaf` to an anchor that holds at `at`; the failure that came furthest otherwise.
-
-    Errors: none, whatever the certificates are; a budget that runs out is INDETERMINATE.
-    """
-    search = PathSearch(leaf, intermediates, anchors, at, inputs or PathInputs(), budget, cache)
-    for path in search:
-        return path
-    return search.failure
-
-
-class PathSearch:
-    """Every path that holds, one after the other; `failure` tells why there are none, or no more."""
-
-    __slots__ = ("_admits", "_at", "_best", "_builder", "_cache", "_exhausted", "_inputs", "_leaf", "meter")
-
-    def __init__(
-        self,
-        leaf: ParsedCertificate,
-        intermediates: Iterable[ParsedCertificate] | NameIndex[ParsedCertificate],
-        anchors: Iterable[TrustAnchor] | NameIndex[TrustAnchor],
-        at: Instant,
-        inputs: PathInputs,
-        budget: Budget | Meter | None = None,
-        cache: SignatureCache | None = None,
-        admits: Callable[[TrustAnchor], bool] | None = None,
-    ) -> None:
-        self._leaf, self._at, self._inputs, self._admits = leaf, at, inputs, admits
-        self.meter = budget if isinstance(budget, Meter) else Meter(budget or Budget())
-        self._cache = cache if cache is not None else SignatureCache()
-        self._builder = PathBuilder(
-            anchors if isinstance(anchors, NameIndex) else index_anchors(anchors),
-            intermediates if isinstance(intermediates, NameIndex) else index_certificates(intermediates),
-            self.meter,
-            self._cache,
-        )
-        self._best: PathFailure | None = None
-        self._exhausted: BudgetExhausted | None = None
-
-    def __iter__(self) -> Iterator[ValidPath]:
-        try:
-            for anchor, chain in self._builder.paths(self._leaf, self._at.seconds, self._admits):
-                self.meter.spend("paths")
-                found = process(anchor, chain, self._at, self._inputs, self.meter, self._cache)
-                if isinstance(found, ValidPath):
-                    yield found
-                elif self._best is None or len(found.checks) > len(self._best.checks):
-                    self._best = found
-        except BudgetExhausted as exhausted:
-            self._exhausted = exhausted
-
-    @property
-    def failure(self) -> PathFailure:
-        """Why nothing (more) was found: the bound that was reached, the best path's fault, or what was missing."""
-        if self._exhausted is not None:
-            return PathFailure(
-                Indication.INDETERMINATE,
-                SubIndication.CERTIFICATE_CHAIN_GENERAL_FAILURE,
-                self._exhausted.reason,
-                (Check("limits", None, False, self._exhausted.reason),),
-            )
-        return self._best or self._not_built()
-
-    def _not_built(self) -> PathFailure:
-        report = self._builder.report
-        indication, sub_indication = Indication.INDETERMINATE, SubIndication.NO_CERTIFICATE_CHAIN_FOUND
-        if report.too_deep:
-            sub_indication = SubIndication.CERTIFICATE_CHAIN_GENERAL_FAILURE
-            reason = f"no path of at most {self.meter.budget.depth} certificates was found"
-        elif report.refused:
-            sub_indication, reason = SubIndication.CRYPTO_CONSTRAINTS_FAILURE, report.refused[0]
-        elif report.key_matched:
-            indication, sub_indication = Indication.FAILED, SubIndication.SIG_CRYPTO_FAILURE
-            reason = "a signature does not verify under the very key that the certificate names"
-        elif report.named_issuer:
-            reason = "no path to a trust anchor: who bears an issuer's name has not made its signature"
-        else:
-            reason = "no path to a trust anchor: no certificate at hand bears the issuer's name"
-        return PathFailure(indication, sub_indication, reason, (Check("RFC 5280 6.1", None, False, reason),))
-
-
-def index_anchors(anchors: Iterable[TrustAnchor]) -> NameIndex[TrustAnchor]:
-    """Anchors by name, to be used again and again."""
-    return NameIndex((anchor.name, anchor) for anchor in anchors)
-
-
-def index_certificates(certificates: Iterable[ParsedCertificate]) -> NameIndex[ParsedCertificate]:
-    """Certificates by subject."""
-    return NameIndex((certificate.subject, certificate) for certificate in certificates)

@@ -12,8 +12,9 @@ from verifier.certificate import ParsedCertificate
 from verifier.crl_checking import CrlChecker
 from verifier.inputs import PathInputs
 from verifier.ocsp_checking import OcspChecker
-from verifier.path import PathSearch, ValidPath
+from verifier.path import ValidPath
 from verifier.path_building import NameIndex, SignatureCache
+from verifier.path_search import PathSearch
 from verifier.sources import RevocationMode, Sources, StatusAnswer, StatusRules
 
 

@@ -24,8 +24,9 @@ from verifier.host_names import PeerName, stands_for
 from verifier.indication import Indication, SubIndication
 from verifier.inputs import PathInputs
 from verifier.ocsp import ParsedOcsp, parse_ocsp
-from verifier.path import Check, PathFailure, PathSearch, ValidPath, index_anchors, index_certificates
+from verifier.path import Check, PathFailure, ValidPath
 from verifier.path_building import NameIndex, SignatureCache
+from verifier.path_search import PathSearch, index_anchors, index_certificates
 from verifier.sources import RevocationMode, Sources, StatusAnswer, StatusRules, index_crls
 from verifier.status import StatusChecker
 

@@ -22,7 +22,8 @@ from verifier.budget import Budget
 from verifier.certificate import parse
 from verifier.evidence import Evidence
 from verifier.indication import Indication, SubIndication
-from verifier.path import PathFailure, ValidPath, validate_path
+from verifier.path import PathFailure, ValidPath
+from verifier.path_search import validate_path
 from verifier.sources import RevocationMode, StatusRules
 from verifier.validator import EngineCache, Validator
 

@@ -26,7 +26,8 @@ from verifier.extensions import GeneralName
 from verifier.host_names import NameKind, PeerName, is_host_name, is_mailbox, stands_for
 from verifier.indication import Indication
 from verifier.inputs import PathInputs
-from verifier.path import PathFailure, ValidPath, validate_path
+from verifier.path import PathFailure, ValidPath
+from verifier.path_search import validate_path
 from verifier.validator import Validator
 
 ROOT, SUB, SUB2 = Ca("Root"), Ca("Sub"), Ca("Sub 2")

@@ -38,7 +38,8 @@ from verifier.anchors import TrustAnchor, anchor_of
 from verifier.certificate import parse
 from verifier.indication import Indication, SubIndication
 from verifier.inputs import PathInputs, Profile, Usage
-from verifier.path import PathFailure, ValidPath, validate_path
+from verifier.path import PathFailure, ValidPath
+from verifier.path_search import validate_path
 
 
 def pss(hashing: str, mask: str, salt: int, trailer: int = 1) -> bytes:
@@ -435,6 +436,12 @@ class TestAlgorithms:
         )
         anchor = TrustAnchor(name("Root"), longer)
         assert not isinstance(validate_path(parse(leaf), [], [anchor], AT), ValidPath)
+
+    def test_a_bare_anchors_key_is_looked_at_too(self) -> None:
+        leaf, anchor = self.signed("PKCS1")
+        found = validate_path(parse(leaf), [], [anchor], AT, PathInputs(min_rsa_bits=3072))
+        assert isinstance(found, PathFailure)
+        assert found.sub_indication is SubIndication.CRYPTO_CONSTRAINTS_FAILURE
 
     def test_the_caller_may_ask_for_longer_keys_or_allow_shorter(self) -> None:
         def leaf(bits: int) -> bytes:
