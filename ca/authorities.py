@@ -48,6 +48,7 @@ def create(
     parameters: Parameters | None = None,
     responder_keys: KeyStore | None = None,
     responder_shape: KeyShape = KeyShape.P256,
+    signer: Signer | None = None,
 ) -> Created:
     """A new generation of an authority: self-signed root and delegated OCSP responder, stored.
 
@@ -55,25 +56,63 @@ def create(
     the call before was cut short, this one finishes it (with the parameters of that time).
     Errors: KeyStoreError, LintFailed for parameters that make no right certificate.
     """
-    identifier = database.read(lambda conn: _unfinished(conn, purpose))
-    if identifier is None:
+    generation = database.read(lambda conn: _unfinished(conn, purpose))
+    if generation is None:
         generation = database.read(lambda conn: store.last_generation(conn, purpose.value)) + 1
-        identifier = f"{purpose.value}-{generation}"
+    return create_generation(
+        database,
+        keys,
+        purpose,
+        generation,
+        variant,
+        at,
+        random,
+        parameters=parameters,
+        responder_keys=responder_keys,
+        responder_shape=responder_shape,
+        signer=signer,
+    )
+
+
+def create_generation(
+    database: Database,
+    keys: KeyStore,
+    purpose: Purpose,
+    generation: int,
+    variant: Variant,
+    at: Instant,
+    random: Random,
+    *,
+    parameters: Parameters | None = None,
+    responder_keys: KeyStore | None = None,
+    responder_shape: KeyShape = KeyShape.P256,
+    signer: Signer | None = None,
+) -> Created:
+    """As `create`, for one generation; asked again for one that is whole, it changes nothing."""
+    identifier = f"{purpose.value}-{generation}"
+    signer = signer or Signer(keys, PROFILES)
+    if database.read(lambda conn: store.authority(conn, identifier)) is None:
         key = ensure_key(keys, identifier, ISSUER_KEYS[variant])
         chosen = parameters or Parameters()
         intend_root(database, key, identifier, purpose, generation, variant, chosen, at, random)
-    certify_root(database, keys, identifier, at)
-    responder = add_responder(database, keys, identifier, at, random, responder_keys or keys, responder_shape)
+    certify_root(database, signer, identifier, at)
+    known = database.read(lambda conn: Directory().responders(conn, identifier))
+    if known and known[-1].certificate is not None:
+        responder = known[0]
+    else:
+        responder = add_responder(
+            database, keys, identifier, at, random, responder_keys or keys, responder_shape, signer=signer
+        )
     return Created(database.read(lambda conn: Directory().get(conn, identifier)), responder)
 
 
-def _unfinished(conn: Connection, purpose: Purpose) -> str | None:
+def _unfinished(conn: Connection, purpose: Purpose) -> int | None:
     generation = store.last_generation(conn, purpose.value)
     row = store.authority(conn, f"{purpose.value}-{generation}")
     if row is None:
         return None
     whole = row.state != AuthorityState.PENDING and any(one.certificate for one in store.responders(conn, row.id))
-    return None if whole else str(row.id)
+    return None if whole else generation
 
 
 def ensure_key(keys: KeyStore, label: str, shape: KeyShape) -> SigningKey:
@@ -166,7 +205,7 @@ def intend_root(
     return database.transaction(body)
 
 
-def certify_root(database: Database, keys: KeyStore, identifier: str, at: Instant) -> Authority:
+def certify_root(database: Database, signer: Signer, identifier: str, at: Instant) -> Authority:
     """Sign and store the root certificate of an authority that waits for it."""
 
     def waiting(conn: Connection) -> IntentId | None:
@@ -174,7 +213,7 @@ def certify_root(database: Database, keys: KeyStore, identifier: str, at: Instan
         return None if row is None else IntentId(row.id)
 
     if (intent := database.read(waiting)) is not None:
-        Signer(keys, PROFILES).sign(database, intent, at)
+        signer.sign(database, intent, at)
     return database.read(lambda conn: Directory().get(conn, identifier))
 
 
@@ -186,6 +225,8 @@ def add_responder(
     random: Random,
     responder_keys: KeyStore,
     shape: KeyShape = KeyShape.P256,
+    *,
+    signer: Signer | None = None,
 ) -> ResponderCertificate:
     """A new OCSP signer for an authority, or the one that a call before left unfinished.
 
@@ -237,7 +278,7 @@ def add_responder(
         )
         return write(conn, plan, at, random)
 
-    Signer(keys, PROFILES, directory).sign(database, database.transaction(body), at)
+    (signer or Signer(keys, PROFILES)).sign(database, database.transaction(body), at)
     return database.read(lambda conn: _responder(conn, authority_id, identifier))
 
 

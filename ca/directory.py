@@ -43,8 +43,12 @@ class Directory:
             raise UnknownAuthority(identifier)
         return self._authority(row)
 
-    def active(self, conn: Connection, purpose: Purpose, variant: Variant | None = None) -> Authority:
+    def active(
+        self, conn: Connection, purpose: Purpose, variant: Variant | None = None, at: Instant | None = None
+    ) -> Authority:
         """The youngest generation that takes orders (of one variant, where several stand beside each other).
+
+        With `at`, one whose own life has begun by then and not ended.
 
         Errors: NoActiveAuthority.
         """
@@ -54,6 +58,7 @@ class Directory:
             if row.purpose == purpose
             and row.state == AuthorityState.ACTIVE
             and (variant is None or row.variant == variant)
+            and (at is None or row.not_before <= at.seconds <= row.not_after)
         ]
         if not found:
             raise NoActiveAuthority(purpose.value)

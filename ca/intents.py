@@ -14,10 +14,10 @@ from ca.authority import Authority
 from ca.errors import IdempotencyConflict, KeyAlreadySeen, KeyBlocked, OutlivesAuthority
 from ca.lint import lint
 from ca.orders import Assurance
-from ca.profiles import Profile
+from ca.profiles import Kind, Profile
 from ca.request import ProvenRequest
 from ca.store import issued as store
-from ca.template import Contents, build
+from ca.template import Agreement, Contents, build
 from pki.attributes import Attributes
 from pki.errors import Retryable
 from pki.instant import Instant, Validity
@@ -59,6 +59,13 @@ class Plan:
     organization: str | None = None
     municipality: Municipality | None = None
     attributes: Attributes | None = None
+    subject: bytes | None = None
+    agreement: Agreement | None = None
+
+    @property
+    def key_use(self) -> str:
+        """What the key is for; a link certificate is for the same use as the root certificate of the same key."""
+        return (Kind.ROOT if self.profile.kind is Kind.LINK else self.profile.kind).value
 
 
 def existing(conn: Connection, idempotency_key: str, order_digest: str) -> IntentId | None:
@@ -86,7 +93,7 @@ def _check_keys(conn: Connection, plans: Sequence[Plan]) -> None:
                 "key_hash": digest,
                 "owner": plan.owner,
                 "card_id": plan.card_id,
-                "profile": plan.profile.kind.value,
+                "profile": plan.key_use,
                 "first_seen": plan.validity.not_before.seconds,
             }
             for digest, plan in hashes.items()
@@ -98,7 +105,7 @@ def _check_keys(conn: Connection, plans: Sequence[Plan]) -> None:
         for stored, mine, what in (
             (known.owner, plan.owner, "person"),
             (known.card_id, plan.card_id, "card"),
-            (known.profile, plan.profile.kind.value, "use"),
+            (known.profile, plan.key_use, "use"),
         ):
             if stored != mine:
                 raise KeyAlreadySeen(what)
@@ -173,4 +180,6 @@ def _contents(plan: Plan, serial: SerialNumber) -> Contents:
         organization=plan.organization,
         municipality=plan.municipality,
         attributes=plan.attributes,
+        subject=plan.subject,
+        agreement=plan.agreement,
     )

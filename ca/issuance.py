@@ -95,7 +95,7 @@ class Registrar:
             elif key not in plans:
                 purpose = order.purpose if isinstance(order, Order) else Purpose.AUTHENTICATION
                 if purpose not in authorities:
-                    authorities[purpose] = self._authorities.active(conn, purpose, self._variant)
+                    authorities[purpose] = self._authorities.active(conn, purpose, self._variant, at)
                 plans[key] = self._plan(conn, order, authorities[purpose], proven, digest, at, points)
         made = dict(zip(plans, write_many(conn, list(plans.values()), at, self._random), strict=True)) if plans else {}
         return [

@@ -14,7 +14,7 @@ from ca.lint_rules import VARYING, extended_usage, key_usage
 from ca.points import japanese_name
 from ca.profiles import SIGNATURE_AGE, Kind, Profile, SubjectField, Text, Value
 from ca.reading import ReadCertificate
-from ca.validity import Birthdays, Days, Years
+from ca.validity import Birthdays, Days, WithinIssuer, Years
 from pki import der, names, oids
 from pki.attributes import Gender
 from pki.errors import InvalidValue, Malformed
@@ -92,6 +92,10 @@ def _issuer(certificate: ReadCertificate, profile: Profile, issuer: Authority) -
 
 
 def _subject(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[str]:
+    if profile.subject_given:
+        if certificate.subject == certificate.issuer:
+            yield "a cross-certificate is for another authority"
+        return
     rdns = names.parse_name(certificate.subject)
     if len(rdns) != len(profile.subject) or any(len(rdn) != 1 for rdn in rdns):
         yield f"the subject has not the {len(profile.subject)} parts of its profile"
@@ -145,6 +149,8 @@ def latest_end(profile: Profile, issuer: Authority, not_before: Instant) -> Inst
             return end_of_japanese_day(years_later(day, years) - timedelta(days=1))
         case Days(parameter=parameter):
             return not_before + timedelta(days=getattr(issuer.parameters, parameter), seconds=-1)
+        case WithinIssuer():
+            return issuer.validity.not_after
 
 
 def _extensions(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[str]:
@@ -171,6 +177,10 @@ def _policy(certificate: ReadCertificate, profile: Profile, issuer: Authority) -
         return
     listed = der.read_whole(found.value).children()
     policy = listed[0].children()[0].oid()
+    if profile.kind in (Kind.LINK, Kind.CROSS):
+        if (policy == oids.ANY_POLICY) != (profile.kind is Kind.LINK):
+            yield "a link states anyPolicy, a cross-certificate the policies that were agreed"
+        return
     (qualifier,) = listed[0].children()[1].children()
     kind, pointer = qualifier.children()
     if kind.oid() != oids.CPS_QUALIFIER or pointer.value != issuer.parameters.cps_uri.encode():
@@ -189,7 +199,7 @@ def _authority_key(certificate: ReadCertificate, profile: Profile, issuer: Autho
     if issuer.certificate is None:
         return
     with_name = len(parts) == 3
-    if with_name != issuer.parameters.issuer_and_serial:
+    if with_name != (issuer.parameters.issuer_and_serial and profile.kind is not Kind.LINK):
         yield "issuer and serial number are there against the parameters, or missing"
     if with_name:
         named = parts[1].children()[0].children()[0].raw
@@ -206,8 +216,13 @@ def _subject_key(certificate: ReadCertificate, profile: Profile, issuer: Authori
 
 def _basic_constraints(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[str]:
     found = certificate.find(oids.BASIC_CONSTRAINTS)
-    if found is not None and found.value != der.sequence(der.boolean(True)):
-        yield "basicConstraints is not cA without a path length"
+    if found is None:
+        return
+    parts = der.read_whole(found.value).children()
+    if not parts or not parts[0].boolean():
+        yield "basicConstraints does not say cA"
+    if len(parts) > 1 and profile.kind is not Kind.CROSS:
+        yield "basicConstraints has a path length"
 
 
 def _person(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[str]:

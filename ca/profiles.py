@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ca.orders import Assurance
-from ca.validity import Birthdays, Days, Lifetime, Years
+from ca.validity import Birthdays, Days, Lifetime, WithinIssuer, Years
 from pki import oids
 
 
@@ -24,6 +24,8 @@ class Kind(StrEnum):
     AUTHENTICATION = "authentication"
     OPERATOR = "operator"
     TLS_CLIENT = "tls-client"
+    LINK = "link"
+    CROSS = "cross"
 
     @property
     def personal(self) -> bool:
@@ -87,6 +89,12 @@ class Value(StrEnum):
     POINT = "the CRL of the certificate's partition"
     OCSP = "the OCSP responder's address, when there is one"
     NO_CHECK = "NULL"
+    BASIC_CONSTRAINTS_BOUND = "cA TRUE, the path length that was agreed"
+    ANY_POLICY = "anyPolicy"
+    AGREED_POLICIES = "the policies that were agreed with the other domain"
+    POLICY_MAPPINGS = "our policies and theirs, in pairs"
+    NAME_CONSTRAINTS = "the names that the other domain may and may not certify"
+    POLICY_CONSTRAINTS = "how soon a policy must be explicit, and mapping stops"
     AUTHORITY_KEY = "the issuer's key id, with name and serial where the parameters say so"
     SUBJECT_KEY = "SHA-1 of the key's bits"
 
@@ -127,6 +135,8 @@ class Profile:
     extended_key_usage: tuple[str, ...]
     policy: Mapping[Assurance, tuple[int, ...]]
     extensions: tuple[Extension, ...]
+    subject_given: bool = False
+    """Whether the subject is another authority's name, taken over octet for octet, instead of built from `subject`."""
 
     @property
     def name(self) -> str:
@@ -170,6 +180,8 @@ _SUBJECTS: Mapping[Kind, tuple[SubjectField, ...]] = {
         SubjectField(oids.ORGANIZATION_NAME, False, Text.ORDERED_ORGANIZATION, "4.1.2.6"),
         SubjectField(oids.COMMON_NAME, False, Text.ORDERED_CN, "4.1.2.6"),
     ),
+    Kind.LINK: _AUTHORITY_NAME,
+    Kind.CROSS: (),
 }
 
 _KEY_USAGE = Extension(oids.KEY_USAGE, True, Value.KEY_USAGE, "4.2.1.3; JPKI")
@@ -216,6 +228,26 @@ _EXTENSIONS: Mapping[Kind, tuple[Extension, ...]] = {
         _AUTHORITY_KEY,
         _SUBJECT_KEY,
     ),
+    Kind.LINK: (
+        _KEY_USAGE,
+        Extension(oids.BASIC_CONSTRAINTS, True, Value.BASIC_CONSTRAINTS_CA, "4.2.1.9"),
+        Extension(oids.CERTIFICATE_POLICIES, False, Value.ANY_POLICY, "4.2.1.4; RFC 4210 4.4"),
+        Extension(oids.CRL_DISTRIBUTION_POINTS, False, Value.POINT, "4.2.1.13"),
+        Extension(oids.AUTHORITY_KEY_IDENTIFIER, False, Value.AUTHORITY_KEY, "4.2.1.1"),
+        _SUBJECT_KEY,
+    ),
+    Kind.CROSS: (
+        _KEY_USAGE,
+        Extension(oids.BASIC_CONSTRAINTS, True, Value.BASIC_CONSTRAINTS_BOUND, "4.2.1.9"),
+        Extension(oids.CERTIFICATE_POLICIES, True, Value.AGREED_POLICIES, "4.2.1.4"),
+        Extension(oids.POLICY_MAPPINGS, True, Value.POLICY_MAPPINGS, "4.2.1.5", optional=True),
+        Extension(oids.NAME_CONSTRAINTS, True, Value.NAME_CONSTRAINTS, "4.2.1.10", optional=True),
+        Extension(oids.POLICY_CONSTRAINTS, True, Value.POLICY_CONSTRAINTS, "4.2.1.11", optional=True),
+        Extension(oids.CRL_DISTRIBUTION_POINTS, False, Value.POINT, "4.2.1.13"),
+        _OCSP,
+        _AUTHORITY_KEY,
+        _SUBJECT_KEY,
+    ),
     Kind.OPERATOR: (_KEY_USAGE, _EXTENDED, _POLICIES, _POINT, _OCSP, _AUTHORITY_KEY, _SUBJECT_KEY),
     Kind.TLS_CLIENT: (_KEY_USAGE, _EXTENDED, _POLICIES, _POINT, _OCSP, _AUTHORITY_KEY, _SUBJECT_KEY),
 }
@@ -227,6 +259,8 @@ _KEY_USAGES: Mapping[Kind, frozenset[int]] = {
     Kind.AUTHENTICATION: frozenset({DIGITAL_SIGNATURE}),
     Kind.OPERATOR: frozenset({DIGITAL_SIGNATURE}),
     Kind.TLS_CLIENT: frozenset({DIGITAL_SIGNATURE}),
+    Kind.LINK: frozenset({KEY_CERT_SIGN, CRL_SIGN}),
+    Kind.CROSS: frozenset({KEY_CERT_SIGN, CRL_SIGN}),
 }
 _EXTENDED_USAGES: Mapping[Kind, tuple[str, ...]] = {
     Kind.RESPONDER: (oids.OCSP_SIGNING,),
@@ -277,6 +311,8 @@ def _lifetime(kind: Kind, variant: Variant) -> Lifetime:
             return Days("operator_days")
         case Kind.TLS_CLIENT:
             return Days("tls_client_days")
+        case Kind.LINK | Kind.CROSS:
+            return WithinIssuer()
         case Kind.SIGNATURE | Kind.AUTHENTICATION:
             age = SIGNATURE_AGE if kind is Kind.SIGNATURE else None
             return Birthdays(5, 6, 3, age) if variant is Variant.JPKI else Birthdays(10, 11, 12, age)
@@ -292,6 +328,8 @@ def _keys(kind: Kind, variant: Variant) -> frozenset[KeyShape]:
             return _PERSON_KEYS[variant]
         case Kind.OPERATOR | Kind.TLS_CLIENT:
             return _SERVICE_KEYS
+        case Kind.LINK | Kind.CROSS:
+            return frozenset(KeyShape)
 
 
 Profiles = Mapping[tuple[Kind, Variant], Profile]
@@ -308,6 +346,7 @@ PROFILES: Profiles = {
         extended_key_usage=_EXTENDED_USAGES.get(kind, ()),
         policy=_POLICY_ARCS.get(kind, {}),
         extensions=_EXTENSIONS[kind],
+        subject_given=kind is Kind.CROSS,
     )
     for kind in Kind
     for variant in Variant

@@ -14,7 +14,7 @@ from ca.authority import Authority, key_identifier
 from ca.errors import ProfileMismatch
 from ca.orders import Assurance
 from ca.points import authority_name, japanese_name
-from ca.profiles import Extension, Profile, Text, Value
+from ca.profiles import Extension, Kind, Profile, Text, Value
 from pki import der, names, oids
 from pki.attributes import Attributes
 from pki.errors import InvalidValue
@@ -35,6 +35,22 @@ _MUNICIPAL_SUFFIX = "001A"
 
 
 @dataclass(frozen=True, slots=True)
+class Agreement:
+    """What a cross-certificate grants another domain (RFC 5280 4.2.1.5, 4.2.1.9 to 4.2.1.11).
+
+    `mappings` are pairs (our policy, theirs). `permitted` and `excluded` are directory names, encoded.
+    """
+
+    policies: tuple[str, ...]
+    path_length: int | None = None
+    mappings: tuple[tuple[str, str], ...] = ()
+    permitted: tuple[bytes, ...] = ()
+    excluded: tuple[bytes, ...] = ()
+    require_explicit_policy: int | None = None
+    inhibit_policy_mapping: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Contents:
     """What one certificate carries beside the profile's constants; a field that the profile does not need is None.
 
@@ -50,6 +66,8 @@ class Contents:
     organization: str | None = None
     municipality: Municipality | None = None
     attributes: Attributes | None = None
+    subject: bytes | None = None
+    agreement: Agreement | None = None
 
 
 def signature_common_name(at: Instant, random: Callable[[int], bytes]) -> str:
@@ -113,7 +131,9 @@ def build(profile: Profile, issuer: Authority, contents: Contents) -> bytes:
         issuer.algorithm.identifier,
         issuer.subject,
         der.sequence(der.time(contents.validity.not_before), der.time(contents.validity.not_after)),
-        subject_name(profile, issuer, contents),
+        contents.subject
+        if profile.subject_given and contents.subject is not None
+        else subject_name(profile, issuer, contents),
         contents.spki,
         der.context(3, der.sequence(*extensions)),
     )
@@ -151,8 +171,15 @@ def _value(profile: Profile, extension: Extension, issuer: Authority, contents: 
             return None if parameters.ocsp_uri is None else ocsp_access(parameters.ocsp_uri)
         case Value.NO_CHECK:
             return der.null()
+        case Value.BASIC_CONSTRAINTS_BOUND:
+            return None if contents.agreement is None else _bound(contents.agreement.path_length)
+        case Value.ANY_POLICY:
+            return der.sequence(der.sequence(der.oid(oids.ANY_POLICY)))
+        case Value.AGREED_POLICIES | Value.POLICY_MAPPINGS | Value.NAME_CONSTRAINTS | Value.POLICY_CONSTRAINTS:
+            return None if contents.agreement is None else _agreed(extension.value, contents.agreement)
         case Value.AUTHORITY_KEY:
-            return authority_key(issuer)
+            # A link certificate exists beside the root's own: pointing to a serial would contradict one of them.
+            return authority_key(issuer, with_serial=profile.kind is not Kind.LINK)
         case Value.SUBJECT_KEY:
             return der.octet_string(key_identifier(contents.spki))
 
@@ -194,10 +221,36 @@ def ocsp_access(uri: str) -> bytes:
     return der.sequence(der.sequence(der.oid(oids.ACCESS_OCSP), der.tlv(0x86, uri.encode("ascii"))))
 
 
-def authority_key(issuer: Authority) -> bytes:
+def _bound(path_length: int | None) -> bytes:
+    return der.sequence(der.boolean(True), b"" if path_length is None else der.integer(path_length))
+
+
+def _agreed(value: Value, agreement: Agreement) -> bytes | None:
+    """None for what was not agreed on."""
+    if value is Value.AGREED_POLICIES:
+        return der.sequence(*(der.sequence(der.oid(policy)) for policy in agreement.policies))
+    if value is Value.POLICY_MAPPINGS:
+        pairs = [der.sequence(der.oid(ours), der.oid(theirs)) for ours, theirs in agreement.mappings]
+        return der.sequence(*pairs) if pairs else None
+    if value is Value.NAME_CONSTRAINTS:
+        trees = [
+            der.context(number, *(der.sequence(der.tlv(0xA4, name)) for name in subtrees))
+            for number, subtrees in ((0, agreement.permitted), (1, agreement.excluded))
+            if subtrees
+        ]
+        return der.sequence(*trees) if trees else None
+    numbers = [
+        der.tlv(0x80 | number, der.integer(count)[2:])
+        for number, count in ((0, agreement.require_explicit_policy), (1, agreement.inhibit_policy_mapping))
+        if count is not None
+    ]
+    return der.sequence(*numbers) if numbers else None
+
+
+def authority_key(issuer: Authority, *, with_serial: bool = True) -> bytes:
     """authorityKeyIdentifier: key id, and issuer's name with serial where the parameters ask for them."""
     parts = [der.tlv(0x80, issuer.key_identifier)]
-    if issuer.parameters.issuer_and_serial and issuer.certificate is not None:
+    if with_serial and issuer.parameters.issuer_and_serial and issuer.certificate is not None:
         # The issuer is a self-signed root, so its own issuer is its subject (RFC 5280 4.2.1.1).
         parts.append(der.context(1, der.tlv(0xA4, issuer.certificate.issuer)))
         parts.append(der.tlv(0x82, der.integer(issuer.certificate.serial)[2:]))

@@ -37,7 +37,12 @@ class Days:
     parameter: str
 
 
-Lifetime = Birthdays | Years | Days
+@dataclass(frozen=True, slots=True)
+class WithinIssuer:
+    """As agreed in a ceremony, within the issuer's own life."""
+
+
+Lifetime = Birthdays | Years | Days | WithinIssuer
 
 
 def birthday_end(rule: Birthdays, date_of_birth: date, at: Instant, renewed_in_window: bool) -> Instant:

@@ -155,6 +155,12 @@ def pending_intents(conn: Connection, limit: int) -> Sequence[Row[Any]]:
     return conn.execute(statement).all()
 
 
+def root_request(conn: Connection, authority_id: str) -> bytes:
+    """The certification request that an authority's root certificate was made from."""
+    statement = select(INTENTS.c.request).where(INTENTS.c.idempotency_key == f"root:{authority_id}")
+    return bytes(conn.execute(statement).scalar_one())
+
+
 def intents(conn: Connection, identifiers: Sequence[str], *, lock: bool = False) -> Sequence[Row[Any]]:
     """Several, by id, in the order of their ids (two signers lock them in the same order)."""
     statement = select(INTENTS).where(INTENTS.c.id.in_(identifiers)).order_by(INTENTS.c.id)

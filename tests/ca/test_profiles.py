@@ -90,7 +90,7 @@ def test_the_referees_find_nothing(
 ) -> None:
     world = make_world(sqlite_database, tmp_path, at, random, variant, parameters)
     for kind, pairs in _one_of_each(world).items():
-        assert pairs
+        assert pairs or kind in (Kind.LINK, Kind.CROSS)  # these are made in ceremonies: tests/ca/test_ceremony.py
         for certificate, root in pairs:
             assert pkilint_findings(tmp_path, certificate.der) == 0, (kind, capsys.readouterr().out)
             assert judge(certificate, issuer=root, at=at) == []
