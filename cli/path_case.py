@@ -86,7 +86,11 @@ def split_pem(octets: bytes) -> list[bytes]:
     if not octets.lstrip().startswith(b"-----BEGIN") and b"\n-----BEGIN" not in octets:
         return [octets]
     try:
-        blocks = [base64.b64decode(b"".join(body.split()), validate=True) for _, body in _PEM.findall(octets)]
+        blocks = [
+            base64.b64decode(b"".join(body.split()), validate=True)
+            for label, body in _PEM.findall(octets)
+            if not label.endswith(b"KEY")  # certificates are often kept behind their keys
+        ]
     except binascii.Error as bad:
         raise CaseUnusable("a file is neither DER nor PEM") from bad
     if not blocks:

@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
         "root.der": ROOT.root(),
         "sub.der": sub,
         "leaf.der": leaf,
-        "chain.pem": pem("CERTIFICATE", leaf, sub),
+        "chain.pem": pem("EC PRIVATE KEY", b"secret") + pem("CERTIFICATE", leaf, sub),
         "anchors.pem": pem("CERTIFICATE", Ca("Other").root(), ROOT.root()),
         "crls.pem": b"comment\n" + pem("X509 CRL", ROOT.crl(), SUB.crl()),
         "revoking.crl": SUB.crl(entry(7)),
