@@ -13,7 +13,7 @@ Error (pki)
     ├── CertificateEnded · CertificateExpired · CardNotUsable · WrongCard · KeyNotFromCard · CardDiffers · NotSignedYet
     ├── NothingChanges · RemoteBlocked · AlreadyIssued · EvidenceUsed
     ├── AlreadyProtected · NotProtected · OutputBlocked · StillCooling · UnknownChannel
-    ├── NotGranted · SignatureInvalid · GatewayRefused · Braked · SnapshotDamaged
+    ├── NotGranted · SignatureInvalid · GatewayRefused · Braked · SnapshotDamaged · ResidenceUnproven
     └── IdempotencyMismatch
 """
 
@@ -514,6 +514,14 @@ class SnapshotDamaged(EnrollmentError):
     why = "the snapshot cannot be believed: {what}"
     todo = "take another copy, or an older snapshot"
     what: str
+
+
+@dataclass(eq=False)
+class ResidenceUnproven(EnrollmentError):
+    code = "enrollment.residence-unproven"
+    why = "the evidence does not yet prove the new address"
+    todo = "bring one of these: {choices}"
+    choices: str
 
 
 @dataclass(eq=False)

@@ -193,6 +193,10 @@ WHY_AND_WHAT_TO_DO: dict[str, tuple[str, str]] = {
         "控えを信用できません（{what}）。",
         "別の控え、または古い控えを使ってください。",
     ),
+    "enrollment.residence-unproven": (
+        "新しい住所にお住まいであることを確認できません。",
+        "次のいずれかをご用意ください: {choices}。",
+    ),
     "enrollment.idempotency-mismatch": (
         "同じ受付キーが、別の内容の依頼に使われています。",
         "新しい依頼には新しいキーを使ってください。",
