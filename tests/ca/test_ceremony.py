@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import NameOID
 from sqlalchemy import func, select
 
-from ca import ceremony, linking
+from ca import authorities, ceremony, linking
 from ca.authorities import self_request
 from ca.ceremony import Approval, approval_statement, check_approvals, perform, rehearse, verify_transcript
 from ca.ceremony_file import Ceremony, parse_ceremony
