@@ -134,6 +134,13 @@ class Planes:
         moves = Moves(self.journaled, registrar, self.random)
         return [filings_router(moves, VerifiedByUs(self.check()), self.clock)]
 
+    def home(self, paths: frozenset[str]) -> APIRouter:
+        """The first page, which tells of those `paths` that this process serves."""
+        from web.home import AuthorityCard, make_home_router
+
+        cards = [AuthorityCard(one.id, one.purpose, _certificate(one)) for one in self.authorities()]
+        return make_home_router(cards, paths, Language(self.settings.service.language))
+
 
 ROLES: Mapping[str, tuple[Callable[[Planes], list[APIRouter]], ...]] = {
     "status": (Planes.status,),
@@ -159,6 +166,7 @@ def open_web(
         database.check()
         planes = Planes(settings, clock, random, stopwatch, database)
         routers = [router for plane in ROLES[role] for router in plane(planes)]
+        routers.append(planes.home(_paths(routers)))
         frame = Frame(
             random=random,
             stopwatch=stopwatch,
@@ -171,9 +179,13 @@ def open_web(
         database.close()
 
 
+def _paths(routers: list[APIRouter]) -> frozenset[str]:
+    return frozenset(path for router in routers for route in router.routes if (path := getattr(route, "path", None)))
+
+
 def _addresses(settings: Settings, planes: Planes, routers: list[APIRouter]) -> dict[str, str]:
-    paths = {path for router in routers for route in router.routes if (path := getattr(route, "path", None))}
-    found = {}
+    paths = _paths(routers)
+    found = {"start": f"{settings.public_url}/"}
     if any(path.startswith("/ocsp/") for path in paths):
         for authority in planes.authorities():
             found[f"OCSP {authority.purpose.value}"] = f"{settings.public_url}/ocsp/{authority.id}"
