@@ -125,6 +125,7 @@ def test_the_next_generation_is_linked_in_both_directions(world: World, tmp_path
     for one, issuer in ((new_by_old, elder), (old_by_new, younger)):
         assert judge(one, issuer=issuer, at=parsed.at) == []
         assert pkilint_findings(tmp_path, one.der) == 0
+    world.at = parsed.at
     # Whoever trusts only the elder key reaches a leaf of the younger, and the other way round.
     young_leaf = Certificate(world.issue(world.order(request=_p384("young"))).der)
     assert young_leaf.authority_key_identifier == younger.key_identifier
