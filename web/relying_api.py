@@ -283,5 +283,5 @@ def _curl(path: str, body: str, more: str = "") -> str:
     sent = "" if body == "/dev/null" else f" \\\n  -H 'Content-Type: application/json' --data-binary @{body}"
     return (
         f'```sh\ncurl -sS "$JITSUIN{path}"{more} \\\n'
-        f'  -H "Authorization: Bearer $(python -m web.client assertion {body})"{sent}\n```'
+        f'  -H "Authorization: Bearer $(python -m jitsuin_client assertion {body})"{sent}\n```'
     )
