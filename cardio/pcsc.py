@@ -90,6 +90,11 @@ class ReaderState:
     raw: int
 
     @property
+    def asked(self) -> int:
+        """What to give `Context.states` to hear of the next change after this state."""
+        return self.raw & ~int(scard.SCARD_STATE_CHANGED)
+
+    @property
     def unavailable(self) -> bool:
         return bool(self.raw & (scard.SCARD_STATE_UNAVAILABLE | scard.SCARD_STATE_UNKNOWN | scard.SCARD_STATE_IGNORE))
 
@@ -177,7 +182,7 @@ class Context:
                 raise NoService("connecting to pcscd")
         code, handle, self._line = result[0]
         if code:
-            raise _failure(code, "connecting to pcscd")
+            raise NoService("connecting to pcscd", code & 0xFFFFFFFF)
         self._handle = handle
         self.due, self.overdue = 0.0, False
         _WATCHDOG.add(self)
@@ -302,7 +307,7 @@ class Context:
             left = until - self.monotonic()
             if left <= 0:
                 raise NoCard("waiting for a card") if present else Busy("waiting for the card's removal")
-            states = self.states({reader: state.raw & ~scard.SCARD_STATE_CHANGED}, left)
+            states = self.states({reader: state.asked}, left)
             if states:
                 state = states[0]
                 if state.unavailable:

@@ -120,15 +120,21 @@ def keep_inserted(
 ) -> None:
     """Hold the card in the slot, again after each pcscd restart, until `wait(seconds)` says True (told to stop).
 
-    `tell` gets "inserted" and "reader lost"; `started` gets each insertion, so that whoever stops us can eject it.
+    `tell` gets "waiting" (nobody listens there), "inserted" and "reader lost"; `started` gets each insertion, so
+    that whoever stops us can eject it.
     """
+    waiting = False
     while not wait(0):
         try:
             insertion = Insertion(card, port, host)
         except NoReader:
+            if not waiting:
+                tell("waiting")
+            waiting = True
             if wait(0.5):
                 return
             continue
+        waiting = False
         started(insertion)
         tell("inserted")
         insertion.serve()

@@ -8,15 +8,16 @@ import getpass
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from cli import card_managing
 from cli.card_piv import app as piv
 from cli.card_virtual import app as virtual
 from pki.purpose import Purpose
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Look at a card, use its keys, change its PINs, lend a virtual one.")
 app.add_typer(piv, name="piv", help="PIV cards: make one ours, renew its keys, set a blocked PIN anew.")
+P = TypeVar("P")
+
 app.add_typer(virtual, name="virtual", help="Virtual cards: make one, put it into a virtual reader.")
 
 ReaderOption = Annotated[
@@ -56,7 +59,7 @@ def list_cards(as_json: JsonOption = False, trace: TraceOption = None) -> None:
     from cardio.pcsc import Context
     from cardio.present_cards import look
 
-    with Context() as context, _tracing(trace) as tracer:
+    with Context() as context, tracing(trace) as tracer:
         seen = look(context, tracer)
     if as_json:
         _print(
@@ -80,6 +83,24 @@ def list_cards(as_json: JsonOption = False, trace: TraceOption = None) -> None:
     for one in seen:
         what = f"{one.kind} card {one.card_id}" if one.card_id else "no card" if not one.present else "another device"
         print(f"{one.reader}: {one.trouble.reason if one.trouble else what}")
+
+
+@app.command()
+def watch(as_json: JsonOption = False) -> None:
+    """Tell readers and cards as they come and go, until Ctrl-C or SIGTERM; survives the end of pcscd."""
+    import signal
+
+    from cardio.watch import Watch
+
+    watching = Watch()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: watching.stop())
+    for happened in watching.events():
+        if as_json:
+            document = {"event": happened.event, "reader": happened.reader or None, "atr": happened.atr.hex() or None}
+            print(json.dumps(document, ensure_ascii=False), flush=True)
+        else:
+            print(f"{happened.event:<14} {happened.reader}".rstrip(), flush=True)
 
 
 @app.command()
@@ -232,6 +253,9 @@ def change_pin(
     _print({"changed": True}) if as_json else print("Changed.")
 
 
+card_managing.register(app)
+
+
 # -- what the commands share ---------------------------------------------------------------------------------------
 
 
@@ -241,7 +265,7 @@ def _card(reader: str | None, trace: Path | None) -> "Iterator[JpkiCard | PivCar
     from cardio.pcsc import Context
     from cardio.present_cards import choose_reader, open_card
 
-    with Context() as context, _tracing(trace) as tracer:
+    with Context() as context, tracing(trace) as tracer:
         card = open_card(context, choose_reader(context, reader), tracer)
         try:
             yield card
@@ -250,7 +274,8 @@ def _card(reader: str | None, trace: Path | None) -> "Iterator[JpkiCard | PivCar
 
 
 @contextmanager
-def _tracing(file: Path | None) -> "Iterator[Trace | None]":
+def tracing(file: Path | None) -> "Iterator[Trace | None]":
+    """A trace that appends to the file, readable by its owner only; None without a file."""
     from cardio.trace import Trace
 
     if file is None:
@@ -276,9 +301,12 @@ def _ask(card: "JpkiCard | PivCard", purpose: Purpose, pin_stdin: bool, prefix: 
             raise PinBlocked(rule.slot)
         if left is not None and left <= 2 and not pin_stdin:
             print(f"Careful: {left} {'try' if left == 1 else 'tries'} left.", file=sys.stderr)
-    if pin_stdin:
-        return Pin(rule, sys.stdin.readline().rstrip("\r\n"))
-    return Pin(rule, getpass.getpass(f"{prefix}{rule.slot} ({rule.sentence}): "))
+    return read_pin(lambda text: Pin(rule, text), f"{prefix}{rule.slot} ({rule.sentence})", pin_stdin)
+
+
+def read_pin(make: Callable[[str], P], prompt: str, pin_stdin: bool) -> P:
+    """What `make` makes of a line of standard input, or of what is typed on the terminal without echo."""
+    return make(sys.stdin.readline().rstrip("\r\n") if pin_stdin else getpass.getpass(f"{prompt}: "))
 
 
 def _sign(card: "JpkiCard | PivCard", purpose: Purpose, pin: "Pin", message: bytes, last_try: bool) -> bytes:

@@ -88,7 +88,7 @@ def new(
         at = Instant.from_datetime(datetime.now(UTC))
         storage = FileStorage(file)
         if kind is Kind.JPKI:
-            card_id = _new_jpki(storage, generation, blank, _master_keys(master_key_file), holder, at)
+            card_id = _new_jpki(storage, generation, blank, master_keys(master_key_file), holder, at)
         else:
             card_id, root = _new_piv(storage, maker, blank, holder, at)
             if root is not None:
@@ -100,7 +100,8 @@ def new(
     print(json.dumps(document) if as_json else f"{file}: {kind.value} card {card_id}{', blank' if blank else ''}")
 
 
-def _master_keys(file: Path | None) -> "MasterKeys":
+def master_keys(file: Path | None) -> "MasterKeys":
+    """Master keys of version 1 from a file, or the published test key. Errors: SecretMissing."""
     from cardio.card_management import MasterKeys
     from cli.errors import SecretMissing
 

@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -334,6 +335,8 @@ def test_pcscd_gone_and_back(
 def test_frozen_pcscd_ends_at_the_deadline(pcscd: PrivatePcscd, reader: Reader) -> None:
     with Context(patience=0.3) as impatient:
         os.kill(pcscd.pid, signal.SIGSTOP)
+        while Path(f"/proc/{pcscd.pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+            time.sleep(0.001)
         try:
             with pytest.raises(ConnectionFailed):
                 impatient.readers()

@@ -62,6 +62,8 @@ class Bench:
     position: int = -1
     how: Tear = Tear.AFTER
     count: int = 0
+    notes: dict[str, bytes] = field(default_factory=dict)
+    """What the program has stored durably: it survives the tear."""
     manager: CardManager = field(default_factory=lambda: CardManager(MASTER_KEYS, os.urandom))
 
     def connect(self) -> DirectConnection:
@@ -111,13 +113,9 @@ def _keys_of_a_box(monkeypatch: pytest.MonkeyPatch, keys: list[rsa.RSAPrivateKey
     )
 
 
-Story = Callable[[Bench, dict[str, bytes]], None]
-"""One call as a program makes it: `notes` is what the program has stored durably, and survives the tear."""
-
-
-def issue(bench: Bench, notes: dict[str, bytes], ca: ThrowawayCa, purposes: Sequence[Purpose] = tuple(Purpose)) -> None:
+def issue(bench: Bench, ca: ThrowawayCa, purposes: Sequence[Purpose]) -> None:
     """As the enrollment does: whatever was stored before is not asked for again."""
-    slot = bench.slot()
+    slot, notes = bench.slot(), bench.notes
     for purpose in purposes:
         if f"{purpose}-certificate" not in notes:
             if f"{purpose}-spki" not in notes:
@@ -194,11 +192,8 @@ PURPOSES = [
 
 @pytest.mark.parametrize("purposes", PURPOSES)
 def test_personalisation(throwaway_ca: ThrowawayCa, purposes: tuple[Purpose, ...]) -> None:
-    notes: dict[int, dict[str, bytes]] = {}
-
     def story(bench: Bench) -> None:
-        stored = notes.setdefault(id(bench), {})
-        issue(bench, stored, throwaway_ca, purposes)
+        issue(bench, throwaway_ca, purposes)
         bench.slot().set_pins(PIN, PASSWORD)
 
     def between(bench: Bench) -> None:
@@ -206,7 +201,7 @@ def test_personalisation(throwaway_ca: ThrowawayCa, purposes: tuple[Purpose, ...
         assert all(slot.pin.blocked or slot.pin.left == slot.pin.limit for slot in bench.card().slots.values())
 
     def finished(bench: Bench) -> None:
-        assert notes.pop(id(bench))["issued"] == b"." * len(purposes)  # no certificate twice
+        assert bench.notes["issued"] == b"." * len(purposes)  # no certificate twice
         paired(bench)
         works(bench, purposes=purposes)
 
@@ -217,21 +212,20 @@ def test_personalisation(throwaway_ca: ThrowawayCa, purposes: tuple[Purpose, ...
 def test_reissue_keeps_the_old_certificate_until_the_new_one_counts(
     throwaway_ca: ThrowawayCa, made_card: MadeCard, purposes: tuple[Purpose, ...]
 ) -> None:
-    notes: dict[int, dict[str, bytes]] = {}
     old: Mapping[Purpose, bytes] = made_card.certificates
 
     def story(bench: Bench) -> None:
-        issue(bench, notes.setdefault(id(bench), {}), throwaway_ca, purposes)
+        issue(bench, throwaway_ca, purposes)
 
     def between(bench: Bench) -> None:
         paired(bench)
         for purpose, slot in bench.card().slots.items():
-            assert slot.certificate in (old[purpose], notes[id(bench)].get(f"{purpose}-certificate"))
+            assert slot.certificate in (old[purpose], bench.notes.get(f"{purpose}-certificate"))
         bench.position = -1
         works(bench, purposes=purposes)  # the holder can go on filing, with the same PINs
 
     def finished(bench: Bench) -> None:
-        stored = notes.pop(id(bench))
+        stored = bench.notes
         assert stored["issued"] == b"." * len(purposes)
         assert all(bench.card().slots[p].certificate == stored[f"{p}-certificate"] for p in purposes)
         works(bench, purposes=purposes)
