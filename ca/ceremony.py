@@ -13,7 +13,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
@@ -245,7 +245,9 @@ def _create(stage: _Stage, step: CreateAuthority) -> dict[str, Any]:
 
 def _next_generation(stage: _Stage, step: NextGeneration) -> dict[str, Any]:
     before = stage.database.read(lambda conn: Directory().get(conn, step.before))
-    created = CreateAuthority(before.purpose, step.variant, before.generation + 1, step.responder, before.parameters)
+    # Certificates that point to the serial of their issuer's root fit no link certificate (OpenSSL compares them).
+    parameters = replace(before.parameters, issuer_and_serial=False)
+    created = CreateAuthority(before.purpose, step.variant, before.generation + 1, step.responder, parameters)
     told = _create(stage, created)
     after = f"{before.purpose.value}-{before.generation + 1}"
     stage.authorities.append(step.before)
