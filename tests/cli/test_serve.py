@@ -78,6 +78,22 @@ def test_the_signer_publishes_crls_that_the_web_serves_and_openssl_reads(deploym
             assert listed.stdout.startswith("crlNumber=")
 
 
+def test_postgresql_by_url_serves_the_same_and_the_signer_needs_no_network(
+    postgresql_database: Database, tmp_path: Path
+) -> None:
+    url = postgresql_database.engine.url.render_as_string(hide_password=False)
+    (tmp_path / "mine.toml").write_text(f"[database]\nurl = {json.dumps(url)}\n")
+    line = command("init", str(tmp_path / "new"), "--settings", str(tmp_path / "mine.toml"))
+    made = subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
+    assert made.returncode == 0, made.stderr
+    assert not list((tmp_path / "new").glob("*.db*"))
+    with serving(tmp_path / "new") as service:
+        assert service.ready["signer"]["network"] is False
+        assert httpx.get(f"{service.url}/ready").status_code == 200
+        assert _once_published(service.ready["addresses"]["CRL signature"]).status_code == 200
+        assert service.stop() == 0
+
+
 def test_a_killed_web_process_takes_the_signer_with_it(deployment: Path) -> None:
     with serving(deployment) as service:
         signer = service.ready["signer"]["pid"]
