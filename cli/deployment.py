@@ -23,7 +23,7 @@ from ca.parameters import Parameters
 from ca.profiles import PROFILES, KeyShape, Variant
 from cli.database import Database
 from cli.errors import DatabaseInUse, FolderNotEmpty, SettingWrong
-from cli.keys import OPERATOR_KEYS, open_authority_keys, open_operator_keys, open_responder_keys
+from cli.keys import OPERATOR_KEYS, DeploymentKeys
 from cli.listening import split_address
 from cli.logs import create_log
 from cli.secrets import read_secret, write_secret
@@ -64,7 +64,8 @@ def create_deployment(folder: Path, settings: Settings, at: Instant, random: Ran
     """A new deployment in `folder`; its settings as they will be loaded from there.
 
     Errors: FolderNotEmpty, SettingWrong (no port for the addresses in certificates), DatabaseInUse, DatabaseNewer,
-    DatabaseFull, DatabaseUnavailable; OSError of the file system. After any of them `folder` is as it was.
+    DatabaseFull, DatabaseUnavailable; OSError of the file system. After any of them `folder` is as it was; a database
+    elsewhere may have got authorities whose keys are gone, and is of no more use.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FolderNotEmpty(str(folder))
@@ -96,9 +97,10 @@ def _fill(folder: Path, settings: Settings, at: Instant, random: Random, progres
         if database.read(Directory().all):
             raise DatabaseInUse
         journaled = JournaledDatabase(database, JournalFile(here.path(here.status.journal)))
+        keys = DeploymentKeys(here, random)
         for purpose in Purpose:
             progress(f"authority {purpose.value}")
-            _make_authority(journaled, here, purpose, at, random)
+            _make_authority(journaled, here, keys, purpose, at, random)
         progress("municipality")
         _make_municipality(journaled, here, at, random)
         create_log(here, here.municipality.code, random)
@@ -131,11 +133,11 @@ def _take_token_pin(given: Settings, here: Settings) -> None:
 
 
 def _make_authority(
-    database: JournaledDatabase, settings: Settings, purpose: Purpose, at: Instant, random: Random
+    database: JournaledDatabase, settings: Settings, keys: DeploymentKeys, purpose: Purpose, at: Instant, random: Random
 ) -> None:
     authorities.create(
         database,
-        open_authority_keys(settings, random),
+        keys.authorities,
         purpose,
         Variant(settings.authorities.profile),
         at,
@@ -144,7 +146,7 @@ def _make_authority(
             policy_arc=settings.authorities.policy_arc,
             ocsp_uri=f"{settings.public_url}/ocsp/{purpose.value}-1",
         ),
-        responder_keys=open_responder_keys(settings, random),
+        responder_keys=keys.responders,
     )
 
 
@@ -189,7 +191,11 @@ def appoint(database: JournaledDatabase, settings: Settings, name: Desks, at: In
             "見本市議会議決 第1号",
         ),
     )
-    cards = {who: _operator_certificate(database, settings, name(who), at, random) for who in _OPERATORS}
+    keys = DeploymentKeys(settings, random)
+    cards = {
+        who: _operator_certificate(database, table.municipality_roman, keys, name(who), at, random)
+        for who in _OPERATORS
+    }
 
     def register(conn: Connection) -> None:
         for counter in desks:
@@ -209,23 +215,28 @@ _OPERATORS: Mapping[str, tuple[str, frozenset[Role]]] = {
 
 
 def _operator_certificate(
-    database: JournaledDatabase, settings: Settings, operator: str, at: Instant, random: Random
+    database: JournaledDatabase,
+    town: MunicipalityTable,
+    keys: DeploymentKeys,
+    operator: str,
+    at: Instant,
+    random: Random,
 ) -> Certificate:
     """A key in software and its certificate for an operator who has no card yet."""
-    key = open_operator_keys(settings, random).create(operator, KeyShape.RSA_2048)
+    key = keys.operators.create(operator, KeyShape.RSA_2048)
     directory = Directory()
     order = ServiceOrder(
         ServiceKind.OPERATOR,
         authorities.self_request(key),
         operator,
-        settings.municipality.municipality_roman,
+        town,
         operator,
         "",
         None,
         f"operator:{operator}",
     )
     intent = database.transaction(lambda conn: Registrar(PROFILES, directory, random).intend(conn, order, at))
-    issued = Signer(open_authority_keys(settings, random), PROFILES, directory).sign(database, intent, at)
+    issued = Signer(keys.authorities, PROFILES, directory).sign(database, intent, at)
     return Certificate(issued.der)
 
 

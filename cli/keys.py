@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from ca.file_key import FileKeyStore
@@ -60,6 +61,28 @@ def card_master_keys(settings: Settings) -> MasterKeys:
     if len(key) not in (16, 32):
         raise SecretMissing(str(file), "it does not hold 32 or 64 hex digits")
     return MasterKeys({1: key})
+
+
+class DeploymentKeys:
+    """The stores of a deployment, each opened once, when first asked for: opening one is meant to cost time."""
+
+    def __init__(self, settings: Settings, random: Random) -> None:
+        self._settings, self._random = settings, random
+
+    @cached_property
+    def authorities(self) -> KeyStore:
+        """As `open_authority_keys`."""
+        return open_authority_keys(self._settings, self._random)
+
+    @cached_property
+    def responders(self) -> KeyStore:
+        """As `open_responder_keys`."""
+        return open_responder_keys(self._settings, self._random)
+
+    @cached_property
+    def operators(self) -> KeyStore:
+        """As `open_operator_keys`."""
+        return open_operator_keys(self._settings, self._random)
 
 
 def _open(settings: Settings, where: KeyFolder, random: Random) -> KeyStore:
