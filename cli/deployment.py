@@ -216,7 +216,7 @@ _OPERATORS: Mapping[str, tuple[str, frozenset[Role]]] = {
 
 def _operator_certificate(
     database: JournaledDatabase,
-    town: MunicipalityTable,
+    town: str,
     keys: DeploymentKeys,
     operator: str,
     at: Instant,
