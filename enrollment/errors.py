@@ -494,18 +494,18 @@ class GatewayRefused(EnrollmentError):
     """A message does not pass the gate; it lies in quarantine."""
 
     code = "enrollment.gateway-refused"
-    why = "the message is not one that may pass: {reason}"
+    why = "the message is not one that may pass: {what}"
     todo = "send it again in the form of the schema; nothing of it was taken over"
-    reason: str
+    what: str
 
 
 @dataclass(eq=False)
 class Braked(EnrollmentError):
     code = "enrollment.braked"
-    why = "changes from municipality {owner} are stopped: {reason}"
+    why = "changes from municipality {owner} are stopped: {because}"
     todo = "look at what came in; a supervisor lets it go on"
     owner: str
-    reason: str
+    because: str
 
 
 @dataclass(eq=False)

@@ -73,6 +73,31 @@ def apply(conn: Connection, person: PersonId, operator: Operator, at: Instant, r
     return flag
 
 
+def apply_from_register(conn: Connection, person: PersonId, owner: str, at: Instant, random: Random) -> Flag:
+    """The municipality's own register says that somebody is protected: masked at once, confirmed here later.
+
+    Errors: UnknownPerson, NotYours.
+    """
+    if people_rows.hold_person(conn, person) != owner:
+        raise NotYours(owner)
+    desks = [desk.counter for desk in people_rows.counters_of_owner(conn, owner) if desk.kind.is_municipal]
+    flag = Flag(
+        draw_id(random),
+        person,
+        len(rows.flags_of(conn, person)) + 1,
+        owner,
+        FlagState.PROVISIONAL,
+        1,
+        at,
+        _term_end(at),
+        desks[0] if desks else owner,
+        f"municipality:{owner}",
+    )
+    rows.add_flag(conn, flag)
+    _propagate(conn, flag, at, random)
+    return flag
+
+
 def _load(conn: Connection, person: PersonId, operator: Operator | None) -> Flag:
     people_rows.hold_person(conn, person)
     flag = standing(conn, person)

@@ -249,7 +249,7 @@ def accesses(conn: Connection, person: PersonId) -> tuple[AccessLine, ...]:
     Of somebody under protection it does not say which offices looked: whoever else can open the page (a relative with
     the card's PIN) would learn from them where the person lives now.
     """
-    lines = _lines(conn, person)
+    lines = own_lines(conn, person)
     if protection.standing(conn, person) is None:
         return lines
     return tuple(replace(line, access=replace(line.access, provider=SOMEBODY, recipient=SOMEBODY)) for line in lines)
@@ -260,7 +260,8 @@ def near_misses(conn: Connection, owner: str, since: Instant) -> int:
     return rows.count_accesses(conn, owner, MASKED_RESULT, since)
 
 
-def _lines(conn: Connection, person: PersonId) -> tuple[AccessLine, ...]:
+def own_lines(conn: Connection, person: PersonId) -> tuple[AccessLine, ...]:
+    """The records as they are, for the municipality's own inquiry into an incident; never for a page."""
     return tuple(
         AccessLine(
             Instant(row["at"]),
@@ -285,7 +286,7 @@ def bodies(conn: Connection, person: PersonId) -> tuple[dict[str, Json], ...]:
     """The access records of `person` as they were hashed, oldest first."""
     return tuple(
         _record(person, row["position"], line.record, line.access, line.at, line.result, row["previous"])
-        for row, line in zip(rows.access_rows(conn, person), _lines(conn, person), strict=True)
+        for row, line in zip(rows.access_rows(conn, person), own_lines(conn, person), strict=True)
     )
 
 

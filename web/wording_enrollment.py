@@ -182,11 +182,11 @@ WHY_AND_WHAT_TO_DO: dict[str, tuple[str, str]] = {
     ),
     "enrollment.signature-invalid": ("{signer} の署名を確認できません。", "登録された鍵で署名し直してください。"),
     "enrollment.gateway-refused": (
-        "受け付けられない電文です（{reason}）。",
+        "受け付けられない電文です（{what}）。",
         "決められた書式で送り直してください。内容は一切取り込まれていません。",
     ),
     "enrollment.braked": (
-        "市区町村 {owner} からの変更を止めています（{reason}）。",
+        "市区町村 {owner} からの変更を止めています（{because}）。",
         "届いた内容を確かめ、責任者が再開してください。",
     ),
     "enrollment.snapshot-damaged": (

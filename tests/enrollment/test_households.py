@@ -137,10 +137,11 @@ def test_one_member_never_blocks_the_others_silently(family, trouble):
             family.office.move(family.fathers_card, f"東京都見本区{number}番")
         consents = family.consents(verified)
     if trouble == "protected":
-        protect = lambda conn: protection.apply(
-            conn, family.father, rows.operator_of(conn, "clerk"), AT, family.office.random
-        )  # noqa: E731
-        family.office.database.transaction(protect)
+        family.office.database.transaction(
+            lambda conn: protection.apply(
+                conn, family.father, rows.operator_of(conn, "clerk"), AT, family.office.random
+            )
+        )
     if trouble == "no consent":
         consents = {family.granny: family.consent(verified, family.grannys_card)}
     if trouble == "not in the roster":
