@@ -177,7 +177,9 @@ def _seat(
 
 
 def _cli(*words: str) -> None:
-    subprocess.run([sys.executable, "-P", "-m", "cli", *words], check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run([sys.executable, "-P", "-m", "cli", *words], check=False, stdout=subprocess.DEVNULL)
+    if done.returncode != 0:
+        raise ServiceSilent("jitsuin " + " ".join(words[:3]))
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
