@@ -6,7 +6,7 @@ Sources of the dates: NIST SP 800-131A (SHA-1, and DSA of 1024 bits: not after 2
 
 from dataclasses import dataclass
 from enum import Enum, auto
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -17,6 +17,7 @@ from pki import der, oids
 from pki.errors import Malformed
 from pki.instant import Instant
 from verifier.errors import UnacceptableAlgorithm, UnacceptableKey
+from verifier.kept import kept
 from verifier.signature import algorithm_identifier, has_roca_fingerprint, hash_named
 
 FOREVER: Final = 1 << 62
@@ -25,6 +26,8 @@ _END_OF_DSA: Final = Instant.parse("2024-02-03T23:59:59Z").seconds
 _PSS: Final = "RSASSA-PSS"
 _PSS_OID: Final = der.oid(oids.RSASSA_PSS)
 MAX_RSA_BITS: Final = 8192
+MAX_KEY_OCTETS: Final = 4096
+"""An ML-DSA-87 key, the largest that is accepted, has 2,614."""
 MAX_EXPONENT_BITS: Final = 64
 
 
@@ -116,7 +119,7 @@ def algorithm_of(identifier: bytes) -> Algorithm:
     return _BY_IDENTIFIER.get(identifier) or _read_algorithm(identifier)
 
 
-@lru_cache(maxsize=256)
+@kept(most=256, octets=256)
 def _read_algorithm(identifier: bytes) -> Algorithm:
     try:
         oid, parameters = algorithm_identifier(der.read_whole(identifier))
@@ -185,13 +188,15 @@ _BY_IDENTIFIER: Final = {
 """The identifiers as they are meant to be written, so that nothing is read to find them."""
 
 
-@lru_cache(maxsize=1024)
+@kept(most=1024, octets=MAX_KEY_OCTETS)
 def load_key(spki: bytes) -> Key:
     """The public key of a SubjectPublicKeyInfo, sound by arithmetic alone: no signature is computed with a bad one.
 
     Errors: UnacceptableKey for what cannot be read (explicit curve parameters, points off the curve, inherited DSA
     parameters), is of an unknown kind or curve, or is built to be slow or broken.
     """
+    if len(spki) > MAX_KEY_OCTETS:
+        raise UnacceptableKey("a key that is too large")
     try:
         public: Any = serialization.load_der_public_key(spki)
     except (ValueError, TypeError, UnsupportedAlgorithm) as bad:

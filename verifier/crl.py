@@ -234,8 +234,15 @@ def _read_entries(made: ParsedCrl, der: bytes, at: int, end: int, version: int) 
     seen: dict[bytes, tuple[Reason, int | None, bytes | None]] = {}
     plain: dict[bytes, int] = {}
     while at < end:
-        start, after = expect(der, at, end, SEQUENCE, "a revoked certificate")
-        first, last = expect(der, start, after, 0x02, "userCertificate")
+        # the short forms of both headers, as they nearly always are, without a call; a signature follows `end`, so that
+        # the octets asked for are there
+        first = at + 4
+        after, last = at + 2 + der[at + 1], first + der[at + 3]
+        if not (
+            der[at] == SEQUENCE and der[at + 2] == 0x02 and der[at + 1] < 0x80 > der[at + 3] and last <= after <= end
+        ):
+            start, after = expect(der, at, end, SEQUENCE, "a revoked certificate")
+            first, last = expect(der, start, after, 0x02, "userCertificate")
         serial = der[first:last]
         if serial[:1] in _MAY_BE_PADDED:
             integer(der, first, last)

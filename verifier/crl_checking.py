@@ -70,7 +70,9 @@ class CrlChecker:
         for point in crl_scope.points_of(certificate):
             for crl in self._named(certificate, point):
                 # (c): a delta CRL says nothing by itself
-                if crl.base_number is not None or not crl_scope.is_about(crl, certificate, point):
+                if crl.base_number is not None or (covered == ALL_REASONS and crl.fingerprint in findings):
+                    continue
+                if not crl_scope.is_about(crl, certificate, point):
                     continue
                 fault = self._fault(crl, path, index)
                 if fault:
@@ -91,6 +93,8 @@ class CrlChecker:
         return StatusAnswer(Unknown(why or "the CRLs at hand do not cover every reason"), offered=True)
 
     def _named(self, certificate: ParsedCertificate, point: DistributionPoint) -> list[ParsedCrl]:
+        if not point.crl_issuer:
+            return list(self._sources.crls.find(certificate.issuer))
         issuers = [name.value for name in point.crl_issuer if name.kind == DIRECTORY_NAME] or [certificate.issuer]
         return [crl for issuer in issuers for crl in self._sources.crls.find(issuer)]
 
@@ -109,6 +113,8 @@ class CrlChecker:
 
     def _delta(self, crl: ParsedCrl, path: ValidPath, index: int) -> ParsedCrl | None:
         """(c), (h): the newest acceptable delta of this complete CRL, signed by the same issuer."""
+        if crl.number is None or not self._sources.has_deltas:
+            return None
         candidates = [other for other in self._sources.crls.find(crl.issuer) if crl_scope.is_delta_of(other, crl)]
         candidates.sort(key=lambda other: other.number or 0, reverse=True)
         return next((other for other in candidates if not self._fault(other, path, index)), None)

@@ -2,7 +2,7 @@
 
 `cryptography` decodes most of them, but all or none: one BasicConstraints with an encoded default, which old CAs wrote,
 makes every extension unreadable, and policyMappings it does not know. OBJECT IDENTIFIERs stay content octets here;
-`walk.dotted` writes them for people.
+`walk.dotted` writes them for people. What is the same in every certificate of an issuer is decoded once and kept.
 """
 
 from typing import Final, NamedTuple
@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from pki import oids
 from pki.der import oid
 from pki.errors import Malformed
+from verifier.kept import kept
 from verifier.walk import SEQUENCE, bits, dotted, element, expect, integer, only, row, small, truth
 
 
@@ -92,6 +93,7 @@ class AuthorityKeyIdentifier(NamedTuple):
     serial: int | None
 
 
+@kept(most=1024, octets=512)
 def basic_constraints(value: bytes) -> tuple[bool, int | None, bool]:
     """(cA, pathLenConstraint, whether the default FALSE was encoded, which is not DER). Errors: Malformed."""
     at, end = only(value, SEQUENCE, "BasicConstraints")
@@ -107,6 +109,7 @@ def basic_constraints(value: bytes) -> tuple[bool, int | None, bool]:
     return ca, length, encoded_default
 
 
+@kept(most=1024, octets=512)
 def key_usage(value: bytes) -> int:
     """The bits of KeyUsage. Errors: Malformed, also for none set (4.2.1.3: at least one MUST be)."""
     start, stop = only(value, 0x03, "KeyUsage")
@@ -116,6 +119,7 @@ def key_usage(value: bytes) -> int:
     return usage
 
 
+@kept(most=1024, octets=512)
 def extended_key_usage(value: bytes) -> frozenset[bytes]:
     """The purposes. Errors: Malformed, also for an empty list."""
     start, stop = only(value, SEQUENCE, "ExtKeyUsageSyntax")
@@ -134,6 +138,7 @@ def _oid(data: bytes, entry: tuple[int, int, int, int]) -> bytes:
     return content
 
 
+@kept(most=1024, octets=512)
 def certificate_policies(value: bytes) -> tuple[bytes, ...]:
     """The policies in order; qualifiers are for people and not read. Errors: Malformed, also for one twice."""
     start, stop = only(value, SEQUENCE, "CertificatePolicies")
@@ -246,6 +251,7 @@ def _subtree(data: bytes, tag: int, at: int, start: int, stop: int) -> Subtree:
     return Subtree(name.kind, name.value, bounded)
 
 
+@kept(most=1024, octets=512)
 def distribution_points(value: bytes) -> tuple[DistributionPoint, ...]:
     """cRLDistributionPoints or freshestCRL. Errors: Malformed."""
     start, stop = only(value, SEQUENCE, "CRLDistributionPoints")
@@ -289,6 +295,7 @@ def subject_key_identifier(value: bytes) -> bytes:
     return value[start:stop]
 
 
+@kept(most=1024, octets=512)
 def authority_key_identifier(value: bytes) -> AuthorityKeyIdentifier:
     """All three fields. Errors: Malformed."""
     start, stop = only(value, SEQUENCE, "AuthorityKeyIdentifier")
@@ -309,6 +316,7 @@ def authority_key_identifier(value: bytes) -> AuthorityKeyIdentifier:
     return AuthorityKeyIdentifier(identifier, issuer, serial)
 
 
+@kept(most=1024, octets=512)
 def access_descriptions(value: bytes) -> tuple[tuple[bytes, GeneralName], ...]:
     """authorityInfoAccess or subjectInfoAccess (4.2.2). Errors: Malformed."""
     start, stop = only(value, SEQUENCE, "AuthorityInfoAccessSyntax")

@@ -3,11 +3,11 @@
 A path compares some ten names. Text that is ASCII, as most is, needs no Unicode tables: case folds and spaces join.
 """
 
-from functools import lru_cache
 from typing import Final
 
 from pki import der, names
 from pki.errors import Malformed
+from verifier.kept import kept
 from verifier.walk import SEQUENCE, element, expect, only
 
 _ASCII_TYPES: Final = frozenset({0x0C, 0x13, 0x16})
@@ -15,7 +15,7 @@ _CONTROLS: Final = bytes(range(0x20)) + b"\x7f"
 CanonicalName = tuple[object, ...]
 
 
-@lru_cache(maxsize=8192)
+@kept(most=8192, octets=1024)
 def canonical(encoded: bytes) -> CanonicalName:
     """What two encodings of one name have in common: one part for each RDN, equal exactly if the RDNs are.
 

@@ -73,6 +73,8 @@ class Sources:
     certificates: NameIndex[ParsedCertificate]
     crls: NameIndex[ParsedCrl]
     ocsp: tuple[ParsedOcsp, ...]
+    has_deltas: bool = True
+    """Whether any of the CRLs is a delta; saves looking for one each time."""
 
 
 def index_crls(crls: Iterable[ParsedCrl]) -> NameIndex[ParsedCrl]:

@@ -31,6 +31,8 @@ from verifier.sources import RevocationMode, Sources, StatusAnswer, StatusRules,
 from verifier.status import StatusChecker
 
 _T = TypeVar("_T")
+MAX_KEPT_OCTETS: Final = 16 << 10
+"""A larger certificate or OCSP answer is parsed each time: memory is kept for ordinary ones."""
 MAX_CRL_OCTETS: Final = 64 << 20
 """CRLs that are kept parsed between requests, together."""
 
@@ -87,8 +89,9 @@ class EngineCache:
         found = self._certificates.get(der)
         if found is None:
             found = parse(der)
-            self._make_room(self._certificates)
-            self._certificates[der] = found
+            if len(der) <= MAX_KEPT_OCTETS:
+                self._make_room(self._certificates)
+                self._certificates[der] = found
         return found
 
     def crl(self, der: bytes) -> ParsedCrl:
@@ -109,8 +112,9 @@ class EngineCache:
         found = self._ocsp.get(der)
         if found is None:
             found = parse_ocsp(der)
-            self._make_room(self._ocsp)
-            self._ocsp[der] = found
+            if len(der) <= MAX_KEPT_OCTETS:
+                self._make_room(self._ocsp)
+                self._ocsp[der] = found
         return found
 
     def _make_room(self, kept: dict[bytes, ParsedCertificate] | dict[bytes, ParsedOcsp]) -> None:
@@ -178,9 +182,10 @@ class Validator:
         unreadable: list[str] = []
         cache = self._cache
         certificates = index_certificates(_readable(evidence.certificates, cache.certificate, unreadable))
-        crls = index_crls(_readable(evidence.crls, cache.crl, unreadable))
+        crls = _readable(evidence.crls, cache.crl, unreadable)
         ocsp = tuple(_readable(evidence.ocsp, cache.ocsp, unreadable))
-        return Sources(certificates, crls, ocsp), tuple(unreadable)
+        has_deltas = any(crl.base_number is not None for crl in crls)
+        return Sources(certificates, index_crls(crls), ocsp, has_deltas), tuple(unreadable)
 
 
 def _readable(found: Iterable[bytes], read: Callable[[bytes], _T], unreadable: list[str]) -> list[_T]:

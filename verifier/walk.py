@@ -116,7 +116,7 @@ def bits(data: bytes, start: int, stop: int, what: str) -> int:
 @lru_cache(maxsize=4096)
 def dotted(content: bytes) -> str:
     """The dotted form of an OBJECT IDENTIFIER's content octets. Errors: Malformed."""
-    if not content or content[-1] & 0x80:
+    if not content or content[-1] & 0x80 or len(content) > 128:
         raise Malformed("an OBJECT IDENTIFIER expected", 0)
     arcs, arc, fresh = [], 0, True
     for octet in content:
