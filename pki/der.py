@@ -6,8 +6,8 @@ content octets
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import NamedTuple
 
 from pki.errors import InvalidValue, Malformed
 from pki.instant import Instant
@@ -156,8 +156,7 @@ def time(at: Instant) -> bytes:
 # ---- reading
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One element inside `data`: offsets count octets from the start of `data`.
 
     `tag` is the whole identifier octet; content lies in `data[content_start:end]`, the element in `data[start:end]`.

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pki import der, oids
+from pki.algorithms import PublicKey
 from pki.certificate import Certificate
 from pki.errors import InvalidValue, Malformed
 from verifier import cms
+from verifier.algorithms import load_key
 from verifier.candidate import Candidate, Stamped, identify
 from verifier.cms import SignedData, SignerInfo
 from verifier.errors import FormatFailure, UnacceptableAlgorithm, UnacceptableKey
@@ -17,7 +19,7 @@ from verifier.evidence import Evidence
 from verifier.indication import SubIndication
 from verifier.policy import Policy, SignatureFormat
 from verifier.report import CheckName, Covered
-from verifier.signature import check_key, check_scheme, signature_holds
+from verifier.signature import Kind, check_key, check_scheme, signature_holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,11 @@ def _check_value(
         if hash_name not in policy.hashes:
             raise UnacceptableAlgorithm(f"the signing certificate is bound by {hash_name.upper()}")
     findings.passed(CheckName.ALGORITHMS, scheme.name, scheme=scheme.name)
-    findings.passed(CheckName.KEY, "accepted", key=check_key(certificate.public_key, policy))
+    loaded = load_key(certificate.spki)
+    key: PublicKey = loaded.public
+    if loaded.only and (scheme.kind is not Kind.PSS or scheme.hash_name.upper() not in loaded.only.replace("-", "")):
+        raise UnacceptableAlgorithm("the key's owner restricted it to another algorithm (RFC 4055 1.2)")
+    findings.passed(CheckName.KEY, "accepted", key=check_key(key, policy))
     digest = _digest_of(document, scheme.hash_name)
     if digest is None:
         findings.failed(
@@ -167,7 +173,7 @@ def _check_value(
         findings.passed(
             CheckName.DOCUMENT_DIGEST, "the document is the one that was signed", **{scheme.hash_name: digest.hex()}
         )
-    value_holds = signature_holds(certificate.public_key, scheme, signer.signature, signer.signed_attributes)
+    value_holds = signature_holds(key, scheme, signer.signature, signer.signed_attributes)
     if not value_holds:
         findings.failed(
             CheckName.SIGNATURE_VALUE,

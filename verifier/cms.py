@@ -301,19 +301,19 @@ def find_signer(signer: SignerInfo, certificates: Sequence[Certificate]) -> tupl
     so that somebody could put another certificate with the same key, or of the same number, in its place.
     Errors: FormatFailure, UnacceptableAlgorithm.
     """
-    named = [certificate for certificate in certificates if _is_named(signer, certificate)]
-    if not named:
-        return None, "no certificate at hand is the one that sid names"
     bound = signer.bound_certificates
     if not bound:
         return None, "the signed attributes bind no signing certificate"
     hash_name, expected, issuer_serial = bound[0]
-    for certificate in named:
-        if hashlib.new(hash_name, certificate.der).digest() == expected:
-            if issuer_serial is not None and not _same_issuer_serial(issuer_serial, certificate):
-                return None, "issuerSerial in signing-certificate names another certificate than its hash"
-            return certificate, ""
-    return None, "the certificate that sid names is not the one that the signed attributes bind"
+    for certificate in certificates:
+        if hashlib.new(hash_name, certificate.der).digest() != expected or not _is_named(signer, certificate):
+            continue
+        if issuer_serial is not None and not _same_issuer_serial(issuer_serial, certificate):
+            return None, "issuerSerial in signing-certificate names another certificate than its hash"
+        return certificate, ""
+    if any(_is_named(signer, certificate) for certificate in certificates):
+        return None, "the certificate that sid names is not the one that the signed attributes bind"
+    return None, "no certificate at hand is the one that sid names"
 
 
 def _is_named(signer: SignerInfo, certificate: Certificate) -> bool:

@@ -16,7 +16,6 @@ from pki.purpose import Purpose
 from pki.revocation import Reason, Revoked
 from verifier.anchors import TrustAnchor
 from verifier.candidate import Candidate, Stamped
-from verifier.certificate import parse
 from verifier.certificate_verdict import CertificateVerdict, judge_certificate
 from verifier.evidence import Evidence
 from verifier.extensions import CONTENT_COMMITMENT, CRL_SIGN, DIGITAL_SIGNATURE, KEY_CERT_SIGN
@@ -44,6 +43,7 @@ class Trust:
         Without the latter no time-stamp proves anything. `cache` may be shared with others.
         """
         cache = cache or EngineCache()
+        self.cache = cache
         self.signers = Validator(signers, cache=cache)
         self.time_stamps = Validator(time_stamps, cache=cache)
 
@@ -97,7 +97,7 @@ class Judge:
     def _purpose(self, findings: Findings, signer: Certificate) -> None:
         """The two certificates of a card must not stand in for each other (JPKI: key usage decides)."""
         try:
-            bits = parse(signer).key_usage or 0
+            bits = self.trust.cache.certificate(signer.der).key_usage or 0
         except Malformed:
             bits = 0
         wanted = self.policy.purpose
@@ -259,7 +259,7 @@ class Judge:
                         existed_by=existed_by.iso(),
                     )
                     verdict = earlier
-        elif existed_by < signer.validity.not_before:
+        elif existed_by != self.at and existed_by < signer.validity.not_before:
             findings.failed(
                 CheckName.PATH,
                 SubIndication.NOT_YET_VALID,
