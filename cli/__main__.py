@@ -51,6 +51,7 @@ COMMANDS = {
     "ca": _Announced("cli.ca", _KEEP, "Search, show, export, issue, revoke, hold and release; make CRLs; ask OCSP."),
     "ceremony": _Announced("cli.ceremony", _KEEP, "Carry out a reviewed ceremony file."),
     "policy": _Announced("cli.policy", _KEEP, "Check, compare and simulate cap policies."),
+    "snapshot": _Announced("cli.snapshot", _KEEP, "Signed, encrypted copies of a municipality: make, verify, restore."),
     "migrate": _Announced("cli.migrate", _KEEP, "Bring a deployment's database to this version."),
 }
 """Every command, in the order of the help. One whose module this version does not have is not shown."""

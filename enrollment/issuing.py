@@ -102,7 +102,7 @@ def file(
     at_desk = counterside(conn, operator)
     affair = AFFAIRS[kind]
     at_desk.require(affair, at, evidence.person)
-    if people_rows.owner_of(conn, evidence.person) != at_desk.operator.owner:
+    if people_rows.hold_person(conn, evidence.person) != at_desk.operator.owner:
         raise NotYours(at_desk.operator.owner)
     if (evidence.officer, evidence.counter) != (operator, at_desk.counter.counter):
         raise EvidenceTooWeak("the check must be recorded by the officer and desk that file the application")

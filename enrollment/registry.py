@@ -189,15 +189,20 @@ def read(conn: Connection, receipt: AccessReceipt) -> View:
     result = _require_recorded(conn, receipt)
     flag = protection.standing(conn, receipt.person)
     person = rows.person_of(conn, receipt.person)
+    return view_of(person, receipt.access.fields, flag, unlocked=result == UNLOCKED)
+
+
+def view_of(person: Person, fields: frozenset[Field], flag: Flag | None, *, unlocked: bool) -> View:
+    """Just these fields; under a flag that masks, the address only if it was unlocked."""
     every = {
         Field.NAME: person.attributes.name,
         Field.DATE_OF_BIRTH: person.attributes.date_of_birth.isoformat(),
         Field.GENDER: person.attributes.gender.value,
         Field.ADDRESS: person.attributes.address,
     }
-    if flag is not None and result != UNLOCKED:
+    if flag is not None and not unlocked:
         every[Field.ADDRESS] = protection.MASKED
-    shown = {field: every[field] for field in sorted(receipt.access.fields)}
+    shown = {field: every[field] for field in sorted(fields)}
     return View(person.person, person.owner, person.status, person.version, shown, flag)
 
 

@@ -66,6 +66,11 @@ def person_of(conn: Connection, person: PersonId) -> Person:
     )
 
 
+def exists(conn: Connection, person: PersonId) -> bool:
+    """Whether anybody has this id."""
+    return conn.execute(select(t.people.c.person).where(t.people.c.person == person)).one_or_none() is not None
+
+
 def owner_of(conn: Connection, person: PersonId) -> str:
     """The municipality that keeps `person`: no personal data. Errors: UnknownPerson."""
     owner = conn.execute(select(t.people.c.owner).where(t.people.c.person == person)).scalar_one_or_none()

@@ -232,6 +232,12 @@ def certificate_by_fingerprint(conn: Connection, fingerprint: str) -> HeldCertif
     return _held(row) if row else None
 
 
+def certificate_of_intent(conn: Connection, intent: str) -> HeldCertificate | None:
+    """The certificate that an intent became, or will become."""
+    row = conn.execute(select(t.certificates).where(t.certificates.c.intent == intent)).mappings().one_or_none()
+    return _held(row) if row else None
+
+
 def certificates_on_card(conn: Connection, card_id: str) -> list[HeldCertificate]:
     """Everything that lies or will lie on a card and has not ended."""
     query = (

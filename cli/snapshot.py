@@ -1,0 +1,208 @@
+"""`jitsuin snapshot`: signed, encrypted copies of a municipality's residents; made, verified, restored, and drilled."""
+
+import json
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.secrets import read_secret, write_secret
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from cli.database import Database
+
+app = typer.Typer(no_args_is_help=True, help="Snapshots of a municipality: make, verify, restore, drill.")
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The deployment's folder.")]
+Keys = Annotated[
+    Path, typer.Option("--keys", metavar="DIR", help="The folder with snapshot.key and snapshot-signing.pem.")
+]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The snapshot.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+KEY, SIGNING, PUBLIC = "snapshot.key", "snapshot-signing.pem", "snapshot-signing.pub"
+
+
+@app.callback()
+def _snapshot() -> None:
+    """Copies that outlive the place they were made in. A restore never takes a revocation back."""
+
+
+@app.command()
+def keys(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the keys are made.")]) -> None:
+    """Make the key that locks snapshots, and the key that signs them. Keep copies of both apart from the snapshots."""
+    from cryptography.hazmat.primitives import serialization as form
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    signing = Ed25519PrivateKey.generate()
+    write_secret(folder / KEY, secrets.token_hex(32).encode() + b"\n")
+    pem = signing.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption())
+    write_secret(folder / SIGNING, pem)
+    public = signing.public_key().public_bytes(form.Encoding.DER, form.PublicFormat.SubjectPublicKeyInfo)
+    (folder / PUBLIC).write_bytes(public)
+    print(f"{folder / KEY}, {folder / SIGNING} (secret), {folder / PUBLIC}")
+
+
+def _key(folder: Path) -> bytes:
+    from pki.errors import InvalidValue
+
+    try:
+        key = bytes.fromhex(read_secret(folder / KEY).decode("ascii"))
+    except ValueError:
+        raise InvalidValue(f"{KEY} is a file with 64 hex digits") from None
+    if len(key) != 32:
+        raise InvalidValue(f"{KEY} is a file with 64 hex digits")
+    return key
+
+
+def _signing_key(folder: Path) -> "Ed25519PrivateKey":
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    from pki.errors import InvalidValue
+
+    try:
+        key = load_pem_private_key(read_secret(folder / SIGNING), None)
+    except (ValueError, TypeError):
+        raise InvalidValue(f"{SIGNING} is an Ed25519 private key in PEM") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise InvalidValue(f"{SIGNING} is an Ed25519 private key in PEM")
+    return key
+
+
+def _with_database(folder: Path, work: "Callable[[Database, str], Any]") -> Any:
+    from cli.database import Database
+    from cli.settings import load_settings
+
+    settings = load_settings(folder)
+    database = Database(settings.database_url)
+    try:
+        database.check()
+        return work(database, settings.municipality.code)
+    finally:
+        database.close()
+
+
+def _tell(told: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(told, ensure_ascii=False))
+    else:
+        print("\n".join(f"{name:16} {value}" for name, value in told.items()))
+
+
+@app.command()
+def make(
+    folder: Folder,
+    keys: Keys,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the snapshot goes; never overwritten.")],
+    owner: Annotated[str | None, typer.Option("--owner", help="Five digits; else this deployment's own.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy one municipality's residents, ledgers and flags as they are at this moment."""
+    from cli.clock import SystemClock
+    from enrollment import snapshot
+
+    key, signing, at = _key(keys), _signing_key(keys), SystemClock().now()
+
+    def work(database: "Database", own: str) -> bytes:
+        return database.read(lambda conn: snapshot.make(conn, owner or own, at, key, signing.sign, secrets.token_bytes))
+
+    octets: bytes = _with_database(folder, work)
+    write_secret(out, octets)
+    _tell({"file": str(out), "octets": len(octets), "as_of": at.iso()}, as_json)
+
+
+def _load(file: Path, keys: Path) -> Any:
+    from enrollment import snapshot
+    from pki.errors import InvalidValue
+
+    try:
+        octets, public = file.read_bytes(), (keys / PUBLIC).read_bytes()
+    except OSError as error:
+        raise InvalidValue(f"{Path(error.filename).name} cannot be read") from None
+    return snapshot.load(octets, _key(keys), public)
+
+
+def _summary(loaded: Any) -> dict[str, Any]:
+    return {
+        "owner": loaded.owner,
+        "as_of": loaded.as_of.iso(),
+        "people": len(loaded.people),
+        "events": sum(len(chain) for chain in loaded.events.values()),
+        "flags": len(loaded.flags),
+        "ended_certificates": len(loaded.ended),
+    }
+
+
+@app.command()
+def verify(file: File, keys: Keys, as_json: AsJson = False) -> None:
+    """Signature, key, digest, form, and every person's chain. Names and addresses are not printed."""
+    _tell({"ok": True, **_summary(_load(file, keys))}, as_json)
+
+
+@app.command()
+def restore(file: File, folder: Folder, keys: Keys, as_json: AsJson = False) -> None:
+    """Put back what is missing in this deployment. What is there already stays; doing it again changes nothing."""
+    from cli.clock import SystemClock
+    from enrollment import snapshot
+
+    loaded, at = _load(file, keys), SystemClock().now()
+
+    def work(database: "Database", _own: str) -> Any:
+        return database.transaction(lambda conn: snapshot.restore(conn, loaded, at, secrets.token_bytes))
+
+    done = _with_database(folder, work)
+    _tell({"people": done.people, "events": done.events, "flags": done.flags, "ended": done.ended}, as_json)
+
+
+@app.command()
+def drill(folder: Folder, keys: Keys, as_json: AsJson = False) -> None:
+    """Make, verify and restore into an empty database beside this one, and say how long it took and what would be lost.
+
+    Recovery point: the age of the snapshot when it is restored. Recovery time: from its octets to a database in use.
+    """
+    import tempfile
+
+    from cli.clock import SystemClock
+    from cli.database import Database
+    from enrollment import snapshot
+
+    key, signing, clock = _key(keys), _signing_key(keys), SystemClock()
+    public = (keys / PUBLIC).read_bytes()
+    at = clock.now()
+
+    def work(database: "Database", own: str) -> bytes:
+        return database.read(lambda conn: snapshot.make(conn, own, at, key, signing.sign, secrets.token_bytes))
+
+    began = time.perf_counter()
+    octets: bytes = _with_database(folder, work)
+    made = time.perf_counter()
+    with tempfile.TemporaryDirectory() as place:
+        loaded = snapshot.load(octets, key, public)
+        empty = Database(f"sqlite:///{place}/drill.db")
+        try:
+            empty.migrate()
+            done = empty.transaction(lambda conn: snapshot.restore(conn, loaded, clock.now(), secrets.token_bytes))
+            again = empty.transaction(lambda conn: snapshot.restore(conn, loaded, clock.now(), secrets.token_bytes))
+        finally:
+            empty.close()
+    ready = time.perf_counter()
+    whole = (done.people, done.events) == (len(loaded.people), sum(len(chain) for chain in loaded.events.values()))
+    _tell(
+        {
+            "ok": whole and (again.people, again.events, again.flags) == (0, 0, 0),
+            "people": done.people,
+            "events": done.events,
+            "octets": len(octets),
+            "make_seconds": round(made - began, 3),
+            "recovery_time_seconds": round(ready - made, 3),
+            "recovery_point_seconds": (clock.now() - loaded.as_of).total_seconds(),
+        },
+        as_json,
+    )

@@ -1,0 +1,158 @@
+"""Snapshots: whole, signed, locked; a restore adds and ends, and never un-revokes."""
+
+import base64
+import json
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import text
+from typer.testing import CliRunner
+
+from ca import revocation
+from enrollment import ledger, loss, protection, snapshot
+from enrollment.errors import SnapshotDamaged
+from enrollment.events import EventKind
+from enrollment.registry import FOUR_ATTRIBUTES, Field
+from enrollment.store import people as rows
+from pki.serial import SerialNumber
+from tests.enrollment.office import open_office
+from tests.enrollment.town import AT, OTHER_TOWN, TOWN, resident
+
+KEY = bytes(range(32))
+SIGNER = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+SPKI = SIGNER.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+@pytest.fixture
+def office(sqlite_database, tmp_path, request):
+    office = open_office(sqlite_database, tmp_path, request.node.nodeid)
+    office.person, office.holder = office.enrolled()
+    office.move(office.holder, "東京都見本区南町１番")
+    sqlite_database.transaction(lambda conn: resident(conn, office.random, owner=OTHER_TOWN))
+    return office
+
+
+def made(office, owner=TOWN):
+    return office.database.read(lambda conn: snapshot.make(conn, owner, AT, KEY, SIGNER.sign, office.random))
+
+
+def test_what_goes_in_comes_out_for_one_municipality_only(office):
+    loaded = snapshot.load(made(office), KEY, SPKI)
+    assert (loaded.owner, loaded.as_of) == (TOWN, AT)
+    assert [person.person for person in loaded.people] == [office.person]
+    assert loaded.people[0] == office.database.read(lambda conn: rows.person_of(conn, office.person))
+    assert loaded.events[office.person] == office.events(office.person)
+    assert len(loaded.ended) == 1
+
+
+def test_nothing_personal_can_be_read_without_the_key(office):
+    octets = made(office)
+    for secret in ("実印".encode(), "見本区".encode(), office.person.encode()):
+        assert secret not in octets
+    with pytest.raises(SnapshotDamaged):
+        snapshot.load(octets, bytes(32), SPKI)
+
+
+@pytest.mark.parametrize("where", [0, 30, 150, 250, -1, -200])
+def test_any_changed_octet_is_found(office, where):
+    octets = bytearray(made(office))
+    octets[where] ^= 1
+    with pytest.raises(SnapshotDamaged):
+        snapshot.load(bytes(octets), KEY, SPKI)
+
+
+@pytest.mark.parametrize("octets", [b"", b"\n\n", b"{}\n\n", b"[]\nAA==\nx", b"\xff\n\xff\n\xff"])
+def test_octets_that_are_no_snapshot(octets):
+    with pytest.raises(SnapshotDamaged):
+        snapshot.load(octets, KEY, SPKI)
+
+
+def test_a_snapshot_signed_by_somebody_else(office):
+    signed, _, sealed = made(office).split(b"\n", 2)
+    other = Ed25519PrivateKey.generate().sign(signed)
+    with pytest.raises(SnapshotDamaged):
+        snapshot.load(b"\n".join([signed, base64.b64encode(other), sealed]), KEY, SPKI)
+
+
+def restore(database, loaded, random):
+    return database.transaction(lambda conn: snapshot.restore(conn, loaded, AT, random))
+
+
+def test_a_restore_into_nothing_and_again(office, postgresql_database):
+    loaded = snapshot.load(made(office), KEY, SPKI)
+    done = restore(postgresql_database, loaded, office.random)
+    assert (done.people, done.events) == (1, 2)
+    assert restore(postgresql_database, loaded, office.random) == snapshot.Restored(0, 0, 0, 0)
+    assert postgresql_database.read(lambda conn: ledger.verify_person(conn, office.person)) == ()
+    decision = postgresql_database.read(lambda conn: ledger.judge(conn, office.person, EventKind.REMOTE_MOVE, AT))
+    assert decision.used == 1
+
+
+def test_a_restore_never_un_revokes_and_never_goes_back(office):
+    before = snapshot.load(made(office), KEY, SPKI)
+    office.database.transaction(lambda conn: loss.report(conn, "CARD0001", "clerk", AT, office.random))
+    held = office.certificates(office.person)
+    assert restore(office.database, before, office.random) == snapshot.Restored(0, 0, 0, 0)
+    assert office.certificates(office.person) == held
+    for one in held:
+        serial = SerialNumber.parse(f"0x{one.serial}")
+        assert office.database.read(lambda conn, o=one, s=serial: revocation.standing(conn, o.issuer, s)) is not None
+
+
+def test_a_restore_over_an_older_database_ends_what_has_ended(office):
+    office.database.transaction(lambda conn: loss.report(conn, "CARD0001", "clerk", AT, office.random))
+    after = snapshot.load(made(office), KEY, SPKI)
+    with office.database.engine.begin() as conn:  # the database as an older backup would have it
+        conn.execute(text("UPDATE enrollment_certificates SET ended_at = NULL, ended_because = NULL"))
+        conn.execute(text("DELETE FROM enrollment_ledger WHERE position = 1"))
+    done = restore(office.database, after, office.random)
+    assert (done.events, done.ended) == (1, 3)
+    assert all(one.ended_at is not None for one in office.certificates(office.person))
+    assert office.chain_holds(office.person)
+
+
+def test_a_ledger_that_went_another_way_is_not_overwritten(office):
+    loaded = snapshot.load(made(office), KEY, SPKI)
+    with office.database.engine.begin() as conn:
+        conn.execute(text("UPDATE enrollment_ledger SET actor = 'other' WHERE position = 1"))
+    with pytest.raises(SnapshotDamaged):
+        restore(office.database, loaded, office.random)
+
+
+def test_an_emergency_counter_reads_as_of_then_and_masks(office):
+    clear = snapshot.Emergency(snapshot.load(made(office), KEY, SPKI))
+    assert clear.look(office.person, frozenset({Field.ADDRESS})).shown == {Field.ADDRESS: "東京都見本区南町１番"}
+    assert clear.look("f" * 32, FOUR_ATTRIBUTES) is None
+    assert clear.decide(office.person, EventKind.REMOTE_MOVE).used == 1
+    office.database.transaction(
+        lambda conn: protection.apply(conn, office.person, rows.operator_of(conn, "clerk"), AT, office.random)
+    )
+    masked = snapshot.Emergency(snapshot.load(made(office), KEY, SPKI))
+    assert masked.look(office.person, FOUR_ATTRIBUTES).shown[Field.ADDRESS] == protection.MASKED
+    assert masked.as_of == AT
+
+
+def test_the_command_makes_verifies_restores_and_drills(office, tmp_path):
+    from cli.snapshot import app
+
+    file = office.database.engine.url.database
+    table = f'[database]\nurl = "sqlite:///{file}"\n[municipality]\ncode = "{TOWN}"\n'
+    (tmp_path / "jitsuin.toml").write_text(table)
+
+    def run(*arguments):
+        return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+    keys, out = tmp_path / "snapshot-keys", tmp_path / "town.snapshot"
+    assert run("keys", keys).exit_code == 0
+    assert (keys / "snapshot.key").stat().st_mode & 0o777 == 0o600
+    done = run("make", tmp_path, "--keys", keys, "--out", out, "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(run("verify", out, "--keys", keys, "--json").output)
+    assert (told["ok"], told["people"], told["events"]) == (True, 1, 2)
+    assert json.loads(run("restore", out, tmp_path, "--keys", keys, "--json").output)["people"] == 0
+    drilled = json.loads(run("drill", tmp_path, "--keys", keys, "--json").output)
+    assert drilled["ok"] is True
+    assert drilled["people"] == 1
+    (keys / "snapshot.key").write_text("short")
+    assert run("verify", out, "--keys", keys).exception.code == "pki.invalid-value"
