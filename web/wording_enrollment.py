@@ -165,7 +165,10 @@ WHY_AND_WHAT_TO_DO: dict[str, tuple[str, str]] = {
         "すでに有効な証明書があるか、手続の途中の申請があります。",
         "更新または再発行の手続をするか、途中の申請を終わらせてください。",
     ),
-    "enrollment.already-protected": ("この方にはすでに支援措置があります。", "更新するか、担当の窓口に問い合わせてください。"),
+    "enrollment.already-protected": (
+        "この方にはすでに支援措置があります。",
+        "更新するか、担当の窓口に問い合わせてください。",
+    ),
     "enrollment.not-protected": ("この方に支援措置はありません。", "台帳を確かめてください。"),
     "enrollment.output-blocked": (
         "この方の住所を印刷・出力することはできません。",

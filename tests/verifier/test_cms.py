@@ -53,8 +53,8 @@ def test_what_is_built_holds_here_and_for_openssl(kind: str, world: World, rsa_s
     (tmp_path / "document").write_bytes(DOCUMENT)
     subprocess.run(["openssl", "x509", "-inform", "DER", "-out", tmp_path / "ca.pem"],
                    input=world.signature_ca.certificate.der, check=True)  # fmt: skip
-    command: list[str | Path] = ["openssl", "cms", "-verify", "-binary", "-cades", "-inform", "DER", "-in", tmp_path / "signature.p7s",
-               "-content", tmp_path / "document", "-CAfile", tmp_path / "ca.pem", "-purpose", "any",
+    command: list[str | Path] = ["openssl", "cms", "-verify", "-binary", "-cades", "-inform", "DER",
+               "-in", tmp_path / "signature.p7s", "-content", tmp_path / "document", "-CAfile", tmp_path / "ca.pem", "-purpose", "any",
                "-attime", str(AT.seconds), "-out", tmp_path / "out"]  # fmt: skip
     done = subprocess.run(command, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
