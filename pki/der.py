@@ -192,7 +192,15 @@ class Node(NamedTuple):
 
     def children(self) -> list["Node"]:
         """The elements inside. Errors: Malformed when the content is not a row of elements."""
-        return list(self.iterate())
+        if not self.tag & 0x20:
+            raise Malformed("a constructed element expected", self.start)
+        data, offset, end, depth = self.data, self.content_start, self.end, self.depth + 1
+        found = []
+        while offset < end:
+            child = _read(data, offset, end, depth)
+            found.append(child)
+            offset = child.end
+        return found
 
     def iterate(self) -> Iterator["Node"]:
         """The elements inside, one after the other."""
@@ -310,4 +318,8 @@ def _read(data: bytes, offset: int, limit: int, depth: int) -> Node:
         content += count
     if limit - content < size:
         raise Malformed("content that runs over the end", offset)
-    return Node(data, tag, offset, content, content + size, depth)
+    return _made(Node, (data, tag, offset, content, content + size, depth))
+
+
+_made = tuple.__new__
+"""What a NamedTuple's own `__new__` does, without the call in between: half of the time of making one."""
