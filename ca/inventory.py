@@ -122,9 +122,10 @@ class Report:
 def search(
     database: Database, query: Query, at: Instant, *, after: Cursor | None = None, limit: int = 50, der: bool = False
 ) -> list[Listed]:
-    """One page, oldest first, behind `after`. Errors: InvalidValue for a limit outside of 1 to 1000."""
+    """One page, oldest first, behind `after`. Errors: InvalidValue for a limit outside of 1 to 1000 (a page for people
+    is one shorter: one line more tells whether another page follows)."""
     if not 1 <= limit <= MOST_A_PAGE:
-        raise InvalidValue(f"a page has 1 to {MOST_A_PAGE} lines")
+        raise InvalidValue(f"a page has 1 to {MOST_A_PAGE - 1} lines")
     place = None if after is None else (after.issued_at.seconds, after.authority, after.serial.hex)
 
     def body(conn: Connection) -> list[Listed]:

@@ -48,7 +48,14 @@ class Linted:
 
 
 def lint(tbs: bytes, profile: Profile, issuer: Authority) -> Linted:
-    """Judge a built certificate by all rules and by its profile. Errors: LintFailed naming the rules it breaks."""
+    """Judge a built certificate by all rules and by its profile. Errors: LintFailed naming the rules it breaks.
+
+    Octets that this process has just judged for the same profile and issuer are not judged again: who writes intents
+    and signs them in one process (a batch) has the verdict already.
+    """
+    known = _clean.get(tbs)
+    if known is not None and known[0] is profile and known[1] == issuer:
+        return known[2]
     try:
         certificate = read_tbs(tbs)
     except Malformed as error:
@@ -57,7 +64,14 @@ def lint(tbs: bytes, profile: Profile, issuer: Authority) -> Linted:
     broken = sorted({finding.rule for finding in findings if finding.severity >= Severity.WARNING})
     if broken:
         raise LintFailed(", ".join(broken))
-    return Linted(_MAKER, tbs, profile.name, issuer.id)
+    linted = Linted(_MAKER, tbs, profile.name, issuer.id)
+    if len(_clean) >= _MOST_KEPT:
+        _clean.clear()
+    _clean[tbs] = (profile, issuer, linted)
+    return linted
+
+
+_clean: dict[bytes, tuple[Profile, Authority, Linted]] = {}
 
 
 def judge_read(certificate: ReadCertificate) -> Iterator[Finding]:

@@ -39,6 +39,8 @@ class Variant(StrEnum):
     JPKI = "jpki"
     NEXT = "next"
     ML_DSA = "ml-dsa-65"
+    P256 = "p-256"
+    """JPKI's lifetimes over P-256: for cards that hold such keys (PIV), where RSA is too slow."""
 
 
 class KeyShape(StrEnum):
@@ -280,6 +282,7 @@ ISSUER_KEYS: Mapping[Variant, KeyShape] = {
     Variant.JPKI: KeyShape.RSA_2048,
     Variant.NEXT: KeyShape.P384,
     Variant.ML_DSA: KeyShape.ML_DSA_65,
+    Variant.P256: KeyShape.P256,
 }
 """The key of an authority of each variant."""
 
@@ -288,13 +291,18 @@ _PERSON_KEYS: Mapping[Variant, frozenset[KeyShape]] = {
     Variant.NEXT: frozenset({KeyShape.P384}),
     # Cards that hold lattice keys do not exist yet: the authority moves first, the cards' keys follow.
     Variant.ML_DSA: frozenset({KeyShape.RSA_2048, KeyShape.P384, KeyShape.ML_DSA_65}),
+    Variant.P256: frozenset({KeyShape.P256}),
 }
 _RESPONDER_KEYS: Mapping[Variant, frozenset[KeyShape]] = {
     Variant.JPKI: frozenset({KeyShape.RSA_2048, KeyShape.P256}),
     Variant.NEXT: frozenset({KeyShape.P256, KeyShape.P384}),
     Variant.ML_DSA: frozenset({KeyShape.P256, KeyShape.P384, KeyShape.ML_DSA_65}),
+    Variant.P256: frozenset({KeyShape.P256}),
 }
 _SERVICE_KEYS = frozenset({KeyShape.RSA_2048, KeyShape.P256, KeyShape.P384})
+
+_FIVE_BIRTHDAYS = frozenset({Variant.JPKI, Variant.P256})
+"""Variants with the lifetimes of today; the others have those of the next card."""
 
 SIGNATURE_AGE = 15
 """Nobody younger gets a signature certificate."""
@@ -304,7 +312,7 @@ def _lifetime(kind: Kind, variant: Variant) -> Lifetime:
     """Roots outlive the longest certificate below them: ten years for five (six), twenty for ten (eleven)."""
     match kind:
         case Kind.ROOT:
-            return Years(10 if variant is Variant.JPKI else 20)
+            return Years(10 if variant in _FIVE_BIRTHDAYS else 20)
         case Kind.RESPONDER:
             return Days("responder_days")
         case Kind.OPERATOR:
@@ -315,7 +323,7 @@ def _lifetime(kind: Kind, variant: Variant) -> Lifetime:
             return WithinIssuer()
         case Kind.SIGNATURE | Kind.AUTHENTICATION:
             age = SIGNATURE_AGE if kind is Kind.SIGNATURE else None
-            return Birthdays(5, 6, 3, age) if variant is Variant.JPKI else Birthdays(10, 11, 12, age)
+            return Birthdays(5, 6, 3, age) if variant in _FIVE_BIRTHDAYS else Birthdays(10, 11, 12, age)
 
 
 def _keys(kind: Kind, variant: Variant) -> frozenset[KeyShape]:

@@ -67,7 +67,7 @@ def search(
     expires_until: ExpiresUntil = None,
     at: AtOption = None,
     after: Annotated[str | None, typer.Option("--after", metavar="CURSOR", help="Behind an earlier page.")] = None,
-    limit: Annotated[int, typer.Option("--limit", help="Lines a page, at most 1000.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", help="Lines a page, at most 999.")] = 50,
     form: FormOption = Form.TABLE,
 ) -> None:
     """One page of certificates, oldest first; the cursor of the next page is told at the end (CSV: standard error)."""
@@ -78,7 +78,7 @@ def search(
     with _deployment(folder) as (_, database):
         place = None if after is None else inventory.Cursor.parse(after)
         # One line more than asked for tells whether there is another page.
-        found = inventory.search(database, query, moment, after=place, limit=min(limit + 1, inventory.MOST_A_PAGE))
+        found = inventory.search(database, query, moment, after=place, limit=limit + 1)
     more = str(found[limit - 1].cursor) if len(found) > limit else None
     _write(form, found[:limit], more)
 
@@ -194,35 +194,26 @@ def issue_batch(
     orders: Annotated[Path, typer.Argument(metavar="ORDERS", help="One order a line (docs/formats/orders.md).")],
     results: Annotated[Path, typer.Argument(metavar="RESULTS", help="One outcome a line is appended, as JSON.")],
     group: Annotated[int, typer.Option("--group", min=1, max=1000, help="Orders that share a commit.")] = 100,
+    processes: Annotated[int, typer.Option("--processes", min=1, max=64, help="Processes that work at it.")] = 1,
     at: AtOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Issue for every order of a file. Cut short, run it again: what is in RESULTS is left out, what was issued but
     not written is found by its idempotency key. Exit status 1 when any order was refused."""
-    import secrets
-
-    from ca import batch
-    from ca.directory import Directory
-    from ca.issuance import Registrar, Signer
-    from ca.profiles import PROFILES
-    from cli.keys import open_authority_keys
+    from cli.batch_worker import issue_all
 
     moment = _moment(at)
-    done = _finished(results)
-    total, wanted = _orders(orders, done)
+    total, wanted = _orders(orders, _finished(results))
     counted = {"issued": 0, "refused": 0, "before": total - len(wanted)}
-    with _deployment(folder) as (settings, database), results.open("a", encoding="utf-8") as out:
-        directory = Directory()
-        registrar = Registrar(PROFILES, directory, secrets.token_bytes)
-        signer = Signer(open_authority_keys(settings, secrets.token_bytes), PROFILES, directory)
-        with _progress(len(wanted), quiet=as_json) as advance:
-            for outcomes in batch.issue(database, registrar, signer, wanted, moment, group):
-                out.writelines(outcome.to_json() + "\n" for outcome in outcomes)
-                out.flush()
-                refused = sum(outcome.issued is None for outcome in outcomes)
-                counted["refused"] += refused
-                counted["issued"] += len(outcomes) - refused
-                advance(len(outcomes))
+    groups = [wanted[start : start + group] for start in range(0, len(wanted), group)]
+    with results.open("a", encoding="utf-8") as out, _progress(len(wanted), quiet=as_json) as advance:
+        for outcomes in issue_all(folder, groups, moment, min(processes, max(1, len(groups)))):
+            out.writelines(line + "\n" for _, line in outcomes)
+            out.flush()
+            issued = sum(good for good, _ in outcomes)
+            counted["issued"] += issued
+            counted["refused"] += len(outcomes) - issued
+            advance(len(outcomes))
     if as_json:
         typer.echo(json.dumps(counted))
     else:
@@ -377,12 +368,14 @@ def _finished(results: Path) -> set[str]:
     return {json.loads(line)["idempotency_key"] for line in content[:whole].splitlines()}
 
 
-def _orders(file: Path, done: set[str]) -> tuple[int, list[Any]]:
-    """How many orders the file has, and those that are not done. Errors: InvalidValue naming the first wrong line."""
+def _orders(file: Path, done: set[str]) -> tuple[int, list[bytes]]:
+    """How many orders the file has, and the lines of those that are not done. Every line is read before anything is
+    issued. Errors: InvalidValue naming the first wrong one."""
     from ca.batch import parse_order
     from pki.errors import InvalidValue
 
-    total, wanted = 0, []
+    total = 0
+    wanted: list[bytes] = []
     with file.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
@@ -393,7 +386,7 @@ def _orders(file: Path, done: set[str]) -> tuple[int, list[Any]]:
             except InvalidValue as error:
                 raise InvalidValue(f"line {number}: {error.what}") from error
             if order.idempotency_key not in done:
-                wanted.append(order)
+                wanted.append(line)
     return total, wanted
 
 

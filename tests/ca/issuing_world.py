@@ -40,6 +40,7 @@ PERSON_SHAPE = {
     Variant.JPKI: KeyShape.RSA_2048,
     Variant.NEXT: KeyShape.P384,
     Variant.ML_DSA: KeyShape.ML_DSA_65,
+    Variant.P256: KeyShape.P256,
 }
 _numbers = count(1)
 

@@ -1,0 +1,71 @@
+"""A process of `jitsuin ca issue-batch`: it takes groups of orders and gives back their outcomes."""
+
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+from ca import batch
+from ca.directory import Directory
+from ca.issuance import Registrar, Signer
+from ca.journal_file import JournaledDatabase, JournalFile
+from ca.profiles import PROFILES
+from cli.child import end_with_parent
+from cli.database import Database
+from cli.keys import open_authority_keys
+from cli.settings import load_settings
+from pki.instant import Instant
+
+
+class Worker:
+    """A registrar and a signer over one deployment, with connections and keys of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        settings = load_settings(folder)
+        self._inner = Database(settings.database_url)
+        self._inner.check()
+        self._database = JournaledDatabase(self._inner, JournalFile(settings.path(settings.status.journal)))
+        directory = Directory()
+        self._registrar = Registrar(PROFILES, directory, secrets.token_bytes)
+        self._signer = Signer(open_authority_keys(settings, secrets.token_bytes), PROFILES, directory)
+
+    def issue(self, lines: Sequence[bytes], at: Instant) -> list[tuple[bool, str]]:
+        """For each line whether it was issued, and its outcome as a line of JSON; committed when this returns."""
+        orders = [batch.parse_order(line) for line in lines]
+        groups = batch.issue(self._database, self._registrar, self._signer, orders, at, len(orders))
+        return [(outcome.issued is not None, outcome.to_json()) for outcomes in groups for outcome in outcomes]
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._inner.close()
+
+
+_mine: list[Worker] = []
+
+
+def _begin(folder: Path, parent: int) -> None:
+    end_with_parent(parent)
+    _mine.append(Worker(folder))
+
+
+def _work(lines: Sequence[bytes], at: Instant) -> list[tuple[bool, str]]:
+    return _mine[0].issue(lines, at)
+
+
+def issue_all(
+    folder: Path, groups: Sequence[Sequence[bytes]], at: Instant, processes: int
+) -> Iterator[list[tuple[bool, str]]]:
+    """The outcomes of each group in order, worked at by `processes` processes (one: this very one)."""
+    if processes == 1:
+        worker = Worker(folder)
+        try:
+            for group in groups:
+                yield worker.issue(group, at)
+        finally:
+            worker.close()
+        return
+    # Not forked: a child must not share the parent's connections, nor a token's session.
+    with ProcessPoolExecutor(processes, get_context("spawn"), _begin, (folder, os.getpid())) as pool:
+        yield from pool.map(_work, groups, [at] * len(groups))
