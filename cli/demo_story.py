@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509 import ocsp
 
@@ -18,9 +19,9 @@ from cli.demo_cards import NotingSlot
 from cli.demo_office import Office
 from cli.demo_record import Mark, Record, Span, Step
 from cli.demo_world import Seat, World
-from cli.errors import FilingRefused, StoryBroken
+from cli.errors import FilingRefused, ServiceSilent, StoryBroken
 from cli.home_filing import Home
-from cli.signing import open_signing
+from cli.logs import open_logs
 from enrollment import ledger
 from enrollment.application import ApplicationKind
 from enrollment.events import EventKind
@@ -332,17 +333,28 @@ class Story:
         )  # fmt: skip
 
     def _write_end(self) -> None:
-        world = self.world
-        now = self._now()
-        with open_signing(world.settings, world.random) as signing:
-            for purpose in Purpose:
-                signing.crls.make(f"{purpose.value}-1", now)
-            for log in signing.logs:
-                log.sequence(now)
-                self.artifacts.history(1, log, self.world.database.read(lambda conn: history(conn, self.person)))
+        """What the service publishes by itself: CRLs with all that was revoked, and the person's own history."""
+        revoked = {
+            Purpose.SIGNATURE: {one.serial for one in self.signatures},
+            Purpose.AUTHENTICATION: {self._authentication().serial},
+        }
         for purpose in Purpose:
-            self.artifacts.crl(purpose, self._get(f"/crl/{purpose.value}-1.crl"))
+            self.artifacts.crl(purpose, self._published(purpose, revoked[purpose]))
             self.artifacts.authority(purpose, self.office.issuers[purpose])
+        for log in open_logs(self.world.settings, self.world.database):
+            records = self.world.database.read(lambda conn: history(conn, self.person))
+            log.sequence(self._now())
+            self.artifacts.history(1, log, records)
+
+    def _published(self, purpose: Purpose, revoked: set[int]) -> bytes:
+        """The service's CRL, as soon as it lists what was revoked: the loss is urgent, so that takes seconds."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            octets = self._get(f"/crl/{purpose.value}-1.crl")
+            if revoked <= {entry.serial_number for entry in x509.load_der_x509_crl(octets)}:
+                return octets
+            time.sleep(0.1)
+        raise ServiceSilent(f"a CRL that lists the {purpose.value} certificates")
 
     # ---- looking
 

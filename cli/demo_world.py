@@ -28,12 +28,13 @@ from cardio.personalisation import CardInReader
 from cardio.private_pcscd import PrivatePcscd, VirtualReader
 from cardio.session import CardSession
 from cardio.trace import Trace
+from cli.clock import SystemClock
 from cli.database import Database
 from cli.deployment import create_deployment
 from cli.errors import NotADemo, ServiceSilent
 from cli.keys import card_manager
 from cli.settings import Settings, make_settings
-from pki.instant import Clock, Instant
+from pki.instant import Instant
 
 MARK = ".jitsuin-demo"
 """Lies in a folder that a demonstration made, and that the next one may clear."""
@@ -57,7 +58,7 @@ class World:
 
     out: Path
     settings: Settings
-    clock: Clock
+    clock: SystemClock
     database: JournaledDatabase
     registrar: Registrar
     seats: tuple[Seat, Seat]
@@ -74,7 +75,7 @@ class World:
         ready = self.out / "service.ready"
         ready.unlink(missing_ok=True)
         command = [sys.executable, "-P", "-m", "cli", "serve", str(self.out), "--ready-file", str(ready)]
-        command += ["--parent", str(os.getpid()), "--clock", self.clock.now().iso()]
+        command += ["--parent", str(os.getpid()), "--shift", str(self.clock.shift)]
         log = self._stack.enter_context((self.out / "service.log").open("wb"))
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=self.out
@@ -90,7 +91,7 @@ class World:
 
 
 @contextmanager
-def open_world(out: Path, clock: Clock, founded: Instant) -> Iterator[World]:
+def open_world(out: Path, clock: SystemClock, founded: Instant) -> Iterator[World]:
     """A world in `out`, whose authorities were founded at `founded`.
 
     Errors: NotADemo; PcscdMissing, PcscdFailed, NoReader; those of `create_deployment`.

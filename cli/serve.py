@@ -26,8 +26,8 @@ from cli.child import end_with_parent, leave_network
 from cli.errors import PartStopped
 
 if TYPE_CHECKING:
+    from cli.clock import SystemClock
     from cli.settings import Settings
-    from pki.instant import Clock
 
 app = typer.Typer()
 log = logging.getLogger("jitsuin.serve")
@@ -64,6 +64,7 @@ def serve(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Say what is ready as one line of JSON.")] = False,
     parent: Annotated[int | None, typer.Option(hidden=True)] = None,
+    shift: Annotated[int, typer.Option(hidden=True, help="Seconds that the parent's clock is ahead of ours.")] = 0,
 ) -> None:
     """Run the services of a deployment until SIGTERM or Ctrl-C; prints its addresses when ready."""
     from cli.clock import SystemClock
@@ -78,14 +79,14 @@ def serve(
     settings = load_settings(folder)
     if listen is not None:
         settings = with_listen(settings, listen)
-    at = SystemClock() if clock is None else SystemClock.starting_at(Instant.parse(clock))
+    at = SystemClock(shift) if clock is None else SystemClock.starting_at(Instant.parse(clock))
     if role is Role.CA:
         _sign(settings, at)
     else:
         _answer(settings, role, at, ready_file, as_json=as_json)
 
 
-def _sign(settings: "Settings", clock: "Clock") -> None:
+def _sign(settings: "Settings", clock: "SystemClock") -> None:
     """The signing process: its only door is the database."""
     from cli.signing import open_signing
 
@@ -106,7 +107,7 @@ def _may_leave_network(settings: "Settings") -> bool:
     return url.startswith("sqlite:") or "host=/" in url or "host=%2F" in url
 
 
-def _answer(settings: "Settings", role: Role, clock: "Clock", ready_file: Path | None, *, as_json: bool) -> None:
+def _answer(settings: "Settings", role: Role, clock: "SystemClock", ready_file: Path | None, *, as_json: bool) -> None:
     """A web process, with the signing process beside it if it is to do everything."""
     from cli.listening import address_of, open_socket, run_server
     from cli.planes import open_web
@@ -135,9 +136,9 @@ def _answer(settings: "Settings", role: Role, clock: "Clock", ready_file: Path |
 class _Signer:
     """The signing process, as its parent sees it."""
 
-    def __init__(self, settings: "Settings", clock: "Clock") -> None:
+    def __init__(self, settings: "Settings", clock: "SystemClock") -> None:
         command = [sys.executable, "-P", "-m", "cli", "serve", str(settings.file), "--role", "ca"]
-        command += ["--parent", str(os.getpid()), "--clock", clock.now().iso()]
+        command += ["--parent", str(os.getpid()), "--shift", str(clock.shift)]
         # Its own session: Ctrl-C at a terminal reaches it by way of us, after the last request was answered.
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
         assert self._process.stdout is not None
