@@ -60,7 +60,8 @@ class CrlChecker:
         self._oldest = None if limit is None else at - int(limit.total_seconds()) - self._skew
         self._strict, self._min_rsa_bits = inputs.profile is Profile.STRICT, inputs.min_rsa_bits
         self._meter, self._cache, self._trusts = meter, cache, trusts
-        self._verdicts: dict[tuple[bytes, bytes, bytes], str] = {}
+        self._verdicts: dict[tuple[bytes, ...], str] = {}
+        """Only what the CRL, the issuer and the anchor decide by themselves; never what hangs on a signer's status."""
 
     def ask(self, path: ValidPath, index: int) -> StatusAnswer:
         """What the CRLs say of `path.certificates[index]`. Errors: BudgetExhausted."""
@@ -121,38 +122,46 @@ class CrlChecker:
 
     def _fault(self, crl: ParsedCrl, path: ValidPath, index: int) -> str:
         """Why the CRL must not be used for this certificate, or nothing: (a), (f), (g)."""
-        _, spki, _ = path.issuer_of(index)
-        key = (crl.fingerprint, spki, path.certificates[index].issuer)
+        key = (crl.fingerprint, path.certificates[index].issuer, *path.above(index))
         known = self._verdicts.get(key)
-        if known is None:
-            self._meter.spend("evidence")
-            known = self._verdicts[key] = self._judge(crl, path, index)
-        return known
+        if known is not None:
+            return known
+        self._meter.spend("evidence")
+        fault = self._fault_of_itself(crl) or self._fault_of_issuer(crl, path, index)
+        if fault is not None:
+            self._verdicts[key] = fault
+            return fault
+        return self._fault_of_signer(crl, path, index)
 
-    def _judge(self, crl: ParsedCrl, path: ValidPath, index: int) -> str:
+    def _fault_of_itself(self, crl: ParsedCrl) -> str | None:
+        """(a), and what only the CRL decides. None: nothing found."""
         if crl.unknown_critical:
             return "its CRL has a critical extension that is not processed"
         if not crl_scope.is_fresh(crl, self._at, self._skew):
             return "its CRL is not current"
         if self._strict and (crl.number is None or crl.has_critical_number):
             return "its CRL has no CRLNumber, or a critical one (RFC 5280 5.2.3)"
-        return self._signer_fault(crl, path, index)
+        return None
 
-    def _signer_fault(self, crl: ParsedCrl, path: ValidPath, index: int) -> str:
-        """(f), (g)"""
-        certificate = path.certificates[index]
+    def _fault_of_issuer(self, crl: ParsedCrl, path: ValidPath, index: int) -> str | None:
+        """(f), (g), for the issuer itself and the anchor. None: neither has signed it."""
         _, spki, issuer = path.issuer_of(index)
-        why = "no certificate at hand may have signed its CRL, or the signature does not verify"
+        anchor = path.anchor
         try:
-            if certificate.is_issued_by_name(crl.issuer) and self._verifies(crl, spki):
+            if path.certificates[index].is_issued_by_name(crl.issuer) and self._verifies(crl, spki):
                 if issuer is not None and issuer.key_usage is not None and not issuer.key_usage & CRL_SIGN:
                     return "its issuer may not sign CRLs: keyUsage has no cRLSign"
                 return ""
-            anchor = path.anchor
             if anchor.name == crl.issuer and anchor.spki != spki and self._verifies(crl, anchor.spki):
                 return ""
         except (UnacceptableAlgorithm, UnacceptableKey) as refused:
-            why = f"its CRL was signed with what is not accepted: {refused.reason}"
+            return f"its CRL was signed with what is not accepted: {refused.reason}"
+        return None
+
+    def _fault_of_signer(self, crl: ParsedCrl, path: ValidPath, index: int) -> str:
+        """(f), (g), for another key of the same CA, or whom the distribution point named."""
+        _, spki, _ = path.issuer_of(index)
+        why = "no certificate at hand may have signed its CRL, or the signature does not verify"
         for signer in (*path.certificates[1:], *self._sources.certificates.find(crl.issuer)):
             if signer.spki == spki or not _bears(signer, crl.issuer):
                 continue

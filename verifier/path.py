@@ -57,6 +57,10 @@ class ValidPath:
             whole.append(self.anchor.certificate.fingerprint.hex())
         return tuple(whole)
 
+    def above(self, index: int) -> tuple[bytes, ...]:
+        """What stands above `certificates[index]`, up to name and key of the anchor: the context of its status."""
+        return (*(one.fingerprint for one in self.certificates[index + 1 :]), self.anchor.name, self.anchor.spki)
+
     def issuer_of(self, index: int) -> tuple[bytes, bytes, ParsedCertificate | None]:
         """(name, spki, certificate) of whoever issued `certificates[index]`."""
         if index + 1 < len(self.certificates):

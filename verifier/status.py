@@ -49,8 +49,9 @@ class StatusChecker:
     ) -> None:
         self._sources, self._anchors, self._at, self._rules, self._inputs = sources, anchors, at, rules, inputs
         self._meter, self._cache = meter, cache
-        self._answers: dict[tuple[bytes, bytes], StatusAnswer] = {}
-        self._signers: dict[tuple[bytes, bytes], bool] = {}
+        # an answer holds for one path upwards: the same key under another anchor or with another keyUsage is asked anew
+        self._answers: dict[tuple[bytes, ...], StatusAnswer] = {}
+        self._signers: dict[tuple[bytes, ...], bool] = {}
         self._open: list[bytes] = []
         """Certificates whose status is being asked, the outermost first."""
         self._assumed = False
@@ -61,11 +62,12 @@ class StatusChecker:
     def ask(self, path: ValidPath, index: int) -> StatusAnswer:
         """The status of `path.certificates[index]`. Errors: BudgetExhausted."""
         certificate = path.certificates[index]
-        key = (certificate.fingerprint, path.issuer_of(index)[1])
+        key = (certificate.fingerprint, *path.above(index))
         known = self._answers.get(key)
         if known is not None:
             return known
         if len(self._open) > self._meter.budget.nesting:
+            self._assumed = True
             return StatusAnswer(Unknown("too many signers of evidence stand behind one another"), offered=True)
         self._open.append(certificate.fingerprint)
         before, self._assumed = self._assumed, False
@@ -89,6 +91,7 @@ class StatusChecker:
     def _is_unrevoked(self, path: ValidPath) -> bool:
         """For OCSP: the responder, whose issuer's own path is the one being asked about."""
         if path.leaf.fingerprint in self._open:
+            self._assumed = True
             return False
         return self.is_acceptable(self.ask(path, 0))
 
@@ -98,7 +101,7 @@ class StatusChecker:
             # Its own status is being asked. Only where its CA left that status to it is there nobody else to ask.
             self._assumed = True
             return vouches_for_itself
-        key = (signer.fingerprint, anchor.spki)
+        key = (signer.fingerprint, anchor.name, anchor.spki)
         if key in self._signers:
             return self._signers[key]
         inputs = PathInputs(min_rsa_bits=self._inputs.min_rsa_bits, profile=self._inputs.profile)

@@ -234,7 +234,9 @@ class _Request:
                 if furthest is None or _rank(result) > _rank(furthest):
                     furthest = result
         except BudgetExhausted as exhausted:
-            return _exhausted(exhausted)
+            # a revocation that was found is not undone by what was not looked at
+            if furthest is None or furthest.sub_indication is not SubIndication.REVOKED:
+                return _exhausted(exhausted)
         return furthest or _of(search.failure)
 
     def _with_status(self, path: ValidPath, checker: StatusChecker) -> Result:

@@ -411,3 +411,47 @@ def test_good_status_types() -> None:
     result = judge([ROOT_CRL, SUB.crl()])
     assert isinstance(result.statuses[0].status, Good)
     assert isinstance(judge([ROOT_CRL]).statuses[0].status, Unknown)
+
+
+class TestTwoAnchors:
+    """The same CA key certified by two roots, and a separate CRL key that only one of them certified."""
+
+    LEFT, RIGHT = Ca("Left root"), Ca("Right root")
+    KEEPER = Ca("Sub, CRL key", SUB.named)
+
+    def judged(self, *crls: bytes, anchors: Sequence[Ca]) -> Result:
+        certificates = (
+            self.LEFT.ca(SUB, serial=51),
+            self.RIGHT.ca(SUB, serial=52),
+            self.LEFT.ca(self.KEEPER, serial=53),
+        )
+        validator = Validator([anchor.anchor() for anchor in anchors])
+        return validator.validate(LEAF, AT, Evidence(certificates, (self.KEEPER.crl(), *crls)))
+
+    def test_what_holds_under_one_is_found_in_either_order(self) -> None:
+        for anchors in itertools.permutations((self.LEFT, self.RIGHT)):
+            assert self.judged(self.LEFT.crl(), self.RIGHT.crl(), anchors=anchors).passed
+
+    def test_what_was_learnt_under_one_is_not_used_under_the_other(self) -> None:
+        revoked_left = self.LEFT.crl(entry(51))
+        for anchors in itertools.permutations((self.LEFT, self.RIGHT)):
+            assert not self.judged(revoked_left, self.RIGHT.crl(), anchors=anchors).passed
+
+    def test_two_certificates_of_one_key_that_may_do_different_things(self) -> None:
+        from tests.verifier.path_world import authority_key, basic_constraints
+
+        def sub(*usage: int, start: Instant) -> bytes:
+            return ROOT.issue(
+                SUB.named,
+                SUB.key,
+                basic_constraints(),
+                key_usage(*usage),
+                subject_key(SUB.key),
+                authority_key(ROOT.key),
+                start=start,
+            )
+
+        first, second = AT + -2 * DAY, AT + -3 * DAY
+        for without, having in ((first, second), (second, first)):
+            certificates = [sub(5, start=without), sub(5, 6, start=having)]
+            assert judge([ROOT_CRL, SUB.crl()], certificates=certificates).passed
