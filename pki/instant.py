@@ -45,7 +45,7 @@ class Instant:
 
     def iso(self) -> str:
         """RFC 3339 in UTC, `2026-11-23T00:00:00Z`."""
-        return self.datetime.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return f"{self.datetime.replace(tzinfo=None).isoformat()}Z"
 
     def jst_date(self) -> date:
         """The calendar day in Japan that this instant lies in."""

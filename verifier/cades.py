@@ -73,14 +73,15 @@ def examine(
             return candidate
         candidate.claimed_time = signer.claimed_time
         certificates = _parsed((*candidate.evidence.certificates, *evidence.certificates))
-        if not signer.bound_certificates:
+        bound = signer.bound_certificates
+        if not bound:
             findings.failed(
                 CheckName.SIGNING_CERTIFICATE,
                 SubIndication.SIG_CONSTRAINTS_FAILURE,
                 "the signed attributes bind no signing certificate, so another could be put in its place",
             )
             return candidate
-        certificate, why = cms.find_signer(signer, certificates)
+        certificate, why = cms.find_signer(signer, bound, certificates)
         if certificate is None:
             findings.failed(CheckName.SIGNING_CERTIFICATE, SubIndication.NO_SIGNING_CERTIFICATE_FOUND, why)
             return candidate
@@ -90,7 +91,7 @@ def examine(
             "the certificate that the signed attributes bind by its hash",
             sha256=certificate.fingerprint.hex(),
         )
-        _check_value(candidate, signer, certificate, document, policy)
+        _check_value(candidate, signer, bound, certificate, document, policy)
     except (FormatFailure, Malformed, InvalidValue) as bad:
         findings.failed(CheckName.FORMAT, SubIndication.FORMAT_FAILURE, bad.reason)
         candidate.holds = False
@@ -138,12 +139,17 @@ def _signed_attributes_fit(
 
 
 def _check_value(
-    candidate: Candidate, signer: SignerInfo, certificate: Certificate, document: Document | None, policy: Policy
+    candidate: Candidate,
+    signer: SignerInfo,
+    bound: cms.Bound,
+    certificate: Certificate,
+    document: Document | None,
+    policy: Policy,
 ) -> None:
     findings = candidate.findings
     scheme = signer.scheme
     check_scheme(scheme, policy)
-    for hash_name, _, _ in signer.bound_certificates:
+    for hash_name, _, _ in bound:
         if hash_name not in policy.hashes:
             raise UnacceptableAlgorithm(f"the signing certificate is bound by {hash_name.upper()}")
     findings.passed(CheckName.ALGORITHMS, scheme.name, scheme=scheme.name)
@@ -152,7 +158,7 @@ def _check_value(
     if loaded.only and (scheme.kind is not Kind.PSS or scheme.hash_name.upper() not in loaded.only.replace("-", "")):
         raise UnacceptableAlgorithm("the key's owner restricted it to another algorithm (RFC 4055 1.2)")
     findings.passed(CheckName.KEY, "accepted", key=check_key(key, policy))
-    digest = _digest_of(document, scheme.hash_name)
+    digest, signed_digest = _digest_of(document, scheme.hash_name), signer.message_digest
     if digest is None:
         findings.failed(
             CheckName.DOCUMENT_DIGEST,
@@ -161,13 +167,13 @@ def _check_value(
             if document is None
             else f"the signature needs the document's {scheme.hash_name.upper()}",
         )
-    elif digest != signer.message_digest:
+    elif digest != signed_digest:
         findings.failed(
             CheckName.DOCUMENT_DIGEST,
             SubIndication.HASH_FAILURE,
             "the document is not the one that was signed",
             computed=digest.hex(),
-            signed=(signer.message_digest or b"").hex(),
+            signed=(signed_digest or b"").hex(),
         )
     else:
         findings.passed(
@@ -182,7 +188,7 @@ def _check_value(
         )
         return
     findings.passed(CheckName.SIGNATURE_VALUE, "verifies with the signer's key")
-    if digest is None or digest != signer.message_digest:
+    if digest is None or digest != signed_digest:
         return
     candidate.holds = True
     candidate.signature_id = identify(signer.signed_attributes, certificate)

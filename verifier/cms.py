@@ -294,14 +294,19 @@ def looks_like_attributes(content: bytes) -> bool:
         return False
 
 
-def find_signer(signer: SignerInfo, certificates: Sequence[Certificate]) -> tuple[Certificate | None, str]:
+Bound = tuple[tuple[str, bytes, bytes | None], ...]
+"""What `SignerInfo.bound_certificates` gives."""
+
+
+def find_signer(
+    signer: SignerInfo, bound: Bound, certificates: Sequence[Certificate]
+) -> tuple[Certificate | None, str]:
     """The signing certificate and, if there is none, why (EN 319 102-1 5.2.3; EN 319 122-1 5.2.2).
 
     It is the certificate that `sid` names AND that signing-certificate-v2 binds by hash: the sid alone is unsigned,
     so that somebody could put another certificate with the same key, or of the same number, in its place.
     Errors: FormatFailure, UnacceptableAlgorithm.
     """
-    bound = signer.bound_certificates
     if not bound:
         return None, "the signed attributes bind no signing certificate"
     hash_name, expected, issuer_serial = bound[0]
