@@ -1,0 +1,208 @@
+"""Issuing in bulk beside `cfssl serve` (Debian golang-cfssl): the same requests, the same kind of CA, in one run.
+
+    python -m bench.issue [ORDERS]
+
+ours     `jitsuin ca issue-batch --processes 2`: proves possession, builds, lints, stores the intent, signs, compares,
+         stores the certificate and its journal entry, each group durable before it counts (SQLite WAL, FULL)
+theirs   `cfssl serve`, POST /api/v1/cfssl/sign, wrk as client: proves possession and signs; it neither lints nor stores
+
+Wall time of the whole command counts for ours, start-up, reading of the orders and opening of the keys included; a
+second line leaves start-up out (a batch of a tenth of the orders is timed and subtracted). Three rounds, medians,
+ratios last.
+"""
+
+import base64
+import json
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+from cryptography.hazmat.primitives import serialization
+
+from ca import authorities
+from ca.directory import Directory
+from ca.file_key import FileKey, FileKeyStore, generate
+from ca.profiles import KeyShape, Variant
+from cli.database import Database
+from cli.settings import FILE, load_settings
+from pki.instant import Instant
+from pki.purpose import Purpose
+
+ROUNDS = 3
+RSA_KEYS = 400
+"""Different card keys where they are RSA (making one takes 50 ms): each is certified several times for the same card.
+Elliptic keys are all different."""
+VARIANTS = {Variant.JPKI: KeyShape.RSA_2048, Variant.P256: KeyShape.P256, Variant.NEXT: KeyShape.P384}
+
+COMMAND = (sys.executable, "-m", "cli", "ca", "issue-batch")
+LUA = """
+local bodies, n, at = {}, 0, 0
+function init(args)
+  for line in io.lines("FILE") do
+    n = n + 1
+    bodies[n] = wrk.format("POST", "/api/v1/cfssl/sign", {["Host"]="x"}, line)
+  end
+end
+function request() at = at % n + 1; return bodies[at] end
+function response(status) if status ~= 200 then wrk.thread:stop() end end
+"""
+
+
+def main() -> None:
+    """Measure and print."""
+    number = int(sys.argv[1]) if len(sys.argv) > 1 else 4000
+    missing = [tool for tool in ("cfssl", "wrk") if shutil.which(tool) is None]
+    if missing:
+        sys.exit(f"missing: {', '.join(missing)} (apt install golang-cfssl wrk)")
+    print(f"{number} orders, {ROUNDS} rounds; certificates per second")
+    with tempfile.TemporaryDirectory() as folder:
+        for variant, shape in VARIANTS.items():
+            _compare(Path(folder) / variant.value, variant, shape, number)
+
+
+def _compare(folder: Path, variant: Variant, shape: KeyShape, number: int) -> None:
+    folder.mkdir()
+    keys = RSA_KEYS if shape is KeyShape.RSA_2048 else number
+    cards = [FileKey(f"card-{index}", shape, generate(shape)) for index in range(keys)]
+    requests = [authorities.self_request(card) for card in cards]
+    deployment, authority = _deployment(folder, variant)
+    rates: dict[str, list[float]] = {"ours": [], "ours without start-up": [], "cfssl": []}
+    for turn in range(ROUNDS):
+        small = _batch(deployment, folder, requests, f"{turn}-small", number // 10)
+        whole = _batch(deployment, folder, requests, f"{turn}", number)
+        rates["ours"].append(number / whole)
+        rates["ours without start-up"].append((number - number // 10) / (whole - small))
+        with _cfssl(folder, authority) as port:
+            rates["cfssl"].append(_wrk(folder, port, requests))
+    for name, found in rates.items():
+        print(f"{variant.value:10} {name:24} {median(found):8.0f}   ({min(found):.0f}..{max(found):.0f})")
+    for name in ("ours", "ours without start-up"):
+        print(f"{variant.value:10} ratio {name:18} {median(rates[name]) / median(rates['cfssl']):8.2f}")
+
+
+def _deployment(folder: Path, variant: Variant) -> tuple[Path, FileKey]:
+    """A deployment's folder with both authorities of `variant`; the signature authority's key, for cfssl."""
+    deployment = folder / "deployment"
+    (deployment / "secrets").mkdir(parents=True)
+    (deployment / FILE).write_text('[database]\nurl = "sqlite:///jitsuin.db"\n')
+    settings = load_settings(deployment)
+    passphrase = settings.path(settings.authorities.passphrase_file)
+    passphrase.touch(0o600)
+    passphrase.write_text("bench")
+    keys = FileKeyStore.lock(settings.path(settings.authorities.keys), b"bench", secrets.token_bytes)
+    database = Database(settings.database_url)
+    database.migrate()
+    at = Instant.parse("2026-11-23T00:00:00Z")
+    for purpose in Purpose:
+        authorities.create(database, keys, purpose, variant, at, secrets.token_bytes)
+    database.close()
+    return deployment, keys.open("signature-1")
+
+
+def _batch(deployment: Path, folder: Path, requests: list[bytes], name: str, number: int) -> float:
+    """Seconds that the command takes for `number` orders."""
+    orders, results = folder / f"{name}.orders", folder / f"{name}.results"
+    with orders.open("w", encoding="utf-8") as out:
+        for index in range(number):
+            card = index % len(requests)
+            out.write(json.dumps(_order(requests[card], card, f"{name}-{index}"), ensure_ascii=False) + "\n")
+    begun = time.monotonic()
+    subprocess.run(
+        [*COMMAND, deployment, orders, results, "--processes", "2", "--at", "2026-11-23T00:00:01Z", "--json"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return time.monotonic() - begun
+
+
+def _order(request: bytes, card: int, key: str) -> dict[str, object]:
+    return {
+        "purpose": "signature",
+        "request": base64.b64encode(request).decode(),
+        "attributes": {"name": "見本　花子", "gender": "2", "address": "東京都渋谷区見本町一丁目１番１号"},
+        "municipality": {
+            "code": "13113",
+            "prefecture_roman": "Tokyo-to",
+            "municipality_roman": "Shibuya-ku",
+            "name_ja": "渋谷区",
+        },
+        "assurance": "in-person",
+        "date_of_birth": "1990-02-17",
+        "card_id": f"card-{card}",
+        "card_not_after": "2034-02-17T14:59:59Z",
+        "owner": f"person-{card}",
+        "idempotency_key": key,
+    }
+
+
+@contextmanager
+def _cfssl(folder: Path, authority: FileKey) -> Iterator[int]:
+    """`cfssl serve` with the very key of our authority; its port."""
+    private = authority._private
+    (folder / "ca-key.pem").write_bytes(
+        private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+        )
+    )
+    database = Database(load_settings(folder / "deployment").database_url)
+    root = database.read(lambda conn: Directory().get(conn, "signature-1")).certificate
+    database.close()
+    if root is None:
+        raise RuntimeError("no root certificate")
+    (folder / "ca.pem").write_bytes(root.x509.public_bytes(serialization.Encoding.PEM))
+    profile = {"usages": ["digital signature", "content commitment"], "expiry": "43800h"}
+    (folder / "config.json").write_text(json.dumps({"signing": {"default": profile}}))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    files = ("-ca", folder / "ca.pem", "-ca-key", folder / "ca-key.pem", "-config", folder / "config.json")
+    process = subprocess.Popen(
+        ["cfssl", "serve", "-address", "127.0.0.1", "-port", str(port), "-loglevel", "5", *files],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+    )
+    try:
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wrk(folder: Path, port: int, requests: list[bytes]) -> float:
+    """Certificates per second of `cfssl serve`; a single answer that is not 200 ends the bench."""
+    bodies = folder / "bodies"
+    with bodies.open("w") as out:
+        for request in requests:
+            pem = base64.encodebytes(request).decode()
+            text = f"-----BEGIN CERTIFICATE REQUEST-----\n{pem}-----END CERTIFICATE REQUEST-----\n"
+            out.write(json.dumps({"certificate_request": text, "hosts": ["example.jp"]}) + "\n")
+    script = folder / "wrk.lua"
+    script.write_text(LUA.replace("FILE", str(bodies)))
+    done = subprocess.run(
+        ["wrk", "-t", "1", "-c", "16", "-d", "5s", "-s", script, f"http://127.0.0.1:{port}/"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    if "Non-2xx" in done.stdout or "Socket errors" in done.stdout:
+        raise RuntimeError(done.stdout)
+    return float(next(line for line in done.stdout.splitlines() if "Requests/sec" in line).split()[1])
+
+
+if __name__ == "__main__":
+    main()
