@@ -10,7 +10,6 @@ All but id, anchors and leaf may be left out. Files are DER or PEM (one object o
 
 import base64
 import binascii
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -32,7 +31,7 @@ KEYS: Final = frozenset(
     | {"profile"}
 )
 MAX_FILE_OCTETS: Final = 256 << 20
-_PEM: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\s*([A-Za-z0-9+/=\s]*?)\s*-----END \1-----")
+_BEGIN: Final = b"-----BEGIN "
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
@@ -83,18 +82,23 @@ def read_case(case: Mapping[str, object], folder: Path) -> PathCase:
 
 def split_pem(octets: bytes) -> list[bytes]:
     """The objects of a file: itself if it is DER, every block if it is PEM. Errors: CaseUnusable."""
-    if not octets.lstrip().startswith(b"-----BEGIN") and b"\n-----BEGIN" not in octets:
+    if not octets.lstrip().startswith(_BEGIN) and b"\n" + _BEGIN not in octets:
         return [octets]
-    try:
-        blocks = [
-            base64.b64decode(b"".join(body.split()), validate=True)
-            for label, body in _PEM.findall(octets)
-            if not label.endswith(b"KEY")  # certificates are often kept behind their keys
-        ]
-    except binascii.Error as bad:
-        raise CaseUnusable("a file is neither DER nor PEM") from bad
+    blocks, at = [], octets.find(_BEGIN)
+    while at >= 0:
+        label, _, rest = octets[at + len(_BEGIN) : at + len(_BEGIN) + 80].partition(b"-----")
+        start = at + len(_BEGIN) + len(label) + 5
+        end = octets.find(b"-----END " + label + b"-----", start)
+        if not rest or end < 0:
+            raise CaseUnusable("a file is neither DER nor PEM")
+        if not label.endswith(b"KEY"):  # certificates are often kept behind their keys
+            try:
+                blocks.append(base64.b64decode(b"".join(octets[start:end].split()), validate=True))
+            except binascii.Error as bad:
+                raise CaseUnusable("a file is neither DER nor PEM") from bad
+        at = octets.find(_BEGIN, end)
     if not blocks:
-        raise CaseUnusable("a file is neither DER nor PEM")
+        raise CaseUnusable("a file holds no certificate, CRL or answer")
     return blocks
 
 

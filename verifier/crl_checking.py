@@ -73,6 +73,7 @@ class CrlChecker:
                 # (c): a delta CRL says nothing by itself
                 if crl.base_number is not None or (covered == ALL_REASONS and crl.fingerprint in findings):
                     continue
+                self._meter.spend("name_comparisons", crl_scope.comparisons(crl, point))
                 if not crl_scope.is_about(crl, certificate, point):
                     continue
                 fault = self._fault(crl, path, index)
@@ -188,7 +189,7 @@ class CrlChecker:
         if known is None:
             key = load_key(spki)
             check_key(key, self._at, self._min_rsa_bits)
-            self._meter.spend("signatures")
+            self._meter.spend("signatures", key.weight)
             known = holds(algorithm, key, crl.signature, crl.tbs)
             self._cache.put(crl.fingerprint, spki, known)
         return known

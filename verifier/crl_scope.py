@@ -19,6 +19,13 @@ def points_of(certificate: ParsedCertificate) -> tuple[DistributionPoint, ...]:
     return (*certificate.distribution_points, UNLIMITED)
 
 
+def comparisons(crl: ParsedCrl, point: DistributionPoint) -> int:
+    """How many names `is_about` may compare; both lists are whatever somebody wrote."""
+    ours = len(crl.scope.point.full) if crl.scope.point else 0
+    theirs = len(point.name.full) if point.name else 0
+    return 1 + len(point.crl_issuer) + ours * max(1, theirs)
+
+
 def is_about(crl: ParsedCrl, certificate: ParsedCertificate, point: DistributionPoint) -> bool:
     """6.3.3 (b): the CRL's issuer and scope cover the certificate as this distribution point names them."""
     if point.crl_issuer:  # (b)(1)

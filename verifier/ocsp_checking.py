@@ -178,7 +178,7 @@ class OcspChecker:
         if known is None:
             key = load_key(spki)
             check_key(key, self._at, self._inputs.min_rsa_bits)
-            self._meter.spend("signatures")
+            self._meter.spend("signatures", key.weight)
             known = holds(algorithm_of(response.algorithm), key, response.signature, response.tbs)
             self._cache.put(response.fingerprint, spki, known)
         return known

@@ -53,7 +53,7 @@ def is_signed_by(certificate: ParsedCertificate, spki: bytes, meter: Meter, cach
     if known is None:
         algorithm = algorithm_of(certificate.outer_algorithm)
         key = load_key(spki)
-        meter.spend("signatures")
+        meter.spend("signatures", key.weight)
         known = holds(algorithm, key, certificate.signature, certificate.tbs)
         cache.put(certificate.fingerprint, spki, known)
     return known

@@ -154,6 +154,25 @@ class TestBounds:
         assert what in found.reason
         assert isinstance(judge(two.leaf(), *chain), ValidPath)
 
+    def test_distribution_points_that_multiply(self) -> None:
+        from tests.verifier.path_world import distribution_points, point, scope, uri
+
+        many = [uri(f"http://crl.example/{number}") for number in range(600)]
+        others = [uri(f"http://other.example/{number}") for number in range(600)]
+        leaf = ROOT.leaf(distribution_points(point(many)))
+        result = Validator([ROOT.anchor()]).validate(leaf, AT, Evidence((), (ROOT.crl(scope=scope(others)),)))
+        assert result.indication is Indication.INDETERMINATE
+        assert "name comparisons" in result.reason
+        fewer = ROOT.leaf(distribution_points(point(many[:10])))
+        assert Validator([ROOT.anchor()]).validate(fewer, AT, Evidence((), (ROOT.crl(scope=scope(many[9:])),))).passed
+
+    def test_slow_signatures_count_for_more(self) -> None:
+        from cryptography.hazmat.primitives.asymmetric import ec
+
+        from verifier.algorithms import load_key
+
+        assert load_key(spki(ec_key("a", ec.SECP384R1))).weight > load_key(spki(ec_key("a"))).weight
+
     def test_policies_that_multiply(self) -> None:
         """Every level maps every policy onto every other (CVE-2023-0464): a graph stays small, a tree would not."""
         arcs = [f"1.3.6.1.4.1.32473.7.{number}" for number in range(40)]
