@@ -4,20 +4,19 @@ PINs are asked for on the terminal, without echo; with --pin-stdin they are read
 They are never arguments: those stand in the process list.
 """
 
-import getpass
 import json
-import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli import card_managing
+from cli.card_entry import read_pin, tracing
 from cli.card_piv import app as piv
 from cli.card_virtual import app as virtual
 from pki.purpose import Purpose
@@ -26,11 +25,9 @@ if TYPE_CHECKING:
     from cardio.jpki_card import JpkiCard
     from cardio.pin import Pin
     from cardio.piv import PivCard
-    from cardio.trace import Trace
 
 app = typer.Typer(no_args_is_help=True, help="Look at a card, use its keys, change its PINs, lend a virtual one.")
 app.add_typer(piv, name="piv", help="PIV cards: make one ours, renew its keys, set a blocked PIN anew.")
-P = TypeVar("P")
 
 app.add_typer(virtual, name="virtual", help="Virtual cards: make one, put it into a virtual reader.")
 
@@ -273,18 +270,6 @@ def _card(reader: str | None, trace: Path | None) -> "Iterator[JpkiCard | PivCar
             card.session.close()
 
 
-@contextmanager
-def tracing(file: Path | None) -> "Iterator[Trace | None]":
-    """A trace that appends to the file, readable by its owner only; None without a file."""
-    from cardio.trace import Trace
-
-    if file is None:
-        yield None
-        return
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a") as log:
-        yield Trace(lambda line: log.write(line + "\n"))
-
-
 def _ask(card: "JpkiCard | PivCard", purpose: Purpose, pin_stdin: bool, prefix: str = "") -> "Pin":
     """A PIN from the terminal or standard input. The tries left are told before it is asked for."""
     from cardio import jpki
@@ -302,11 +287,6 @@ def _ask(card: "JpkiCard | PivCard", purpose: Purpose, pin_stdin: bool, prefix: 
         if left is not None and left <= 2 and not pin_stdin:
             print(f"Careful: {left} {'try' if left == 1 else 'tries'} left.", file=sys.stderr)
     return read_pin(lambda text: Pin(rule, text), f"{prefix}{rule.slot} ({rule.sentence})", pin_stdin)
-
-
-def read_pin(make: Callable[[str], P], prompt: str, pin_stdin: bool) -> P:
-    """What `make` makes of a line of standard input, or of what is typed on the terminal without echo."""
-    return make(sys.stdin.readline().rstrip("\r\n") if pin_stdin else getpass.getpass(f"{prompt}: "))
 
 
 def _sign(card: "JpkiCard | PivCard", purpose: Purpose, pin: "Pin", message: bytes, last_try: bool) -> bytes:

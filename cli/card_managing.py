@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.card_entry import read_pin, tracing
 from cli.card_virtual import master_keys
 from pki.instant import Instant
 from pki.purpose import Purpose
@@ -91,7 +92,6 @@ def unblock(
     from cardio.pin import Pin
     from cardio.piv_commands import PIN_RULE, PUK_RULE
     from cardio.present_cards import choose_reader, open_card
-    from cli.card import read_pin, tracing
 
     with Context() as context, tracing(trace) as tracer:
         card = open_card(context, choose_reader(context, reader), tracer)
@@ -147,7 +147,6 @@ def _managed(
     from cardio.pcsc import Context
     from cardio.personalisation import CardInReader
     from cardio.present_cards import CardKind, choose_reader, session_at
-    from cli.card import tracing
 
     held = keys if isinstance(keys, MasterKeys) else master_keys(keys)
     with Context() as context, tracing(trace) as tracer:
@@ -174,7 +173,6 @@ def _certify(card: "CardInReader", purposes: tuple[Purpose, ...], holder: str) -
 
 def _new_pin(purpose: Purpose, pin_stdin: bool) -> str:
     from cardio import jpki
-    from cli.card import read_pin
 
     def fitting(text: str) -> str:
         jpki.pin(purpose, text)  # refused here rather than after the card was opened for it

@@ -180,6 +180,8 @@ UNTOLD: frozenset[str] = frozenset(
         # bases, which nobody raises as such
         *("jitsuin.error", "ca.error", "ca.refused", "ca.key-store", "ca.ceremony", "ca.status"),
         *("verifier.error", "transparency.error", "web.error"),
+        # OCSP has its own answer for it: tryLater
+        "web.status-unsure",
         # the authority's own house: keys, ceremonies, statuses, CRLs, the journal
         *("ca.lint-failed", "ca.signature-mismatch", "ca.wrong-state", "ca.unknown-intent", "ca.unknown-authority"),
         *("ca.key-unavailable", "ca.key-exists", "ca.wrong-passphrase", "ca.not-enough-custodians"),
