@@ -263,14 +263,14 @@ class ReferenceState:
     tries_left: int
 
 
-def puk_state(channel: Channel) -> ReferenceState:
-    """Whether the PUK is still the maker's, and its tries. Errors: Refused (6D00: no metadata), ProtocolViolated."""
-    data = channel.require(CommandApdu(0x00, 0xF7, 0x00, PUK_REFERENCE, ne=_ALL), "GET METADATA")
+def reference_state(channel: Channel, reference: int) -> ReferenceState:
+    """Whether PIN or PUK is still the maker's, and its tries. Errors: Refused (6D00: no metadata), ProtocolViolated."""
+    data = channel.require(CommandApdu(0x00, 0xF7, 0x00, reference, ne=_ALL), "GET METADATA")
     try:
         fields = {item.tag: item.value for item in tlv.parse(data)}
         return ReferenceState(fields[5] == b"\x01", fields[6][1])
     except (Malformed, KeyError, IndexError) as error:
-        raise ProtocolViolated("GET METADATA", what="an answer that describes no PUK") from error
+        raise ProtocolViolated("GET METADATA", what="an answer that describes no PIN") from error
 
 
 def management_key_algorithm(channel: Channel) -> int | None:

@@ -16,7 +16,7 @@ is still the maker's; on older YubiKeys the PUK is set while there is no CHUID, 
 after the maker's (two losses of power at that very place would block the PUK, and a reset of the card is the way out).
 A card without Yubico's additions keeps the PUK that its bureau gave it.
 
-The PIN is left alone: its first value goes to the holder in a sealed letter, and the holder changes it.
+The PIN is the holder's own: `set_first_pin` takes it where it is entered, in place of the maker's.
 """
 
 from collections.abc import Callable
@@ -32,14 +32,20 @@ from cardio.channel import Channel
 from cardio.errors import ManagementKeyAtDefault, ManagementKeyRefused, Refused, WrongCardState, WrongPin
 from cardio.pin import Pin
 from cardio.piv import read_chuid
-from cardio.piv_commands import PUK_RULE
+from cardio.piv_commands import PIN_RULE, PUK_RULE
 from cardio.piv_management_key import ManagementKey, derive_management_key, factory_key
 from cardio.piv_objects import CAPABILITIES, CHUID, CardHolderIdentifier, FascN
 from cardio.piv_places import abilities_of
-from cardio.piv_slots import PENDING_SLOT_OF_PURPOSE, SLOT_OF_PURPOSE, CipherAlgorithm
+from cardio.piv_slots import (
+    PENDING_SLOT_OF_PURPOSE,
+    PIN_REFERENCE,
+    PUK_REFERENCE,
+    SLOT_OF_PURPOSE,
+    CipherAlgorithm,
+)
 from cardio.session import CardSession
 
-FACTORY_PUK = "12345678"
+FACTORY_PIN, FACTORY_PUK = "123456", "12345678"
 PUK_LABEL = b"jitsuin piv unblocking key"
 PUK_DIGITS = 8
 SPARE_TRIES = 2
@@ -110,6 +116,20 @@ def personalise(
         return _own_identity(channel, expires, random)
 
 
+def set_first_pin(session: CardSession, new: Pin) -> bool:
+    """The holder's PIN in place of the maker's; False if it was changed before, and nothing was done.
+
+    A card that does not say whether its PIN is the maker's is asked by trying, which costs a try if it is not.
+    Errors: WrongPin, PinBlocked, LastTry from such a card.
+    """
+    maker = Pin(PIN_RULE, FACTORY_PIN)
+    with session.work() as channel:
+        if abilities_of(channel).metadata and not piv_commands.reference_state(channel, PIN_REFERENCE).factory:
+            return False
+        piv_commands.change_pin(channel, maker, new)
+        return True
+
+
 def _own_management_key(
     channel: Channel, own: ManagementKey, random: Callable[[int], bytes], *, take_over: bool
 ) -> None:
@@ -155,7 +175,7 @@ def _own_puk(channel: Channel, own: Pin) -> None:
     maker = Pin(PUK_RULE, FACTORY_PUK)
     abilities = abilities_of(channel)
     if abilities.metadata:
-        told = piv_commands.puk_state(channel)
+        told = piv_commands.reference_state(channel, PUK_REFERENCE)
         if told.factory:
             piv_commands.change_puk(channel, maker, own)
         elif told.tries_left >= SPARE_TRIES:

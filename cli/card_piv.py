@@ -65,21 +65,28 @@ def personalise(
     take_over: Annotated[
         bool, typer.Option("--take-over", help="The card holds somebody else's keys, and they may be lost.")
     ] = False,
+    set_pin: Annotated[
+        bool, typer.Option("--set-pin", help="The holder enters a PIN here, in place of the maker's.")
+    ] = False,
     reader: ReaderOption = None,
+    pin_stdin: PinStdinOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Give the card a management key and a PUK of its own, and an identity. May be repeated at any time."""
     from cardio.piv_personalisation import personalise as personalise_card
+    from cardio.piv_personalisation import set_first_pin
     from pki.instant import Instant, years_later
 
     with _session(reader) as (session, transcript):
         secrets = _secrets(session, master_key_file)
         expires = years_later(Instant.from_datetime(datetime.now(UTC)).jst_date(), valid_years)
         identifier = personalise_card(session, secrets, expires=expires, random=os.urandom, take_over=take_over)
-        document = {
+        pin_was_set = set_first_pin(session, _new_pin(pin_stdin)) if set_pin else False
+        document: dict[str, object] = {
             "card": session.identity,
             "guid": str(identifier.guid),
             "expires": identifier.expires.isoformat(),
+            "pin_set": pin_was_set,
             "transcript_sha256": transcript.digest(),
         }
     _tell(document, as_json, f"{document['card']}: ours, until {document['expires']}")
@@ -196,12 +203,7 @@ def unblock(
 
     with _session(reader) as (session, _):
         secrets = _secrets(session, master_key_file)
-        new = _ask_pin(pin_stdin, "New ")
-        if not pin_stdin and _ask_pin(pin_stdin, "Once more, new ") != new:
-            from cardio.errors import PinMismatch
-
-            raise PinMismatch
-        PivCard(session).unblock_pin(secrets.puk, new)
+        PivCard(session).unblock_pin(secrets.puk, _new_pin(pin_stdin))
         document = {"card": session.identity, "unblocked": True}
     _tell(document, as_json, f"{document['card']}: the PIN is set anew")
 
@@ -286,6 +288,15 @@ def _ask_pin(pin_stdin: bool, prefix: str = "") -> "Pin":
     if pin_stdin:
         return Pin(PIN_RULE, sys.stdin.readline().rstrip("\r\n"))
     return Pin(PIN_RULE, getpass.getpass(f"{prefix}{PIN_RULE.slot} ({PIN_RULE.sentence}): "))
+
+
+def _new_pin(pin_stdin: bool) -> "Pin":
+    from cardio.errors import PinMismatch
+
+    new = _ask_pin(pin_stdin, "New ")
+    if not pin_stdin and _ask_pin(pin_stdin, "Once more, new ") != new:
+        raise PinMismatch
+    return new
 
 
 def _anchors(roots: list[Path], intermediates: list[Path]) -> "AttestationAnchors":

@@ -37,7 +37,7 @@ from cardio.piv_objects import (
     parse_certificate_object,
     parse_chuid,
 )
-from cardio.piv_personalisation import CardSecrets, cipher_for, derive_secrets, personalise
+from cardio.piv_personalisation import CardSecrets, cipher_for, derive_secrets, personalise, set_first_pin
 from cardio.piv_slot import PivSlot, Witness
 from cardio.piv_slots import CipherAlgorithm, KeyAlgorithm, Slot
 from cardio.session import CardSession, DirectConnection
@@ -319,6 +319,22 @@ def test_the_last_tries_of_the_puk_are_never_spent_on_asking() -> None:
             world.piv.unblock_pin(Pin(PUK_RULE, "00000000"), PIN)
     personalise(world.session, world.secrets, expires=EXPIRES, random=SeededOctets("p"))
     assert world.card.memory.puk.tries_left == 1
+
+
+@FIRMWARES
+def test_the_holder_sets_the_first_pin(firmware: tuple[int, int, int] | None) -> None:
+    world = World(firmware)
+    new = Pin(PIN_RULE, "24681357")
+    assert set_first_pin(world.session, new)
+    world.piv.verify_pin(new)
+    if firmware is not None and firmware >= OLD_YUBICO:
+        assert not set_first_pin(world.session, PIN)  # it was changed already: nothing is tried
+        assert world.card.memory.pin.tries_left == 3
+    else:
+        world.session.drop()
+        with pytest.raises(WrongPin):
+            set_first_pin(world.session, PIN)
+    world.piv.verify_pin(new)
 
 
 def test_a_generic_card_with_the_makers_key_is_refused() -> None:

@@ -116,7 +116,9 @@ def test_the_life_of_a_card(table: Bench) -> None:
 
 
 def test_a_blocked_pin_is_set_anew(table: Bench) -> None:
-    _card(table, "piv", "personalise", *MASTER, pin=None)
+    assert _card(table, "piv", "personalise", *MASTER, "--set-pin", "--pin-stdin", pin="135790")["pin_set"] is True
+    assert _card(table, "piv", "personalise", *MASTER, "--set-pin", "--pin-stdin", pin="135790")["pin_set"] is False
+    assert _card(table, "verify-pin", "--pin-stdin", pin="135790") == {"verified": True}
     for _ in range(3):
         done = table.try_run(JITSUIN, "card", "verify-pin", "--pin-stdin", "--last-try", "--json", text="999999\n")
         assert done.returncode != 0
