@@ -118,10 +118,37 @@ class Planes:
         )
 
     def relying_party(self) -> list[APIRouter]:
-        """The verification API."""
+        """The verification API: for registered parties once there is one, until then an open door (as in the demo)."""
+        from cli.party import HANDLE_KEY
+        from cli.secrets import read_secret
         from web.relying_party import make_relying_party_router
 
-        return [make_relying_party_router(self.check(), self.clock)]
+        key = self.settings.path(HANDLE_KEY)
+        if not key.exists():
+            return [make_relying_party_router(self.check(), self.clock)]
+        return [self._registered_parties(bytes.fromhex(read_secret(key).decode()))]
+
+    def _registered_parties(self, handle_key: bytes) -> APIRouter:
+        from web.handles import Handles
+        from web.parties import Parties
+        from web.party_logins import PartyLogins
+        from web.party_status import PartyStatus
+        from web.relying_api import RelyingParts, make_relying_api
+        from web.subjects import RegisteredSubjects
+        from web.verifications import Verifications
+
+        check, handles = self.check(), Handles(handle_key)
+        subjects = RegisteredSubjects(self.database, self.random)
+        service = self.settings.public_url
+        parts = RelyingParts(
+            Parties(self.database, service),
+            Verifications(check, self.database, handles, subjects, self.clock, self.random, None, service),
+            PartyLogins(check, self.database, handles, subjects, self.clock, self.random),
+            PartyStatus(check, self.database, subjects, self.clock),
+            self.database,
+            self.clock,
+        )
+        return make_relying_api(parts)
 
     def filings(self) -> list[APIRouter]:
         """The door for remote filings. It has no key: what it promises is signed by the signing process."""

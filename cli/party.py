@@ -1,0 +1,107 @@
+"""`jitsuin party`: register those who rely on verifications, and change their keys.
+
+The first registration makes the deployment's handle key; from then on `jitsuin serve` answers registered parties only.
+"""
+
+import json
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from cli.settings import Settings
+    from web.parties import Parties
+
+HANDLE_KEY = Path("secrets/handle-key")
+"""32 octets in hex. Whoever has it can tell which handles of two parties are one person; losing it changes them all."""
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Register relying parties and change their keys.")
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The deployment's folder.")]
+Party = Annotated[str, typer.Option("--party", help="The party's own short name, as it stands in its assertions.")]
+Kid = Annotated[str, typer.Option("--kid", help="The key's name, as it stands in the header of assertions.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
+
+
+@app.command()
+def add(
+    folder: Folder,
+    party: Party,
+    registration: Annotated[Path, typer.Option(help="What it may ask (JSON; see docs/relying-parties.md).")],
+    as_json: Json = False,
+) -> None:
+    """Register a party, or change what it is registered for."""
+    from cli.clock import SystemClock
+    from cli.secrets import write_secret
+    from web.parties import RelyingParty
+
+    settings, parties = _opened(folder)
+    parties.register(RelyingParty.from_json(party, registration.read_text(encoding="utf-8")), SystemClock().now())
+    key = settings.path(HANDLE_KEY)
+    if not key.exists():
+        key.parent.mkdir(mode=0o700, exist_ok=True)
+        write_secret(key, secrets.token_hex(32).encode())
+    _say(f"{party} is registered.", {"party": party}, as_json=as_json)
+
+
+@app.command("add-key")
+def add_key(
+    folder: Folder,
+    party: Party,
+    kid: Kid,
+    key: Annotated[Path, typer.Option(help="The public key (PEM, SubjectPublicKeyInfo): P-256 or RSA.")],
+    as_json: Json = False,
+) -> None:
+    """Add a key of a party; its older keys stay good until they are ended."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+
+    from cli.clock import SystemClock
+    from pki.errors import Malformed
+
+    try:
+        public = load_pem_public_key(key.read_bytes())
+    except ValueError as bad:
+        raise Malformed("a public key in PEM expected") from bad
+    _, parties = _opened(folder)
+    spki = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    parties.add_key(party, kid, spki, SystemClock().now())
+    _say(f"{party} may sign with {kid} from now on.", {"party": party, "kid": kid}, as_json=as_json)
+
+
+@app.command("end-key")
+def end_key(folder: Folder, party: Party, kid: Kid, as_json: Json = False) -> None:
+    """End a key of a party."""
+    from cli.clock import SystemClock
+    from pki.errors import InvalidValue
+
+    _, parties = _opened(folder)
+    if not parties.end_key(party, kid, SystemClock().now()):
+        raise InvalidValue("a key of that party that has not ended expected")
+    _say(f"{kid} of {party} signs nothing any more.", {"party": party, "kid": kid}, as_json=as_json)
+
+
+@app.command()
+def end(folder: Folder, party: Party, as_json: Json = False) -> None:
+    """End a party's registration; what it was told is not deleted by this."""
+    from cli.clock import SystemClock
+
+    _, parties = _opened(folder)
+    parties.end(party, SystemClock().now())
+    _say(f"{party} asks nothing any more.", {"party": party}, as_json=as_json)
+
+
+def _opened(folder: Path) -> "tuple[Settings, Parties]":
+    from cli.database import Database
+    from cli.settings import load_settings
+    from web.parties import Parties
+
+    settings = load_settings(folder)
+    database = Database(settings.database_url)
+    database.check()
+    return settings, Parties(database, settings.public_url)
+
+
+def _say(text: str, told: dict[str, str], *, as_json: bool) -> None:
+    typer.echo(json.dumps(told) if as_json else text)

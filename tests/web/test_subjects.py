@@ -1,0 +1,102 @@
+"""Whose certificate it is and how far that person is from trust, over the real registry and ledger."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from enrollment import ledger, registry
+from enrollment.events import EventKind
+from enrollment.ledger import Happening
+from enrollment.person import PersonId
+from enrollment.store import work as work_rows
+from enrollment.store.work import HeldCertificate
+from pki.instant import Instant
+from pki.purpose import Purpose
+from tests.enrollment.town import AT, TOWN, found, resident
+from tests.web.test_relying_api import CITY
+from web.subjects import NOTHING_KNOWN, Level, Nobody, RegisteredSubjects
+
+FINGERPRINT = bytes(range(32))
+
+
+@pytest.fixture
+def person(database: Any, random: Callable[[int], bytes]) -> PersonId:
+    def body(conn: Any) -> PersonId:
+        found(conn)
+        return resident(conn, random)
+
+    made: PersonId = database.transaction(body)
+    return made
+
+
+@pytest.fixture
+def subjects(database: Any, random: Callable[[int], bytes]) -> RegisteredSubjects:
+    return RegisteredSubjects(database, random)
+
+
+def happen(database: Any, random: Callable[[int], bytes], person: PersonId, kind: EventKind, at: Instant) -> None:
+    database.transaction(lambda conn: ledger.record(conn, Happening(person, kind, "clerk"), at, random))
+
+
+def test_a_certificate_leads_to_its_person_also_when_it_has_ended(
+    subjects: RegisteredSubjects, person: PersonId, database: Any
+) -> None:
+    assert subjects.person_of(FINGERPRINT) is None
+    assert subjects.certificate_of(FINGERPRINT) is None
+
+    def body(conn: Any) -> None:
+        work_rows.add_certificate(
+            conn, HeldCertificate("intent-1", "application-1", person, Purpose.SIGNATURE, "card-1")
+        )
+        work_rows.certificate_signed(
+            conn, "intent-1", "signature-1", "1" * 40, FINGERPRINT.hex(), AT, AT + timedelta(days=9)
+        )
+
+    database.transaction(body)
+    assert subjects.person_of(FINGERPRINT) == person
+    database.transaction(lambda conn: work_rows.end_certificate(conn, "intent-1", AT, "affiliationChanged:move"))
+    assert subjects.person_of(FINGERPRINT) == person
+    assert subjects.current_certificate(person, Purpose.SIGNATURE, AT) is None
+
+
+def test_the_level_falls_with_time_and_remote_changes(
+    subjects: RegisteredSubjects, person: PersonId, database: Any, random: Callable[[int], bytes]
+) -> None:
+    assert subjects.assurance_of(person, AT).level is Level.AT_CAP, "never seen in person"
+    happen(database, random, person, EventKind.ANCHOR, AT)
+    fresh = subjects.assurance_of(person, AT + timedelta(days=1))
+    assert (fresh.level, fresh.in_person_within_years, fresh.remote_changes) == (Level.FRESH, 1, "none")
+    older = subjects.assurance_of(person, AT + timedelta(days=400))
+    assert (older.level, older.in_person_within_years) == (Level.WITHIN_CAP, 3)
+    assert subjects.assurance_of(person, AT + timedelta(days=366 * 6)).level is Level.AT_CAP
+    for number in range(3):
+        happen(database, random, person, EventKind.REMOTE_MOVE, AT + timedelta(days=2 + number))
+        told = subjects.assurance_of(person, AT + timedelta(days=2 + number, hours=1))
+        assert told.remote_changes == "some"
+        assert told.level is (Level.AT_CAP if number == 2 else Level.WITHIN_CAP)
+    assert subjects.assurance_of("nobody", AT) == NOTHING_KNOWN
+
+
+def test_the_record_is_in_the_persons_own_history(
+    subjects: RegisteredSubjects, person: PersonId, database: Any
+) -> None:
+    subjects.record(person, CITY, "転居の届出", frozenset({"name"}), AT)
+    (line,) = database.read(lambda conn: registry.accesses(conn, person))
+    assert line.access.provider == TOWN
+    assert line.access.affairs == "転居の届出"
+    assert "見本市" in line.access.recipient
+    assert line.access.fields == frozenset({registry.Field.NAME})
+    assert line.access.legal_basis == CITY.legal_basis
+    assert database.read(lambda conn: registry.broken_accesses(conn, person)) == ()
+
+
+def test_levels_are_ordered_and_nobody_knows_nothing() -> None:
+    ranked = sorted(Level, key=lambda level: level.rank)
+    assert ranked == [Level.UNKNOWN, Level.AT_CAP, Level.WITHIN_CAP, Level.FRESH]
+    nobody = Nobody()
+    assert nobody.person_of(FINGERPRINT) is None
+    assert nobody.certificate_of(FINGERPRINT) is None
+    assert nobody.current_certificate("x", Purpose.SIGNATURE, AT) is None
+    assert nobody.assurance_of("x", AT) == NOTHING_KNOWN
