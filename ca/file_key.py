@@ -41,20 +41,14 @@ class FileKey:
         self.label = label
         self.shape = shape
         self._private = private
+        self._signer = _signer(shape, private)
         self.public_spki = private.public_key().public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
 
     def sign(self, message: bytes) -> bytes:
         """The signature by the shape's algorithm; RSA by PKCS#1 v1.5, as JPKI signs."""
-        hash_name = ALGORITHMS[self.shape.signature_algorithm].hash_name
-        if isinstance(self._private, mldsa.MLDSA65PrivateKey) or hash_name is None:
-            if not isinstance(self._private, mldsa.MLDSA65PrivateKey):
-                raise KeyUnavailable(self.label)
-            return self._private.sign(message)
-        if isinstance(self._private, rsa.RSAPrivateKey):
-            return self._private.sign(message, padding.PKCS1v15(), HASHES[hash_name])
-        return self._private.sign(message, ec.ECDSA(HASHES[hash_name]))
+        return self._signer(message)
 
     def sign_parts(self, parts: Iterable[bytes | bytearray]) -> bytes:
         """The signature over `parts` put end to end, hashed one after the other: nothing large is copied."""
@@ -73,6 +67,18 @@ class FileKey:
 
     def __repr__(self) -> str:
         return f"FileKey({self.label})"
+
+
+def _signer(shape: KeyShape, private: PrivateKey) -> Callable[[bytes], bytes]:
+    """Chosen once: telling the kinds apart would cost half as much as a P-256 signature."""
+    hash_name = ALGORITHMS[shape.signature_algorithm].hash_name
+    if isinstance(private, mldsa.MLDSA65PrivateKey):
+        return private.sign
+    hashed = HASHES[hash_name or ""]
+    if isinstance(private, rsa.RSAPrivateKey):
+        return lambda message: private.sign(message, padding.PKCS1v15(), hashed)
+    scheme = ec.ECDSA(hashed)
+    return lambda message: private.sign(message, scheme)
 
 
 def generate(shape: KeyShape) -> PrivateKey:

@@ -20,16 +20,16 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ca.keys import SigningKey
-from ca.ocsp_request import AskedCertificate, OcspRequest, parse_request
+from ca.ocsp_request import AskedCertificate, OcspRequest, parse_request, slice_request
 from ca.ocsp_response import UNSUCCESSFUL, ResponseEncoder, ResponseStatus, SingleAnswer, encode_single
 from ca.status import NEVER_ISSUED, StatusSource
 from ca.status_errors import ResponderUnusable
-from pki import oids
+from pki import der, oids
 from pki.algorithms import ALGORITHMS, HASH_OIDS, verify_raw
 from pki.certificate import Certificate
 from pki.errors import Error, Malformed
 from pki.instant import Instant
-from pki.revocation import Status, Unknown
+from pki.revocation import Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +158,13 @@ class Responder:
     """Told of every error that made us say internalError or tryLater."""
     _hashes: dict[str, tuple[bytes, bytes]] = field(init=False, repr=False)
 
+    _fronts: tuple[tuple[bytes, str, int], ...] = field(init=False, repr=False)
+
     def __post_init__(self) -> None:
         self._hashes = issuer_hashes(self.issuer)
+        self._fronts = tuple(
+            (_front(name, *self._hashes[name]), name, len(self._hashes[name][0])) for name in ("sha1", "sha256")
+        )
 
     def answer(self, octets: bytes, at: Instant) -> bytes:
         """The OCSPResponse to a request: always one, whatever came."""
@@ -179,16 +184,25 @@ class Responder:
 
     def understand(self, octets: bytes, at: Instant) -> Question | ResponseStatus:
         """Read and admit a request, or say with which status it is refused."""
-        try:
-            request = parse_request(octets)
-        except Malformed:
-            return ResponseStatus.MALFORMED_REQUEST
+        request = self._sliced(octets)
+        if request is None:
+            try:
+                request = parse_request(octets)
+            except Malformed:
+                return ResponseStatus.MALFORMED_REQUEST
         refused = self.access.refuse(request, at)
         if refused is not None:
             return refused
         ours = tuple(self._is_ours(asked) for asked in request.asked)
         # RFC 5019 2.2.3: nothing here can be answered with authority; saying so costs no signature.
         return Question(request, ours) if any(ours) else ResponseStatus.UNAUTHORIZED
+
+    def _sliced(self, octets: bytes) -> OcspRequest | None:
+        for front, name, size in self._fronts:
+            found = slice_request(octets, front, name, size)
+            if found is not None:
+                return found
+        return None
 
     def reply(self, question: Question, at: Instant, validity: timedelta | None = None) -> Answer:
         """Ask the source and sign; an answer for everybody holds for `validity` (else the live one).
@@ -203,19 +217,13 @@ class Responder:
         # What is unknown now may be issued in a second: nobody may keep that answer for others.
         shared = question.request.nonce is None and not any(isinstance(status, Unknown) for status in statuses)
         chosen = validity if shared and validity is not None else self.policy.live_validity
-        singles = [self.single(one, status, at, chosen, encoder) for one, status in zip(asked, statuses, strict=True)]
-        octets = encoder.encode(at, singles, question.request.nonce)
-        return Answer(octets, at, _until(at, chosen, encoder), shared)
-
-    def single(
-        self, asked: AskedCertificate, status: Status, at: Instant, validity: timedelta, encoder: ResponseEncoder
-    ) -> bytes:
-        """The SingleResponse for one certificate; it never outlives the responder's own certificate."""
-        next_update = _until(at, validity, encoder)
-        cutoff = self.policy.archive_cutoff
-        return encode_single(
-            SingleAnswer(asked.encoded, status, at, next_update, None if cutoff is None else at + -cutoff)
-        )
+        until = _until(at, chosen, encoder)
+        cutoff = None if self.policy.archive_cutoff is None else at + -self.policy.archive_cutoff
+        singles = [
+            encode_single(SingleAnswer(one.encoded, status, at, until, cutoff))
+            for one, status in zip(asked, statuses, strict=True)
+        ]
+        return Answer(encoder.encode(at, singles, question.request.nonce), at, until, shared)
 
     def _is_ours(self, asked: AskedCertificate) -> bool:
         # Both hashes: a name says nothing about the key, and generations of one authority share a name.
@@ -224,6 +232,11 @@ class Responder:
 
 def _until(at: Instant, validity: timedelta, encoder: ResponseEncoder) -> Instant:
     return min(at + validity, encoder.certificate.validity.not_after)
+
+
+def _front(hash_name: str, name_hash: bytes, key_hash: bytes) -> bytes:
+    algorithm = der.sequence(der.oid(HASH_OIDS[hash_name]), der.null())
+    return algorithm + der.octet_string(name_hash) + der.octet_string(key_hash)
 
 
 def issuer_hashes(issuer: Certificate) -> dict[str, tuple[bytes, bytes]]:

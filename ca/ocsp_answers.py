@@ -22,13 +22,14 @@ from pki.instant import Instant
 
 @dataclass(slots=True)
 class Ready:
-    """An answer kept for everybody. `wire` is for the HTTP layer: what it made of it in the second `second`."""
+    """An answer kept for everybody. `tag`, `validators` and `tail` are the HTTP layer's: what it made of the answer."""
 
     answer: Answer
     fresh_until: int
     serials: tuple[int, ...] = ()
-    second: int = -1
-    wire: bytes = b""
+    tag: bytes = b""
+    validators: bytes = b""
+    tail: bytes = b""
 
 
 @dataclass(slots=True)

@@ -84,6 +84,59 @@ def parse_request(octets: bytes) -> OcspRequest:
     return OcspRequest(asked, nonce, _signature(tbs, parts[1]) if len(parts) == 2 else None)
 
 
+def slice_request(octets: bytes, front: bytes, hash_name: str, hash_octets: int) -> OcspRequest | None:
+    """Read the request that nearly everybody sends: one CertID that begins with `front`, and perhaps a nonce.
+
+    `front` is hash algorithm, name hash and key hash of an issuer, encoded. The few octets between are not parsed: they
+    are written anew and must come out the same, so whatever this reads `parse_request` reads too, and in the same way.
+    None for every other request, right or wrong.
+    """
+    place = octets.find(front, 8, 24 + len(front))
+    if place < 0:
+        return None
+    after = place + len(front)
+    if len(octets) < after + 3 or octets[after] != der.INTEGER:
+        return None
+    end = after + 2 + octets[after + 1]
+    cert_id = octets[place - 2 : end]
+    serial = octets[after + 2 : end]
+    nonce = _sliced_nonce(octets, end) if end < len(octets) else None
+    size = len(cert_id)
+    # Lengths below 128 throughout: SHA-1 and SHA-256, and no serial of over 20 octets.
+    if size > 0x7B or not 0 < len(serial) <= 20 or serial[0] & 0x80 or (serial[0] == 0 and serial[1:2] < b"\x80"):
+        return None
+    body = b"\x30%c\x30%c\x30%c%b" % (size + 2, size, size - 2, cert_id[2:])
+    if nonce is not None:
+        count = len(nonce)
+        body += b"\xa2%c\x30%c\x30%c%b\x04%c\x04%c%b" % (
+            count + 19,
+            count + 17,
+            count + 15,
+            _NONCE,
+            count + 2,
+            count,
+            nonce,
+        )
+    if _wrapped(_wrapped(body)) != octets:
+        return None
+    name_hash, key_hash = front[-2 * hash_octets - 2 : -hash_octets - 2], front[-hash_octets:]
+    asked = AskedCertificate(cert_id, hash_name, name_hash, key_hash, int.from_bytes(serial))
+    return OcspRequest((asked,), nonce, None)
+
+
+_NONCE = der.oid(oids.OCSP_NONCE)
+
+
+def _sliced_nonce(octets: bytes, end: int) -> bytes | None:
+    count = len(octets) - end - 21
+    return octets[-count:] if 0 < count <= 100 else None
+
+
+def _wrapped(body: bytes) -> bytes:
+    size = len(body)
+    return (bytes((0x30, size)) if size < 0x80 else bytes((0x30, 0x81, size))) + body if size < 0x100 else b""
+
+
 def _bounded(request_list: Node) -> list[Node]:
     found: list[Node] = []
     for node in request_list.expect(der.SEQUENCE, "a requestList").iterate():

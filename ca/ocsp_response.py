@@ -21,6 +21,7 @@ from pki.instant import Instant
 from pki.revocation import Good, Reason, Revoked, Status
 
 _BASIC = der.oid(oids.OCSP_BASIC)
+_NONCE = der.oid(oids.OCSP_NONCE)
 
 
 class ResponseStatus(IntEnum):
@@ -52,6 +53,21 @@ class SingleAnswer:
     """How far back answers are kept: a certificate expired before it may be said good for want of records (4.4.4)."""
 
 
+def _wrap(tag: int, content: bytes) -> bytes:
+    """One element around one content. As `der.tlv`, without its joins: this runs a dozen times an answer."""
+    size = len(content)
+    if size < 0x80:
+        return bytes((tag, size)) + content
+    if size < 0x100:
+        return bytes((tag, 0x81, size)) + content
+    return der.tlv(tag, content) if size > 0xFFFF else bytes((tag, 0x82, size >> 8, size & 0xFF)) + content
+
+
+@lru_cache(maxsize=4096)
+def _next_update(seconds: int) -> bytes:
+    return der.context(0, _generalized(seconds))
+
+
 @lru_cache(maxsize=4096)
 def _generalized(seconds: int) -> bytes:
     return der.generalized_time(Instant(seconds))
@@ -60,27 +76,26 @@ def _generalized(seconds: int) -> bytes:
 def encode_single(answer: SingleAnswer) -> bytes:
     """One SingleResponse. The CertID is the one of the request, octet for octet."""
     extensions = b""
-    match answer.status:
-        case Good():
-            status = b"\x80\x00"
-        case Revoked(since, reason, invalidity_date):
-            # RFC 5280 5.3.1 for CRLs, and the same sense here: unspecified is left out.
-            told = b"" if reason is Reason.UNSPECIFIED else der.context(0, der.enumerated(reason))
-            status = der.context(1, _generalized(since.seconds), told)
-            if invalidity_date is not None:
-                # RFC 6960 4.4.5: CRL entry extensions may stand here too.
-                extensions += extension(oids.INVALIDITY_DATE, der.generalized_time(invalidity_date))
-        case _:
-            status = b"\x82\x00"
+    told = answer.status
+    if isinstance(told, Good):
+        status = b"\x80\x00"
+    elif isinstance(told, Revoked):
+        # RFC 5280 5.3.1 for CRLs, and the same sense here: unspecified is left out.
+        reason = b"" if told.reason is Reason.UNSPECIFIED else der.context(0, der.enumerated(told.reason))
+        status = _wrap(0xA1, _generalized(told.since.seconds) + reason)
+        if told.invalidity_date is not None:
+            # RFC 6960 4.4.5: CRL entry extensions may stand here too.
+            extensions += extension(oids.INVALIDITY_DATE, der.generalized_time(told.invalidity_date))
+    else:
+        status = b"\x82\x00"
     if answer.archive_cutoff is not None:
         extensions += extension(oids.OCSP_ARCHIVE_CUTOFF, der.generalized_time(answer.archive_cutoff))
-    return der.sequence(
-        answer.cert_id,
-        status,
-        _generalized(answer.this_update.seconds),
-        der.context(0, _generalized(answer.next_update.seconds)) if answer.next_update is not None else b"",
-        der.context(1, der.sequence(extensions)) if extensions else b"",
-    )
+    body = answer.cert_id + status + _generalized(answer.this_update.seconds)
+    if answer.next_update is not None:
+        body += _next_update(answer.next_update.seconds)
+    if extensions:
+        body += der.context(1, der.sequence(extensions))
+    return _wrap(der.SEQUENCE, body)
 
 
 class ResponseEncoder:
@@ -97,10 +112,12 @@ class ResponseEncoder:
 
     def encode(self, produced_at: Instant, singles: list[bytes], nonce: bytes | None) -> bytes:
         """The successful OCSPResponse around SingleResponses; `nonce` is echoed as it came (RFC 9654 2.1)."""
-        extensions = b""
+        body = self._responder_id + _generalized(produced_at.seconds) + _wrap(der.SEQUENCE, b"".join(singles))
         if nonce is not None:
-            extensions = der.context(1, der.sequence(extension(oids.OCSP_NONCE, der.octet_string(nonce))))
-        data = der.sequence(self._responder_id, _generalized(produced_at.seconds), der.sequence(*singles), extensions)
-        signature = der.bit_string(self._key.sign(data))
-        basic = der.sequence(data, self._algorithm, signature, self._certificates)
-        return der.sequence(b"\x0a\x01\x00", der.context(0, der.sequence(_BASIC, der.octet_string(basic))))
+            inner = _wrap(der.SEQUENCE, _NONCE + _wrap(der.OCTET_STRING, _wrap(der.OCTET_STRING, nonce)))
+            body += _wrap(0xA1, _wrap(der.SEQUENCE, inner))
+        data = _wrap(der.SEQUENCE, body)
+        signature = _wrap(der.BIT_STRING, b"\0" + self._key.sign(data))
+        basic = _wrap(der.SEQUENCE, data + self._algorithm + signature + self._certificates)
+        inner = _wrap(der.SEQUENCE, _BASIC + _wrap(der.OCTET_STRING, basic))
+        return _wrap(der.SEQUENCE, b"\x0a\x01\x00" + _wrap(0xA0, inner))

@@ -20,7 +20,8 @@ from urllib.parse import unquote_to_bytes
 
 import httptools
 
-from ca.ocsp_answers import AnswerDesk, Ready
+from ca.ocsp import Answer
+from ca.ocsp_answers import AnswerDesk
 from ca.ocsp_response import UNSUCCESSFUL, ResponseStatus
 from pki.errors import Error
 from pki.instant import Clock, Instant
@@ -94,6 +95,7 @@ _BUSY = _plain("503 Service Unavailable", close=True, more="retry-after: 1\r\n")
 _HEALTHY = _plain("200 OK")
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/ocsp-response\r\n"
+_UNCHANGED = b"HTTP/1.1 304 Not Modified\r\n"
 _CLOSE = b"connection: close\r\n"
 _MOST_PATHS, _LONGEST_PATH = 100_000, 512
 
@@ -247,45 +249,16 @@ class OcspServer:
                 self._remember(asked.url, desk, asked.octets)
         else:
             counts.kept += 1
-        if asked.known_tag:
-            unchanged = self._unchanged(ready, asked.known_tag, now)
-            if unchanged:
-                return unchanged
-        if ready.second != now or not ready.wire:
-            ready.wire = self._wire(ready, now)
-            ready.second = now
-        return ready.wire
-
-    def _wire(self, ready: Ready, now: int) -> bytes:
         answer = ready.answer
-        if not answer.shared:
+        if not answer.shared or answer.next_update is None:
             return _unshared(answer.der, self._date)
-        return b"%b%b%bcontent-length: %d\r\n\r\n%b" % (
-            _HEAD,
-            self._date,
-            self._validators(ready, now),
-            len(answer.der),
-            answer.der,
-        )
-
-    def _validators(self, ready: Ready, now: int) -> bytes:
-        answer = ready.answer
-        assert answer.this_update is not None
-        assert answer.next_update is not None
-        left = max(0, answer.next_update.seconds - now)
-        return (
-            f"cache-control: public, max-age={left}, no-transform, must-revalidate\r\n"
-            f"last-modified: {http_date(answer.this_update)}\r\nexpires: {http_date(answer.next_update)}\r\n"
-            f"etag: {etag(answer.der)}\r\n"
-        ).encode()
-
-    def _unchanged(self, ready: Ready, tags: bytes, now: int) -> bytes | None:
-        if not ready.answer.shared:
-            return None
-        mine = etag(ready.answer.der).encode()
-        if not any(tag.strip() in (mine, b"*") for tag in tags.split(b",")):
-            return None
-        return b"HTTP/1.1 304 Not Modified\r\n" + self._date + self._validators(ready, now) + b"\r\n"
+        # Only the date and the seconds left change from one second to the next; all else is put together once.
+        if not ready.tag:
+            ready.tag, ready.validators, ready.tail = _unchanging(answer)
+        left = answer.next_update.seconds - now
+        if asked.known_tag and any(tag.strip() in (ready.tag, b"*") for tag in asked.known_tag.split(b",")):
+            return b"%b%bcache-control: public, max-age=%d%b\r\n" % (_UNCHANGED, self._date, left, ready.validators)
+        return b"%b%bcache-control: public, max-age=%d%b" % (_HEAD, self._date, left, ready.tail)
 
     def _sweep(self) -> None:
         now = self.now()
@@ -303,6 +276,19 @@ class StatusUnsure(Error):
     why = "the status of certificates cannot be told just now ({what})"
 
     what: str
+
+
+def _unchanging(answer: Answer) -> tuple[bytes, bytes, bytes]:
+    """The entity tag; the headers after max-age; these with length and body."""
+    assert answer.this_update is not None
+    assert answer.next_update is not None
+    tag = etag(answer.der)
+    validators = (
+        f", no-transform, must-revalidate\r\nlast-modified: {http_date(answer.this_update)}\r\n"
+        f"expires: {http_date(answer.next_update)}\r\netag: {tag}\r\n"
+    ).encode()
+    tail = b"%bcontent-length: %d\r\n\r\n%b" % (validators, len(answer.der), answer.der)
+    return tag.encode(), validators, tail
 
 
 def _unshared(der: bytes, date: bytes = b"") -> bytes:

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from ca.crl_encoding import extension
 from ca.directory import Database
-from ca.ocsp import AnswerPolicy, FixedDelegates, Responder
-from ca.ocsp_request import MAX_REQUESTS, parse_request
+from ca.ocsp import AnswerPolicy, FixedDelegates, Responder, _front, issuer_hashes
+from ca.ocsp_request import MAX_REQUESTS, parse_request, slice_request
 from ca.ocsp_response import ResponseStatus
 from ca.profiles import KeyShape
 from ca.revocation import HoldPolicy, release, revoke
@@ -187,6 +187,27 @@ def test_a_changed_request_is_read_or_malformed_never_anything_else(data: st.Dat
     except Malformed:
         return
     assert all(one.encoded in octets for one in asked)
+
+
+@given(st.data())
+def test_the_slice_reads_what_the_parser_reads_or_nothing(data: st.DataObject) -> None:
+    root = make_root(key("root-younger", KeyShape.P256)._private, name("Signature CA"), 2)
+    hash_name = data.draw(st.sampled_from(["sha1", "sha256"]))
+    serial = data.draw(st.integers(1, (1 << 159) - 1))
+    nonce = data.draw(st.one_of(st.none(), st.binary(min_size=1, max_size=128)))
+    octets = bytearray(request_for(root, serial, hash_name=hash_name, nonce=nonce))
+    hashes = issuer_hashes(root)[hash_name]
+    front = _front(hash_name, *hashes)
+    whole = slice_request(bytes(octets), front, hash_name, len(hashes[0]))
+    if nonce is None or len(nonce) <= 64:
+        assert whole == parse_request(bytes(octets))
+    for _ in range(data.draw(st.integers(1, 2))):
+        octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.integers(0, 255))
+    if data.draw(st.booleans()):
+        octets += data.draw(st.binary(max_size=3))
+    sliced = slice_request(bytes(octets), front, hash_name, len(hashes[0]))
+    if sliced is not None:
+        assert sliced == parse_request(bytes(octets))
 
 
 class Failing:

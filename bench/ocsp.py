@@ -1,0 +1,275 @@
+"""OCSP over HTTP: ours beside cfssl, nginx and openssl, the same 10,000 certificates, wrk as client, in one run.
+
+    python -m bench.ocsp [SECONDS]
+
+pre-signed   no nonce: `jitsuin responder` with 2 workers, `cfssl ocspserve`, nginx with a file of the same size
+live         a nonce in each request: `jitsuin responder`, `openssl ocsp -multi 2`
+Each target is measured in turn, three rounds; medians are printed, ratios last. Errors must be none.
+"""
+
+import base64
+import contextlib
+import json
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from urllib.parse import quote
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from ca.directory import Directory
+from ca.ocsp_pack import Pack
+from ca.profiles import KeyShape
+from cli.clock import SystemClock
+from cli.database import Database
+from cli.keys import open_responder_keys
+from cli.settings import load_settings
+from pki.certificate import Certificate
+from tests.ca.ocsp_requests import request_for
+from tests.ca.status_world import World, key
+
+COUNT = 10_000
+ROUNDS = 3
+CONNECTIONS = 64
+
+LUA = """
+local requests, n = {{}}, 0
+local function unhex(s) return (s:gsub('..', function(c) return string.char(tonumber(c, 16)) end)) end
+function init(args)
+  for line in io.lines("{file}") do
+    n = n + 1
+    local method, path, body = line:match("^(%S+) (%S+) ?(%S*)$")
+    local headers = {{["Host"] = "x"}}
+    if method == "POST" then headers["Content-Type"] = "application/ocsp-request" end
+    requests[n] = wrk.format(method, path, headers, body ~= "" and unhex(body) or nil)
+  end
+  at = math.random(n)
+end
+function request() at = at % n + 1; return requests[at] end
+{delay}
+function done(summary, latency, requests)
+  io.write(string.format("RESULT %d %d %d %d %d\\n", summary.requests, summary.duration, latency:percentile(99),
+    summary.errors.status,
+    summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout))
+end
+"""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run of wrk: requests a second, the 99th percentile in milliseconds, answers and connections that failed."""
+
+    rate: float
+    p99: float
+    bad: int
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wrk(folder: Path, url: str, requests: Path, seconds: float, delay: int = 0) -> Measured:
+    """`delay` milliseconds of rest of each connection between two requests."""
+    script = folder / "script.lua"
+    wait = f"function delay() return {delay} end" if delay else ""
+    script.write_text(LUA.format(file=requests, delay=wait))
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:.0f}s", "--timeout", "5s", "-s", str(script), url]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    found = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+)", ran.stdout)
+    assert found, f"{url}: {ran.stdout}{ran.stderr}"
+    count, micros, p99, status, broken = map(int, found.groups())
+    return Measured(count / micros * 1e6, p99 / 1000, status + broken)
+
+
+def wait_port(port: int, log: Path, patience: float = 30) -> None:
+    """Until somebody listens; seen from outside, since openssl hangs for good after a connection without a request."""
+    wanted = f":{port:04X} "
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+            if any(wanted in line and " 0A " in line for line in Path(table).read_text().splitlines()):
+                return
+        time.sleep(0.05)
+    raise TimeoutError(log.read_text())
+
+
+@contextlib.contextmanager
+def running(command: list[str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=out)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
+
+
+class Bench:
+    """A deployment with 10,000 certificates, and everything that the peers need of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        place = folder / "deployment"
+        self._cli("init", str(place))
+        self.place = place
+        settings = load_settings(place)
+        database = Database(settings.database_url)
+        authority = next(one for one in database.read(Directory().all) if one.id.startswith("signature"))
+        assert authority.certificate is not None
+        self.authority, self.root = authority.id, authority.certificate
+        stand_in = key("stand-in", KeyShape.P256)
+        world = World(database, secrets.token_bytes, self.root, stand_in, self.root, stand_in, authority.id)
+        self.serials = world.issue(COUNT)
+        from ca.journal_file import JournalFile
+
+        JournalFile(settings.path(settings.status.journal)).settle(database)
+        responder = database.read(lambda conn: Directory().responder(conn, authority.id, SystemClock().now()))
+        assert responder.certificate is not None
+        self.responder: Certificate = responder.certificate
+        private = open_responder_keys(settings, secrets.token_bytes).open(responder.key_label)._private  # type: ignore[attr-defined]
+        (folder / "responder.key").write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        (folder / "responder.pem").write_bytes(self.responder.x509.public_bytes(Encoding.PEM))
+        (folder / "root.pem").write_bytes(self.root.x509.public_bytes(Encoding.PEM))
+        database.close()
+        self._cli("responder", "presign", str(place))
+        self.pack = Pack(place / "ocsp-packs" / f"{authority.id}-sha1")
+        self._write_requests()
+
+    def _cli(self, *arguments: str) -> None:
+        subprocess.run([sys.executable, "-P", "-m", "cli", *arguments], check=True, capture_output=True)
+
+    def _write_requests(self) -> None:
+        bare = [request_for(self.root, serial) for serial in self.serials]
+        nonce = [request_for(self.root, serial, nonce=secrets.token_bytes(16)) for serial in self.serials]
+        path = f"/ocsp/{self.authority}"
+        self.posts = self._requests("posts", [f"POST {path} {one.hex()}" for one in bare])
+        self.gets = self._requests(
+            "gets", [f"GET {path}/{quote(base64.b64encode(one).decode(), safe='')}" for one in bare]
+        )
+        self.nonces = self._requests("nonces", [f"POST {path} {one.hex()}" for one in nonce])
+        self.root_posts = self._requests("root-posts", [f"POST / {one.hex()}" for one in bare])
+        self.root_nonces = self._requests("root-nonces", [f"POST / {one.hex()}" for one in nonce])
+        self.file_gets = self._requests("file-gets", ["GET /answer"])
+
+    def _requests(self, name: str, lines: list[str]) -> Path:
+        path = self.folder / name
+        path.write_text("\n".join(lines) + "\n")
+        return path
+
+    @contextlib.contextmanager
+    def ours(self) -> Iterator[str]:
+        line = [sys.executable, "-P", "-m", "cli", "responder", "serve", str(self.place)]
+        line += ["--listen", "127.0.0.1:0", "--workers", "2", "--json"]
+        with running(line, self.folder / "ours.log") as process:
+            assert process.stdout is not None
+            yield str(json.loads(process.stdout.readline())["url"])
+
+    @contextlib.contextmanager
+    def cfssl(self) -> Iterator[str]:
+        answers = self.folder / "answers"
+        answers.write_text("\n".join(base64.b64encode(one).decode() for one in self.pack.answers()) + "\n")
+        port = free_port()
+        line = ["cfssl", "ocspserve", "-address", "127.0.0.1", "-port", str(port), "-responses", str(answers)]
+        with running([*line, "-loglevel", "5"], self.folder / "cfssl.log"):
+            wait_port(port, self.folder / "cfssl.log")
+            yield f"http://127.0.0.1:{port}"
+
+    @contextlib.contextmanager
+    def nginx(self) -> Iterator[str]:
+        root = self.folder / "www"
+        root.mkdir()
+        (root / "answer").write_bytes(next(self.pack.answers()))
+        port = free_port()
+        config = self.folder / "nginx.conf"
+        config.write_text(
+            f"worker_processes 2; daemon off; pid {self.folder}/nginx.pid; error_log {self.folder}/nginx.err;\n"
+            "events { worker_connections 1024; }\n"
+            "http { access_log off; keepalive_requests 100000000; open_file_cache max=10; default_type "
+            f"application/ocsp-response; server {{ listen 127.0.0.1:{port}; root {root}; }} }}\n"
+        )
+        root.chmod(0o755)
+        self.folder.chmod(0o755)
+        with running(["nginx", "-c", str(config)], self.folder / "nginx.log"):
+            wait_port(port, self.folder / "nginx.log")
+            yield f"http://127.0.0.1:{port}"
+
+    @contextlib.contextmanager
+    def openssl(self) -> Iterator[str]:
+        index = self.folder / "index.txt"
+        index.write_text("".join(f"V\t360101000000Z\t\t{serial:X}\tunknown\t/CN=x\n" for serial in self.serials))
+        index.with_suffix(".txt.attr").write_text("unique_subject = no\n")
+        port = free_port()
+        line = ["openssl", "ocsp", "-port", str(port), "-index", str(index), "-CA", str(self.folder / "root.pem")]
+        line += ["-rsigner", str(self.folder / "responder.pem"), "-rkey", str(self.folder / "responder.key")]
+        with running([*line, "-multi", "2", "-nmin", "10", "-timeout", "1"], self.folder / "openssl.log"):
+            wait_port(port, self.folder / "openssl.log")
+            time.sleep(0.5)  # a worker process each, forked after the socket
+            yield f"http://127.0.0.1:{port}"
+
+
+def main(seconds: float) -> None:
+    missing = [one for one in ("wrk", "cfssl", "nginx", "openssl") if shutil.which(one) is None]
+    if missing:
+        sys.exit(f"not installed: {', '.join(missing)}")
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+        bench = Bench(Path(name))
+        ours, cfssl = stack.enter_context(bench.ours()), stack.enter_context(bench.cfssl())
+        nginx, openssl = stack.enter_context(bench.nginx()), stack.enter_context(bench.openssl())
+        targets = {
+            "ours, pre-signed POST": (ours, bench.posts),
+            "ours, pre-signed GET": (ours, bench.gets),
+            "cfssl ocspserve POST": (cfssl, bench.root_posts),
+            "nginx, a file of the same size": (nginx, bench.file_gets),
+            "ours, live with nonce": (ours, bench.nonces),
+            "openssl ocsp -multi 2": (openssl, bench.root_nonces),
+        }
+        runs: dict[str, list[Measured]] = {name: [] for name in targets}
+        for target in targets.values():
+            wrk(bench.folder, *target, 2)
+        for _ in range(ROUNDS):
+            for label, target in targets.items():
+                runs[label].append(wrk(bench.folder, *target, seconds))
+        rate = {label: median(run.rate for run in found) for label, found in runs.items()}
+        print(f"{COUNT} certificates, 2 workers, {CONNECTIONS} connections, {ROUNDS} × {seconds:g} s, medians")
+        print(f"answer {len(next(bench.pack.answers()))} octets, responder {_kind(bench.responder)}")
+        for label, found in runs.items():
+            bad = sum(run.bad for run in found)
+            spread = f"{min(run.rate for run in found):,.0f}..{max(run.rate for run in found):,.0f}"
+            p99 = median(run.p99 for run in found)
+            print(f"  {label:32} {rate[label]:10,.0f}/s ({spread})  p99 {p99:7.2f} ms  errors {bad}")
+        post = rate["ours, pre-signed POST"]
+        delay = max(1, round(CONNECTIONS / (post / 2) * 1000))
+        half = wrk(bench.folder, ours, bench.posts, seconds, delay)
+        print(f"  ours at {half.rate:,.0f}/s (half of the highest or less): p99 {half.p99:.2f} ms  errors {half.bad}")
+        get, live = rate["ours, pre-signed GET"], rate["ours, live with nonce"]
+        file = rate["nginx, a file of the same size"]
+        print(f"ratio POST / cfssl           {post / rate['cfssl ocspserve POST']:.2f}   (at least 5)")
+        print(f"ratio POST / nginx file      {post / file:.2f}   (at least 0.9)")
+        print(f"ratio GET  / nginx file      {get / file:.2f}   (at least 0.9)")
+        print(f"ratio live / openssl -multi 2 {live / (rate['openssl ocsp -multi 2'] or 1e-9):.2f}   (at least 4)")
+
+
+def _kind(certificate: Certificate) -> str:
+    return type(x509.load_der_x509_certificate(certificate.der).public_key()).__name__
+
+
+if __name__ == "__main__":
+    main(float(sys.argv[1]) if len(sys.argv) > 1 else 5.0)
