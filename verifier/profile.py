@@ -22,7 +22,6 @@ Violation = tuple[str, str]
 _MUST_NOT_BE_CRITICAL: Final = (
     (ext.AKI, "4.2.1.1", "authorityKeyIdentifier"),
     (ext.SKI, "4.2.1.2", "subjectKeyIdentifier"),
-    (ext.IAN, "4.2.1.7", "issuerAltName"),
     (ext.FRESHEST, "4.2.1.15", "freshestCRL"),
     (ext.AIA, "4.2.2.1", "authorityInfoAccess"),
     (ext.SIA, "4.2.2.2", "subjectInfoAccess"),
