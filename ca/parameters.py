@@ -2,6 +2,7 @@
 authority, so that a later change of settings never changes what an existing authority writes."""
 
 import json
+import re
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Self
@@ -56,6 +57,15 @@ class Parameters:
     tls_client_days: int = 397
 
     def __post_init__(self) -> None:
+        try:
+            self.unit.format(purpose=""), self.unit_ja.format(purpose="")
+            addresses = (self.cps_uri, self.ocsp_uri or "", (self.crl_uri or "").format(authority="", partition=0))
+        except (KeyError, IndexError, ValueError) as error:
+            raise InvalidValue("names hold {purpose} only, crl_uri {authority} and {partition} only") from error
+        if not all(address.isascii() and address.isprintable() for address in addresses):
+            raise InvalidValue("addresses in certificates are ASCII")
+        if not re.fullmatch(r"[0-2](\.(0|[1-9][0-9]*)){2,}", self.policy_arc):
+            raise InvalidValue("policy_arc is an object identifier in dots")
         if self.crl_form is PointForm.URI:
             if self.crl_uri is None:
                 raise InvalidValue("crl_uri is needed when CRLs are named by URI")

@@ -145,6 +145,8 @@ class Pkcs11KeyStore:
         self._generation = 0
         self._process = 0
         self._keeper: Any = None
+        self.reconnects = 0
+        """How often the token was lost and logged into again: what an operator watches."""
         self._connect()
 
     def create(self, label: str, shape: KeyShape) -> "Pkcs11Key":
@@ -258,6 +260,7 @@ class Pkcs11KeyStore:
             if self._generation != seen and self._connected():
                 return
             self._drop()
+            self.reconnects += 1
             initialize(self._module)
             self._connect()
 

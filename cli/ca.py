@@ -143,13 +143,22 @@ def export(
 
 
 @app.command()
-def report(folder: Folder, at: AtOption = None, as_json: JsonOption = False) -> None:
+def report(
+    folder: Folder,
+    at: AtOption = None,
+    as_json: JsonOption = False,
+    prometheus: Annotated[bool, typer.Option("--prometheus", help="In Prometheus' text format.")] = False,
+) -> None:
     """Counts by authority, kind and state; what ends soon; what waits for a signature."""
     from ca import inventory
+    from ca.metrics import exposition
 
     moment = _moment(at)
     with _deployment(folder) as (_, database):
         told = inventory.report(database, moment)
+    if prometheus:
+        typer.echo(exposition(told), nl=False)
+        return
     if as_json:
         document = {
             "at": told.at.iso(),

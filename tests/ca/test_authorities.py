@@ -166,6 +166,12 @@ def test_parameters_survive_storage() -> None:
         {"crl_form": PointForm.URI},
         {"crl_form": PointForm.URI, "crl_uri": "http://x", "partitioning": Partitioning.RANDOM},
         {"partitions": 0},
+        {"crl_uri": "http://x/{serial}"},
+        {"crl_uri": "http://x/{"},
+        {"unit": "{0}"},
+        {"ocsp_uri": "http://例/"},
+        {"policy_arc": "1.2..3"},
+        {"policy_arc": "mine"},
         {"responder_days": 400},
     ):
         with pytest.raises(InvalidValue):

@@ -14,6 +14,7 @@ from ca.directory import Database
 from ca.errors import KeyAlreadySeen, NothingLeftToCertify
 from ca.inventory import Cursor, Query
 from ca.lifecycle import CertificateState, IntentState, certificate_state
+from ca.metrics import exposition
 from ca.orders import Assurance, Order, ServiceKind
 from ca.profiles import Kind
 from ca.revocation import By, revoke
@@ -210,3 +211,15 @@ def test_the_report_tells_what_waits_and_what_ends(world: World) -> None:
         ("signature-1", "active"),
     ]
     assert all(end.responder_until == world.at + timedelta(days=30, seconds=-1) for end in told.authorities)
+
+
+def test_the_report_in_prometheus_text(world: World) -> None:
+    world.intend(world.order())
+    text = exposition(inventory.report(world.database, world.at + timedelta(hours=1)))
+    samples = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    assert samples["jitsuin_intents_waiting"] == "1"
+    assert samples["jitsuin_intents_waiting_seconds"] == "3600"
+    assert samples['jitsuin_certificates{authority="signature-1",kind="root",state="valid"}'] == "1"
+    assert samples['jitsuin_responder_end_seconds{authority="signature-1"}'] == str(30 * 86400 - 1 - 3600)
+    heads = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")]
+    assert len(heads) == len(set(heads)) == 8  # each metric's samples stand together under one head
