@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -112,6 +113,30 @@ def test_the_life_of_a_card(table: Bench) -> None:
 
     assert table.try_run(JITSUIN, "card", "piv", "retire", *MASTER).returncode != 0
     _card(table, "piv", "retire", *MASTER, "--yes", pin=None)
+    assert set(table.card.memory.keys) == {Slot.ATTESTATION}
+
+
+@pytest.mark.slow
+def test_the_documents_lines_are_true(table: Bench) -> None:
+    """docs/cards-piv.md, line by line; whatever asks for a PIN gets it from standard input."""
+    text = (Path(__file__).parents[2] / "docs" / "cards-piv.md").read_text(encoding="utf-8")
+    lines = text.partition("```sh\n")[2].partition("```")[0].splitlines()
+    assert len(lines) == 6
+    (table.folder / "master").rename(table.folder / "master.key")
+    (table.folder / "root.der").rename(table.folder / "maker-root.cer")
+    for line in lines:
+        words = shlex.split(line)
+        assert words[0] == "jitsuin"
+        if "retire" not in words:
+            words.append("--pin-stdin")
+        done = table.try_run(JITSUIN, *words[1:], text="135790\n")
+        assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
+        if "request" in words:
+            table.run(
+                *("openssl", "x509", "-req", "-inform", "DER", "-in", "request.der", "-CA", "ca.pem"),
+                *("-CAkey", "ca.key", "-days", "30", "-out", "certificate.pem"),
+            )
+    assert (table.folder / "filing.txt.p7s").exists()
     assert set(table.card.memory.keys) == {Slot.ATTESTATION}
 
 
