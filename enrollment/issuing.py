@@ -93,10 +93,13 @@ def file(
     operator: str,
     at: Instant,
     random: Random,
+    officer_certificate: bytes | None = None,
 ) -> Application:
     """Record an application at a counter, with what was shown in person, and propose it to a second operator.
 
-    Errors: those of `Counterside.require`; NotPresent, EvidenceTooWeak, EvidenceUsed; AlreadyIssued for a first issue
+    A signature on the evidence must be by the operator's own card, whose certificate (DER) is `officer_certificate`.
+    Errors: those of `Counterside.require`; NotPresent, EvidenceTooWeak, EvidenceUsed,
+    SignatureInvalid; AlreadyIssued for a first issue
     of somebody who holds certificates, or while another application is under way; UnknownPerson, NotYours.
     """
     at_desk = counterside(conn, operator)
@@ -106,6 +109,7 @@ def file(
         raise NotYours(at_desk.operator.owner)
     if (evidence.officer, evidence.counter) != (operator, at_desk.counter.counter):
         raise EvidenceTooWeak("the check must be recorded by the officer and desk that file the application")
+    evidence.verify_officer(officer_certificate, at_desk.operator.card_fingerprint)
     evidence.require_anchor()
     _require_free(conn, kind, evidence.person)
     application = Application(

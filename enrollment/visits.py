@@ -77,13 +77,16 @@ def check(
     at: Instant,
     random: Random,
     confirmation: str | None = None,
+    officer_certificate: bytes | None = None,
 ) -> Checked:
     """Record an in-person check as a new ANCHOR, in the caller's transaction.
 
     The same evidence again gives the same event. At a post office the designation must cover the affair and the day,
-    and the municipality must have confirmed just this check.
+    and the municipality must have confirmed just this check. A signature on the evidence must be by the officer's card,
+    whose certificate (DER) is `officer_certificate`.
     Errors: KioskNeverAnchors, OutOfScope, NotDesignated, NotYours, RoleMissing, OperatorNotValid, SelfDealing;
-    NotPresent, EvidenceTooWeak, EvidenceUsed; NotConfirmed; MunicipalDeskNeeded; UnknownPerson, NoPolicy.
+    NotPresent, EvidenceTooWeak, EvidenceUsed, SignatureInvalid; NotConfirmed; MunicipalDeskNeeded;
+    UnknownPerson, NoPolicy.
     """
     at_desk = counterside(conn, operator)
     _require_desk(at_desk.counter, at_desk.operator, evidence, at)
@@ -91,6 +94,7 @@ def check(
     owner = people_rows.hold_person(conn, evidence.person)
     if owner != at_desk.counter.owner:
         raise NotYours(at_desk.counter.owner)
+    evidence.verify_officer(officer_certificate, at_desk.operator.card_fingerprint)
     level = evidence.require_anchor()
     known = [event for event in ledger.history(conn, evidence.person) if evidence.digest() in event.evidence]
     if known and known[0].kind is EventKind.ANCHOR:

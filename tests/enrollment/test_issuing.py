@@ -36,6 +36,9 @@ from tests.enrollment.folder_card import Unplugged
 from tests.enrollment.office import CARD_END, open_office
 from tests.enrollment.town import AT, OTHER_TOWN, resident, seen
 
+SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+"""Where nothing depends on the engine."""
+
 
 @pytest.fixture
 def office(database, tmp_path, request):
@@ -94,6 +97,7 @@ def test_nothing_happens_before_the_second_operator(office, person):
         approve(office, application, "boss", AT + timedelta(hours=9))
 
 
+@SQLITE
 def test_who_filed_may_not_approve(office, person):
     application = file(office, seen(person, officer="boss"), operator="boss").application
     with pytest.raises(SamePerson):
@@ -103,6 +107,7 @@ def test_who_filed_may_not_approve(office, person):
         approve(office, application, "boss2")
 
 
+@SQLITE
 def test_an_approval_is_worth_nothing_the_next_day(office, person):
     application = office.filed(person)
     with pytest.raises(ApprovalExpired):
@@ -123,11 +128,13 @@ def test_an_approval_is_worth_nothing_the_next_day(office, person):
         ({"officer": "boss"}, EvidenceTooWeak),
     ],
 )
+@SQLITE
 def test_what_was_shown_must_prove_the_person(office, person, changes, error):
     with pytest.raises(error):
         file(office, seen(person, **changes))
 
 
+@SQLITE
 def test_two_documents_without_a_photo_make_a_lower_level(office, person):
     two = (DocumentSeen("pension-handbook"), DocumentSeen("health-eligibility", date(2027, 3, 31)))
     application = file(office, seen(person, documents=two, photo_matched=False)).application
@@ -136,6 +143,7 @@ def test_two_documents_without_a_photo_make_a_lower_level(office, person):
     assert office.events(person)[0].level == "ial2"
 
 
+@SQLITE
 def test_desks_do_only_what_they_may(office, person):
     with pytest.raises(OutOfScope):
         file(office, seen(person, officer="postclerk", counter="post"), "postclerk")
@@ -176,6 +184,7 @@ def test_a_card_that_was_issued_to_somebody_else(office, person):
 
 
 @pytest.mark.parametrize("call", ["card_id", "generate", "prove", "install", "read"])
+@SQLITE
 def test_a_card_pulled_out_at_any_moment(office, person, call):
     card, application = office.card(), office.filed(person)
     card.pull_out_before = call
@@ -187,6 +196,7 @@ def test_a_card_pulled_out_at_any_moment(office, person, call):
     assert len(office.certificates(person)) == 2
 
 
+@SQLITE
 def test_another_card_in_the_reader_is_refused(office, person):
     card, application = office.card(), office.filed(person)
     card.pull_out_before = "install"
@@ -258,6 +268,7 @@ def test_below_fifteen_there_is_no_signature_certificate(office):
     assert card.read(Purpose.SIGNATURE) is None
 
 
+@SQLITE
 def test_an_unknown_application(office):
     with pytest.raises(UnknownApplication):
         office.issuing.continue_("0" * 32, office.card(), AT)

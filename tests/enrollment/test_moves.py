@@ -43,6 +43,10 @@ TABLES = """
 """
 
 
+SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+"""Where nothing depends on the engine."""
+
+
 @pytest.fixture
 def office(database, tmp_path, request):
     return open_office(database, tmp_path, request.node.nodeid)
@@ -206,6 +210,7 @@ def test_sixteen_clients_that_never_give_up_get_exactly_the_cap(office, tmp_path
         ({"municipality": "99999"}, UnknownMunicipality),
     ],
 )
+@SQLITE
 def test_a_filing_that_cannot_be_accepted_changes_nothing(office, changes, error):
     _, card = office.enrolled()
     request = office.request(card)
@@ -264,6 +269,7 @@ def test_a_card_lost_between_promise_and_signature(office):
     assert all(held.ended_at for held in office.certificates(person))
 
 
+@SQLITE
 def test_a_suspended_card_and_an_ended_record(office):
     person, card = office.enrolled()
     request = office.request(card)
@@ -279,6 +285,7 @@ def test_a_suspended_card_and_an_ended_record(office):
         office.moves.accept(verified, request, "key-0001", AT)
 
 
+@SQLITE
 def test_a_use_of_the_new_certificate_ends_the_delivery(office):
     person, card = office.enrolled()
     office.move(card, "東京都見本区南町１番", AT + timedelta(days=1))
@@ -288,6 +295,7 @@ def test_a_use_of_the_new_certificate_ends_the_delivery(office):
     ]  # fmt: skip
 
 
+@SQLITE
 def test_a_remote_reissue_takes_a_place_and_keeps_the_address(office):
     person, card = office.enrolled()
     request = office.request(card)
@@ -307,6 +315,7 @@ def test_a_remote_reissue_takes_a_place_and_keeps_the_address(office):
     )
 
 
+@SQLITE
 def test_an_unknown_filing(office):
     with pytest.raises(UnknownFiling):
         office.moves.result("0" * 32, AT)

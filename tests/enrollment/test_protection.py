@@ -32,6 +32,12 @@ CHANNELS = ("kiosk-system", "tax-system")
 
 
 @pytest.fixture
+def database(sqlite_database):
+    """Nothing here depends on the engine."""
+    return sqlite_database
+
+
+@pytest.fixture
 def person(database, random):
     def enter(conn):
         found(conn)

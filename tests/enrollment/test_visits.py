@@ -18,6 +18,7 @@ from enrollment.errors import (
     NotYours,
     OutOfScope,
     SelfDealing,
+    SignatureInvalid,
     UnknownPerson,
 )  # fmt: skip
 from enrollment.events import EventKind
@@ -26,6 +27,13 @@ from enrollment.ledger import Happening
 from enrollment.policy import CapPolicy
 from enrollment.store import people as rows
 from tests.enrollment.town import AT, OTHER_TOWN, TOWN, found, operator, resident, seen
+from tests.verifier.filing_world import build_world
+
+
+@pytest.fixture
+def database(sqlite_database):
+    """Nothing here depends on the engine."""
+    return sqlite_database
 
 
 @pytest.fixture
@@ -103,6 +111,33 @@ def test_an_ended_record_is_not_confirmed(database, random, person):
         conn.execute(text("UPDATE enrollment_people SET status = 'dead'"))
     with pytest.raises(NotConfirmed):
         confirm(database, random, person)
+
+
+def test_a_signature_on_the_evidence_must_be_the_officers_own(database, random, person, tmp_path):
+    world = build_world()
+    signer, other = world.signer, world.signature_certificate("somebody else")
+    mine = replace(operator("signer", "main"), card_fingerprint=signer.certificate.fingerprint.hex())
+    database.transaction(lambda conn: rows.add_operator(conn, mine))
+    evidence = seen(person, officer="signer")
+
+    def record(signature, certificate):
+        signed = replace(evidence, signature=signature)
+        return database.transaction(
+            lambda conn: visits.check(conn, signed, "signer", AT, random, officer_certificate=certificate)
+        )
+
+    good = signer.sign(evidence.octets())
+    for signature, certificate in (
+        (good, other.certificate.der),
+        (good, None),
+        (other.sign(evidence.octets()), signer.certificate.der),
+        (signer.sign(seen(person, officer="signer", photo_matched=False).octets()), signer.certificate.der),
+    ):
+        with pytest.raises(SignatureInvalid):
+            record(signature, certificate)
+    assert record(good, signer.certificate.der).event.kind is EventKind.ANCHOR
+    with pytest.raises(SignatureInvalid):
+        evidence.require_signature()
 
 
 def test_a_kiosk_never_anchors(database, random, person):

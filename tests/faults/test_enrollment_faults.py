@@ -60,10 +60,14 @@ def attempt(own, story, subject, card):
         own.moves.accept(*subject, "key-0001", AT)
 
 
+EVERY = {"quick": 11, "every": pytest.param(1, marks=pytest.mark.slow)}
+
+
+@pytest.mark.parametrize("every", EVERY.values(), ids=EVERY)
 @pytest.mark.parametrize("story", STORIES)
-def test_a_lost_race_at_any_statement_is_run_again_by_itself(office, story):
+def test_a_lost_race_at_any_statement_is_run_again_by_itself(office, story, every):
     begin, _, finish = STORIES[story](office, statements=True)
-    for last in range(5, counted(office, story) + 1, 3):
+    for last in range(5, counted(office, story) + 1, every):
         person, subject, card_id = begin(last)
         fault = FailsOnce(last, Stale("something"))
         own = with_fault(office, fault)
@@ -73,10 +77,11 @@ def test_a_lost_race_at_any_statement_is_run_again_by_itself(office, story):
         finish(person, subject, card_id)
 
 
+@pytest.mark.parametrize("every", EVERY.values(), ids=EVERY)
 @pytest.mark.parametrize("story", STORIES)
-def test_a_statement_that_fails_for_good_leaves_a_state_to_go_on_from(office, story):
+def test_a_statement_that_fails_for_good_leaves_a_state_to_go_on_from(office, story, every):
     begin, _, finish = STORIES[story](office, statements=True)
-    for last in range(1, counted(office, story) + 1, 3):
+    for last in range(1, counted(office, story) + 1, every):
         person, subject, card_id = begin(last)
         own = None
         try:

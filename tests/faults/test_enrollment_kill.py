@@ -168,7 +168,9 @@ def every_step(office, story, *, statements):
 
 
 @pytest.mark.parametrize("story", STORIES)
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_killed_at_any_commit_or_card_call(office, story):
+    """On PostgreSQL too, and at every statement, in the slow one."""
     every_step(office, story, statements=False)
 
 

@@ -71,7 +71,7 @@ def place(tmp_path_factory):
     database.engine.dispose()
 
 
-@settings(max_examples=120)
+@settings(max_examples=50)
 @given(steps=STEPS)
 def test_random_stories_agree_with_the_model(place, steps):
     random = token_bytes  # the same story may be told twice, by two people

@@ -102,6 +102,10 @@ class Town:
         return answer.json()
 
 
+SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+"""Where nothing depends on the engine."""
+
+
 @pytest.fixture
 def town(database, tmp_path, request):
     return Town(database, tmp_path, request.node.nodeid)
@@ -138,6 +142,7 @@ def test_the_whole_story_of_the_cap(town):
     assert town.move("東京都見本区南町４番", "key-00000005")["decision"]["used"] == 1
 
 
+@SQLITE
 def test_a_changed_octet_is_rejected_with_the_report(town):
     filing = town.filing("東京都見本区南町１番")
     changed = filing["document"].replace("南町".encode(), "北町".encode())
@@ -166,12 +171,14 @@ def test_a_replay_under_another_key_is_named(town):
     assert (other.status_code, other.json()["code"]) == (409, "enrollment.idempotency-mismatch")
 
 
+@SQLITE
 def test_another_key_than_the_signed_one_is_refused(town):
     filing = town.filing("東京都見本区南町１番")
     answer = town.post({**filing, "request": town.office.request(town.card)})
     assert (answer.status_code, answer.json()["code"]) == (422, "enrollment.filing-mismatch")
 
 
+@SQLITE
 def test_a_request_whose_key_is_not_the_cards(town):
     request = town.office.request(town.card)
     forged = bytearray(request)
