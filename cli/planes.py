@@ -121,12 +121,13 @@ class Planes:
         """The verification API: for registered parties once there is one, until then an open door (as in the demo)."""
         from cli.party import HANDLE_KEY
         from cli.secrets import read_secret
+        from web.api_page import make_api_page_router
         from web.relying_party import make_relying_party_router
 
         key = self.settings.path(HANDLE_KEY)
         if not key.exists():
-            return [make_relying_party_router(self.check(), self.clock)]
-        return [self._registered_parties(bytes.fromhex(read_secret(key).decode()))]
+            return [make_relying_party_router(self.check(), self.clock), make_api_page_router()]
+        return [self._registered_parties(bytes.fromhex(read_secret(key).decode())), make_api_page_router()]
 
     def _registered_parties(self, handle_key: bytes) -> APIRouter:
         from web.handles import Handles

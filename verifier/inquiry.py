@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import urlsplit
 
 from pki import der, oids
 from pki.certid import CertId, certid_of
@@ -13,6 +14,7 @@ from pki.errors import InvalidValue, Malformed
 from verifier.errors import FetchFailed, FetchRefused
 from verifier.evidence import Evidence
 from verifier.fetch import Fetcher
+from verifier.ocsp import parse_ocsp
 from verifier.person import certificate_extension
 
 _ACCESS: Final = der.oid(oids.AUTHORITY_INFO_ACCESS)
@@ -91,10 +93,15 @@ def ask_status(
         nonce = None if random is None else random(NONCE_OCTETS)
         try:
             answer = fetcher.post(url, encode_ocsp_request([request_for], nonce), "application/ocsp-request")
+            unsaid = parse_ocsp(answer).failure
         except (FetchRefused, FetchFailed) as failed:
             failures.append(failed.reason)
             continue
-        return Answers(Evidence(ocsp=(answer,)), nonce, tuple(failures))
+        except Malformed:
+            unsaid = "something that is no OCSP answer"
+        if unsaid is None:
+            return Answers(Evidence(ocsp=(answer,)), nonce, tuple(failures))
+        failures.append(f"{urlsplit(url).hostname} said {unsaid}")
     for url in lists:
         try:
             return Answers(Evidence(crls=(fetcher.get(url),)), None, tuple(failures))

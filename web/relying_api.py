@@ -128,7 +128,7 @@ def make_relying_api(parts: RelyingParts) -> APIRouter:
         response.headers["RateLimit-Reset"] = str(60 - now.seconds % 60)
         return party
 
-    Caller = Annotated[RelyingParty, Depends(caller)]
+    Caller = Annotated[RelyingParty, Depends(caller)]  # noqa: N806 - a type
 
     @router.post(
         "/verifications",
@@ -170,6 +170,7 @@ def make_relying_api(parts: RelyingParts) -> APIRouter:
         + _curl("/v1/verifications/batch", "batch.json"),
     )
     def verify_batch(party: Caller, body: Batch) -> dict[str, Any]:
+        parts.parties.spend(party, len(body.items) - 1, parts.clock.now())
         answers: list[dict[str, Any]] = []
         for item in body.items:
             try:

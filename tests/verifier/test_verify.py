@@ -7,6 +7,8 @@ from datetime import timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki import cms as builder
 from pki import oids
@@ -20,10 +22,15 @@ from tests.verifier.filing_world import (
     SIGNATURE_POLICY,
     Holder,
     World,
+    aia,
     build_world,
+    ec_key,
     imprint_of,
+    issue,
+    policy_of,
     rsa_key,
     sign_filing,
+    usage,
 )
 from verifier import cms
 from verifier.anchors import anchors_of
@@ -229,6 +236,53 @@ def test_a_source_that_is_down_is_a_doubt_with_its_name(world: World) -> None:
     report = verify(world, sign_filing(world.signer, DOCUMENT), answers_of=None, online=online)
     assert said(report) == doubt(SubIndication.TRY_LATER)
     assert "ocsp.signature.example did not answer" in report.reason
+
+
+@pytest.mark.parametrize("answer", [b"\x30\x03\x0a\x01\x03", b"<html>", b""])
+def test_a_responder_that_answers_nothing_is_named_and_the_crl_is_asked(answer: bytes, world: World) -> None:
+    """tryLater, a proxy's error page, nothing at all: the next source is asked."""
+    asked: list[str] = []
+    crl = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(world.signature_ca.certificate.x509.subject)
+        .last_update(AT.datetime)
+        .next_update(LATER.datetime)
+        .add_extension(x509.CRLNumber(1), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(world.signature_ca.key.public_key()), critical=False
+        )
+        .sign(world.signature_ca.key, hashes.SHA256())
+    )
+
+    class Broken(Responders):
+        def get(self, url: str) -> bytes:
+            asked.append(url)
+            return crl.public_bytes(Encoding.DER)
+
+        def post(self, url: str, body: bytes, content_type: str) -> bytes:
+            del url, body, content_type
+            return answer
+
+    online = Broken(world, [world.signer], AT)
+    plain = verify(world, sign_filing(world.signer, DOCUMENT), answers_of=None, online=online)
+    assert said(plain) == doubt(SubIndication.TRY_LATER)
+    assert "ocsp.signature.example said" in plain.reason
+    points = x509.CRLDistributionPoints(
+        [x509.DistributionPoint([x509.UniformResourceIdentifier("http://crl.example/1.crl")], None, None, None)]
+    )
+    listed = issue(
+        "listed",
+        ec_key("listed"),
+        world.signature_ca,
+        [
+            (usage("digital_signature", "content_commitment"), True),
+            (policy_of(SIGNATURE_POLICY), True),
+            (aia(), False),
+            (points, False),
+        ],
+    )
+    assert said(verify(world, sign_filing(listed, DOCUMENT), answers_of=None, online=online)) == PASSED
+    assert asked == ["http://crl.example/1.crl"]
 
 
 def test_an_answer_to_somebody_elses_question_is_not_believed(world: World) -> None:

@@ -40,6 +40,7 @@ from verifier.indication import Indication
 from verifier.judge import Trust
 from verifier.policy import Policy
 from verifier.verdict import VerdictSigner, check_verdict
+from web.api_page import make_api_page_router, render
 from web.application import Frame, compose
 from web.filing_check import FilingCheck
 from web.handles import Handles
@@ -70,7 +71,7 @@ class Town:
     people: dict[bytes, str] = field(default_factory=dict)
     certificates: dict[bytes, bytes] = field(default_factory=dict)
     current: dict[str, bytes] = field(default_factory=dict)
-    assurance: Assurance = Assurance(Level.FRESH, 1, "none")
+    assurance: Assurance = field(default_factory=lambda: Assurance(Level.FRESH, 1, "none"))
     records: list[tuple[str, str, str, frozenset[str]]] = field(default_factory=list)
     refuses: bool = False
 
@@ -207,7 +208,9 @@ def build(database: Any, random: Callable[[int], bytes]) -> Service:
         database,
         clock,
     )
-    application = compose("relying parties", [make_relying_api(parts)], Frame(random, lambda: 0.0))
+    application = compose(
+        "relying parties", [make_relying_api(parts), make_api_page_router()], Frame(random, lambda: 0.0)
+    )
     client = TestClient(application, raise_server_exceptions=False)
     return Service(world, town, clock, online, parties, client, iter(range(10**9)), database)
 
@@ -240,7 +243,8 @@ def test_attributes_only_when_asked_for_allowed_and_explained(service: Service) 
         "POST", "/v1/verifications", service.filing(service.world.signer, fields=["address"], affairs="x"), party="bank"
     )
     assert code(refused) == (403, "web.not-allowed")
-    unexplained = service.ask("POST", "/v1/verifications", service.filing(service.world.signer, fields=["name"]))
+    asked = service.filing(service.world.signer, fields=["name"])
+    unexplained = service.ask("POST", "/v1/verifications", asked)
     assert code(unexplained) == (400, "pki.malformed")
     body = {**service.filing(service.world.signer, fields=["name"], affairs="x"), "document": b64(b"changed")}
     failed = service.ask("POST", "/v1/verifications", body).json()
@@ -267,8 +271,12 @@ def test_assurance_can_be_required_and_is_told_apart(service: Service) -> None:
     assert told["checks"][-1]["name"] == "assurance"
     assert told["checks"][-1]["outcome"] == "INDETERMINATE"
     assert told["assurance"] == {
-        "level": "at-cap", "in_person_within_years": 3, "remote_changes": "some", "required": "within-cap", "met": False,
-    }  # fmt: skip
+        "level": "at-cap",
+        "in_person_within_years": 3,
+        "remote_changes": "some",
+        "required": "within-cap",
+        "met": False,
+    }
     assert "窓口" in told["reason"]["todo_ja"]
     assert "attributes" not in told
     assert service.verify()["indication"] == "PASSED"
@@ -417,6 +425,15 @@ def test_a_batch_answers_each_by_itself(service: Service) -> None:
     assert told[2]["error"]["code"] == "pki.invalid-value"
     assert service.ask("POST", "/v1/verifications/batch", {"items": []}).status_code == 422
     assert service.ask("POST", "/v1/verifications/batch", {"items": [good] * 51}).status_code == 422
+
+
+def test_a_batch_costs_what_it_holds(service: Service) -> None:
+    service.parties.register(replace(BANK, a_minute=5), AT)
+    good = service.filing(service.world.signer)
+    three = service.ask("POST", "/v1/verifications/batch", {"items": [good] * 3}, party="bank")
+    assert three.status_code == 200
+    again = service.ask("POST", "/v1/verifications/batch", {"items": [good] * 3}, party="bank")
+    assert code(again) == (429, "web.quota-exhausted")
 
 
 def test_a_filing_handed_in_twice_can_be_refused(service: Service) -> None:
@@ -619,6 +636,21 @@ def test_every_operation_is_described_with_curl_and_problems(service: Service) -
         assert "curl" in operation["description"], operation["summary"]
         assert {"401", "403", "429"} <= set(operation["responses"])
     assert described["openapi"].startswith("3.1")
+
+
+def test_the_page_of_the_api_shows_every_operation_and_loads_nothing_from_elsewhere(service: Service) -> None:
+    answer = service.client.get("/docs")
+    assert answer.status_code == 200
+    page = answer.text
+    for path in ("/v1/verifications", "/v1/authentications/challenges", "/v1/status/{handle}"):
+        assert f"<code>{path}</code>" in page
+    assert page.count("<pre>curl -sS") == 10
+    assert "<script" not in page
+    assert "//" not in page.replace("&quot;$JITSUIN//", "")
+    assert service.client.get("/docs/style.css").headers["content-type"].startswith("text/css")
+    poisoned = {"openapi": "3.1.0", "info": {"title": "<script>"}, "paths": {"/<b>": {"get": {"summary": "<i>"}}}}
+    assert "<script>" not in render(poisoned)
+    assert "<b>" not in render(poisoned)
 
 
 def test_the_tables_are_what_the_migration_makes(database: Any) -> None:
