@@ -32,7 +32,7 @@ from cardio.piv import PivCard, require_signature
 from cardio.piv_attestation import Attestation, AttestationAnchors, AttestationFault, verify_attestation
 from cardio.piv_commands import key_algorithm_of
 from cardio.piv_management_key import ManagementKey
-from cardio.piv_objects import certificate_object
+from cardio.piv_objects import certificate_object, compress_certificate_object
 from cardio.piv_places import (
     Abilities,
     ActiveKey,
@@ -56,6 +56,7 @@ PIN_POLICY_OF_PURPOSE: Mapping[Purpose, PinPolicy] = {
 """Said at generation, because a retired place would make both "once"."""
 
 CHALLENGE_LENGTH = 32
+NOT_ENOUGH_MEMORY = 0x6A84
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +282,12 @@ def _holds(channel: Channel, slot: Slot, certificate: Certificate) -> bool:
 
 
 def _write_back(channel: Channel, slot: Slot, certificate: bytes) -> None:
-    piv_commands.write_object(channel, slot.certificate_object, certificate_object(certificate))
+    try:
+        piv_commands.write_object(channel, slot.certificate_object, certificate_object(certificate))
+    except Refused as error:
+        if error.status_word != NOT_ENOUGH_MEMORY:
+            raise
+        piv_commands.write_object(channel, slot.certificate_object, compress_certificate_object(certificate))
     if read_certificate(channel, slot) != certificate:
         raise CertificateMismatch("what was read back is not what was written")
 

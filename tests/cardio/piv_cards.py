@@ -97,6 +97,25 @@ class SmallAuthority:
         self.certificate = self._build(self.name, self.key.public_key(), ca=True)
         self.count = 0
 
+    def issue_large(self, spki: bytes) -> bytes:
+        """A certificate of more octets than an object of a card holds, though they can be packed."""
+        public = serialization.load_der_public_key(spki)
+        assert isinstance(public, rsa.RSAPublicKey | ec.EllipticCurvePublicKey)
+        text = x509.UnrecognizedExtension(
+            x509.ObjectIdentifier("1.3.6.1.4.1.32473.9"), b"\x0c\x82\x10\x00" + b"x" * 4096
+        )
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Large")]))
+            .issuer_name(self.name)
+            .public_key(public)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(AT.datetime)
+            .not_valid_after(AT.datetime + timedelta(days=3650))
+            .add_extension(text, critical=False)
+        )
+        return builder.sign(self.key, hashes.SHA256()).public_bytes(Encoding.DER)
+
     def issue(self, spki: bytes, common_name: str = "Holder", *, confidential: bool = False) -> bytes:
         """A certificate (DER) for `spki`: for signatures, or for decryption and key agreement."""
         public = serialization.load_der_public_key(spki)

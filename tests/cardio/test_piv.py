@@ -208,6 +208,17 @@ def test_certificates_that_are_not_installed(firmware: tuple[int, int, int] | No
 
 
 @FIRMWARES
+def test_a_certificate_too_large_for_the_card_is_packed(firmware: tuple[int, int, int] | None) -> None:
+    world = World(firmware)
+    certificate = world.authority.issue_large(world.slot.generate(Purpose.SIGNATURE))
+    assert len(certificate) > 4096
+    world.install(Purpose.SIGNATURE, certificate)
+    assert world.slot.read(Purpose.SIGNATURE) == certificate
+    assert len(world.card.memory.objects[Slot.SIGNATURE.certificate_object]) < 1024
+    world.piv.sign(Purpose.SIGNATURE, PIN, b"filing")
+
+
+@FIRMWARES
 def test_wrong_pins(firmware: tuple[int, int, int] | None) -> None:
     world = World(firmware)
     world.install(Purpose.SIGNATURE, world.issue(Purpose.SIGNATURE))
