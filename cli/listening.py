@@ -9,11 +9,15 @@ import socket
 from collections.abc import Callable, Iterator
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from cli.errors import AddressUnusable, PortTaken
 from web.application import Application
 
 _BACKLOG = 2048
+HEAD_SECONDS = 10
+"""Seconds that the head of a request may take from its first octet, or from the opening of the connection."""
+_MOST_CONNECTIONS = 2000
 _GRACE = 5
 """Seconds that requests under way get to end after the signal."""
 
@@ -50,6 +54,41 @@ def address_of(listener: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+class _Patient(HttpToolsProtocol):
+    """uvicorn's protocol with an end to its patience: who does not finish the head of a request is hung up on.
+
+    Otherwise whoever opens connections and says nothing holds them all, for ever. (Bodies: `web.application`.)
+    """
+
+    _giving_up: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._expect_head()
+
+    def data_received(self, data: bytes) -> None:
+        answering: RequestResponseCycle | None = self.cycle
+        if self._giving_up is None and (answering is None or answering.response_complete):
+            self._expect_head()
+        super().data_received(data)
+
+    def on_headers_complete(self) -> None:
+        self._got_head()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._got_head()
+        super().connection_lost(exc)
+
+    def _expect_head(self) -> None:
+        self._giving_up = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
+    def _got_head(self) -> None:
+        if self._giving_up is not None:
+            self._giving_up.cancel()
+            self._giving_up = None
+
+
 class _Server(uvicorn.Server):
     """uvicorn's server without its signal handlers, which raise the signal again once it has been obeyed."""
 
@@ -59,9 +98,17 @@ class _Server(uvicorn.Server):
 
 
 def run_server(
-    application: Application, listener: socket.socket, ready: Callable[[], None], ended: Callable[[], bool]
+    application: Application,
+    listener: socket.socket,
+    ready: Callable[[], None],
+    ended: Callable[[], bool],
+    *,
+    signals: bool = True,
 ) -> None:
-    """Serve until SIGTERM, SIGINT or until `ended()` (asked every 0.2 s); calls `ready` once requests are answered."""
+    """Serve until SIGTERM, SIGINT or until `ended()` (asked every 0.2 s); calls `ready` once requests are answered.
+
+    Without `signals` they are not looked at: only the main thread of a process may.
+    """
     config = uvicorn.Config(
         application,
         log_config=None,  # our own log names no paths; uvicorn's would
@@ -71,14 +118,16 @@ def run_server(
         lifespan="off",
         timeout_graceful_shutdown=_GRACE,
         loop="uvloop",
-        http="httptools",
+        http=_Patient,
+        ws="none",
+        limit_concurrency=_MOST_CONNECTIONS,
         proxy_headers=False,  # nobody's word is taken for who asks
     )
     server = _Server(config)
 
     async def serve() -> None:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT) if signals else ():
             loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
         running = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started and not running.done():

@@ -75,7 +75,7 @@ def serve(
         raise typer.Exit(1)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
     for loud in ("alembic", "uvicorn", "httpx"):
-        logging.getLogger(loud).setLevel(logging.WARNING)
+        logging.getLogger(loud).setLevel(logging.ERROR if loud == "uvicorn" else logging.WARNING)
     settings = load_settings(folder)
     if listen is not None:
         settings = with_listen(settings, listen)

@@ -4,6 +4,7 @@ Every answer carries an `X-Request-Id` and the security headers; every error is 
 route as it is written in the code (`/filings/{id}`), never the path or query that was asked for: those may name people.
 """
 
+import asyncio
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -50,6 +51,8 @@ class Frame:
     """For those who do not ask for one."""
     max_body: int = 2 * 1024 * 1024
     """The largest request body, in octets."""
+    body_seconds: float = 20.0
+    """How long a request body may take, from its head to its end."""
     checks: Mapping[str, Callable[[], object]] = field(default_factory=dict)
     """What must hold for `/ready`: a name and a function that raises where it does not."""
 
@@ -93,7 +96,7 @@ def compose(title: str, routers: Sequence[APIRouter], frame: Frame) -> Applicati
     application.add_exception_handler(RequestValidationError, on_unreadable)
     application.add_exception_handler(HTTPException, on_http)
     application.add_exception_handler(Exception, on_unforeseen)
-    return _Outermost(_BodyLimit(application, frame.max_body, frame.language), frame)
+    return _Outermost(_BodyLimit(application, frame.max_body, frame.body_seconds, frame.language), frame)
 
 
 def _own_routes(frame: Frame) -> APIRouter:
@@ -148,10 +151,10 @@ def _send(problem: Problem, language: Language, headers: Mapping[str, str] | Non
 
 
 class _BodyLimit:
-    """Refuses a request body over the limit, whether or not its length was announced."""
+    """Refuses a request body over the limit, whether or not its length was announced, and one that does not end."""
 
-    def __init__(self, inner: ASGIApp, limit: int, language: Language) -> None:
-        self._inner, self._limit, self._language = inner, limit, language
+    def __init__(self, inner: ASGIApp, limit: int, seconds: float, language: Language) -> None:
+        self._inner, self._limit, self._seconds, self._language = inner, limit, seconds, language
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -162,10 +165,19 @@ class _BodyLimit:
             await self._refuse(scope, receive, send)
             return
         seen = 0
+        whole = False
+        deadline = asyncio.get_running_loop().time() + self._seconds
 
         async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
+            nonlocal seen, whole
+            if whole:
+                return await receive()  # it waits for the end of the connection, however long the answer takes
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, headers={"connection": "close"}) from None
+            whole = not message.get("more_body", False)
             seen += len(message.get("body", b""))
             if seen > self._limit:
                 raise HTTPException(TOO_LARGE.status, headers={"connection": "close"})

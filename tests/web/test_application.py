@@ -1,5 +1,6 @@
 """The frame around every HTTP face: limits, headers, problems, readiness, and a log that names nobody."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -160,3 +161,25 @@ def test_the_log_names_routes_and_nobody(make: Callable[..., TestClient], caplog
     client.get(f"/nowhere/{SECRET}")
     lines = [record.getMessage() for record in caplog.records if record.name == "jitsuin.web"]
     assert [line.rsplit(" ", 1)[0] for line in lines] == ["GET /refused/{name} 400 1000.0 ms", "GET - 404 1000.0 ms"]
+
+
+async def test_a_body_that_does_not_end_is_given_up(random: Callable[[int], bytes]) -> None:
+    frame = Frame(random, lambda: 0.0, max_body=1000, body_seconds=0.05)
+    application = compose("test", [_faults()], frame)
+    sent: list[dict[str, object]] = []
+    never = asyncio.Event()
+    first = [{"type": "http.request", "body": b"x", "more_body": True}]
+
+    async def receive() -> dict[str, object]:
+        if first:
+            return first.pop()
+        await never.wait()
+        raise AssertionError("nobody sets it")
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/echo", "query_string": b"", "headers": []}
+    await application({**scope, "http_version": "1.1", "scheme": "http", "root_path": ""}, receive, send)  # type: ignore[arg-type]
+    assert sent[0]["status"] == 408
+    assert (b"connection", b"close") in sent[0]["headers"]  # type: ignore[operator]
