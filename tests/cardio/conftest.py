@@ -73,11 +73,15 @@ class Reader:
             self.context.wait_for_card(self.name, 5)
         return insertion
 
-    def empty(self) -> None:
-        """Eject, and wait until PC/SC has noticed."""
+    def forget(self) -> None:
+        """Eject without waiting: the reader is another one now."""
         for insertion in self._insertions:
             insertion.eject()
         self._insertions.clear()
+
+    def empty(self) -> None:
+        """Eject, and wait until PC/SC has noticed."""
+        self.forget()
         if self._pcscd.running:
             self.context.wait_for_removal(self.name, 5)
 
