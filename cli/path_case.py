@@ -31,6 +31,7 @@ KEYS: Final = frozenset(
     | {"profile"}
 )
 MAX_FILE_OCTETS: Final = 256 << 20
+MAX_KEPT_OCTETS: Final = 64 << 20
 _BEGIN: Final = b"-----BEGIN "
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
@@ -48,17 +49,46 @@ class PathCase:
     inputs: PathInputs
 
 
-def read_case(case: Mapping[str, object], folder: Path) -> PathCase:
+class Files:
+    """The files of a batch, relative to its folder; what many cases name is read once while it does not change."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._kept: dict[str, tuple[tuple[int, int, int], list[bytes]]] = {}
+        self._octets = 0
+
+    def read(self, name: str) -> list[bytes]:
+        """The objects of a file. Errors: CaseUnusable."""
+        path = self._folder / name
+        try:
+            state = path.stat()
+            if state.st_size > MAX_FILE_OCTETS:
+                raise CaseUnusable(f"the file {name} is too large")
+            signature = (state.st_ino, state.st_size, state.st_mtime_ns)
+            kept = self._kept.get(name)
+            if kept is not None and kept[0] == signature:
+                return kept[1]
+            found = split_pem(path.read_bytes())
+        except (OSError, ValueError) as bad:
+            raise CaseUnusable(f"the file {name} cannot be read") from bad
+        if self._octets > MAX_KEPT_OCTETS:
+            self._kept, self._octets = {}, 0
+        self._kept[name] = (signature, found)
+        self._octets += state.st_size
+        return found
+
+
+def read_case(case: Mapping[str, object], files: Files) -> PathCase:
     """Read a case and the files it names. Errors: CaseUnusable."""
     if unknown := sorted(set(case) - KEYS):
         raise CaseUnusable(f"there is no field {unknown[0]!r}")
     leaf = case.get("leaf")
     if not isinstance(leaf, str):
         raise CaseUnusable("'leaf' must be the name of a file")
-    first, *others = _octets(folder, leaf)
-    anchors = _files(case, "anchors", folder)
+    first, *others = files.read(leaf)
+    anchors = _files(case, "anchors", files)
     evidence = Evidence(
-        (*_files(case, "intermediates", folder), *others), _files(case, "crls", folder), _files(case, "ocsp", folder)
+        (*_files(case, "intermediates", files), *others), _files(case, "crls", files), _files(case, "ocsp", files)
     )
     return PathCase(
         anchors,
@@ -102,23 +132,13 @@ def split_pem(octets: bytes) -> list[bytes]:
     return blocks
 
 
-def _octets(folder: Path, name: str) -> list[bytes]:
-    try:
-        path = folder / name
-        if path.stat().st_size > MAX_FILE_OCTETS:
-            raise CaseUnusable(f"the file {name} is too large")
-        return split_pem(path.read_bytes())
-    except (OSError, ValueError) as bad:
-        raise CaseUnusable(f"the file {name} cannot be read") from bad
-
-
-def _files(case: Mapping[str, object], key: str, folder: Path) -> tuple[bytes, ...]:
+def _files(case: Mapping[str, object], key: str, files: Files) -> tuple[bytes, ...]:
     found = case.get(key)
     if found is None:
         return ()
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
         raise CaseUnusable(f"{key!r} must be a list of files")
-    return tuple(der for name in found for der in _octets(folder, name))
+    return tuple(der for name in found for der in files.read(name))
 
 
 def _instant(found: object) -> Instant | None:

@@ -11,6 +11,7 @@ import typer
 from pki.instant import Instant
 
 if TYPE_CHECKING:
+    from cli.path_case import Files
     from verifier.validator import EngineCache, Result
 
 app = typer.Typer(add_completion=False)
@@ -30,20 +31,21 @@ def path(
 
 def answers(batch: Path, now: Callable[[], Instant], *, explain: bool = False) -> Iterator[str]:
     """One line (with `explain`: one text) for each line of `batch` that is not empty. Errors: none for any content."""
+    from cli.path_case import Files
     from verifier.validator import EngineCache
 
-    cache = EngineCache()
+    cache, files = EngineCache(), Files(batch.parent)
     with batch.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if line.strip():
                 started = time.perf_counter()
-                identifier, result = _judge(line, batch.parent, now, cache)
+                identifier, result = _judge(line, files, now, cache)
                 millis = round((time.perf_counter() - started) * 1000, 3)
                 yield _explained(identifier, result, number) if explain else _line(identifier, result, millis)
 
 
 def _judge(
-    line: bytes, folder: Path, now: Callable[[], Instant], cache: "EngineCache"
+    line: bytes, files: "Files", now: Callable[[], Instant], cache: "EngineCache"
 ) -> "tuple[object, Result | str]":
     from cli.errors import CaseUnusable
 
@@ -53,7 +55,7 @@ def _judge(
         if not isinstance(case, dict):
             return None, "a case must be a JSON object"
         identifier = case.get("id")
-        return identifier, _validate(case, folder, now, cache)
+        return identifier, _validate(case, files, now, cache)
     except CaseUnusable as unusable:
         return identifier, unusable.reason
     except ValueError:
@@ -63,7 +65,7 @@ def _judge(
 
 
 def _validate(
-    case: dict[str, object], folder: Path, now: Callable[[], Instant], cache: "EngineCache"
+    case: dict[str, object], files: "Files", now: Callable[[], Instant], cache: "EngineCache"
 ) -> "Result | str":
     from cli.path_case import read_case
     from pki.errors import Malformed
@@ -71,7 +73,7 @@ def _validate(
     from verifier.sources import StatusRules
     from verifier.validator import Validator
 
-    found = read_case(case, folder)
+    found = read_case(case, files)
     # A file that cannot be parsed fails the case, though the engine could do without it: whoever listed it meant it.
     for what, ders, read in (
         ("anchor", found.anchors, cache.certificate),
