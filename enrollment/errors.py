@@ -13,7 +13,7 @@ Error (pki)
     ├── CertificateEnded · CertificateExpired · CardNotUsable · WrongCard · KeyNotFromCard · CardDiffers · NotSignedYet
     ├── NothingChanges · RemoteBlocked · AlreadyIssued · EvidenceUsed
     ├── AlreadyProtected · NotProtected · OutputBlocked · StillCooling · UnknownChannel
-    ├── NotGranted · SignatureInvalid · GatewayRefused · Braked · SnapshotDamaged · ResidenceUnproven
+    ├── NotGranted · SignatureInvalid · GatewayRefused · Braked · SnapshotDamaged · ResidenceUnproven · AlreadyAdopted
     └── IdempotencyMismatch
 """
 
@@ -522,6 +522,14 @@ class ResidenceUnproven(EnrollmentError):
     why = "the evidence does not yet prove the new address"
     todo = "bring one of these: {choices}"
     choices: str
+
+
+@dataclass(eq=False)
+class AlreadyAdopted(EnrollmentError):
+    code = "enrollment.already-adopted"
+    why = "version {version}, or another one of the same owner and date, was adopted before"
+    todo = "give the new version a name and a date of its own; adopted policies are never changed"
+    version: str
 
 
 @dataclass(eq=False)

@@ -37,12 +37,13 @@ from enrollment.errors import (
     NotYours,
     OutOfScope,
     WrongCard,
+    WrongState,
 )
 from enrollment.events import EventKind
 from enrollment.evidence import InPersonEvidence
 from enrollment.ledger import Happening
 from enrollment.operators import Operator, Role
-from enrollment.person import MINOR_AGE, Person, PersonId, Random, age_at, draw_id
+from enrollment.person import MINOR_AGE, Person, PersonId, PersonStatus, Random, age_at, draw_id
 from enrollment.registry import FOUR_ATTRIBUTES, Access
 from enrollment.store import Connection, Database, records
 from enrollment.store import people as people_rows
@@ -107,6 +108,7 @@ def file(
     at_desk.require(affair, at, evidence.person)
     if people_rows.hold_person(conn, evidence.person) != at_desk.operator.owner:
         raise NotYours(at_desk.operator.owner)
+    require_resident(conn, evidence.person, kind.value)
     if (evidence.officer, evidence.counter) != (operator, at_desk.counter.counter):
         raise EvidenceTooWeak("the check must be recorded by the officer and desk that file the application")
     evidence.verify_officer(officer_certificate, at_desk.operator.card_fingerprint)
@@ -134,6 +136,13 @@ def file(
     application = replace(application, approval=approval.approval)
     rows.add_application(conn, application)
     return application
+
+
+def require_resident(conn: Connection, person: PersonId, act: str) -> None:
+    """Errors: WrongState for a record that has ended."""
+    status = people_rows.person_of(conn, person).status
+    if status is not PersonStatus.RESIDENT:
+        raise WrongState("record", status.value, act)
 
 
 def _require_free(conn: Connection, kind: ApplicationKind, person: PersonId) -> None:

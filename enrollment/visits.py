@@ -19,7 +19,7 @@ from enrollment.errors import (
 )
 from enrollment.events import EventKind, LedgerEvent
 from enrollment.evidence import InPersonEvidence
-from enrollment.issuing import counterside
+from enrollment.issuing import counterside, require_resident
 from enrollment.ledger import Happening
 from enrollment.operators import Operator, Role
 from enrollment.person import PersonId, PersonStatus, Random, draw_id
@@ -86,7 +86,7 @@ def check(
     whose certificate (DER) is `officer_certificate`.
     Errors: KioskNeverAnchors, OutOfScope, NotDesignated, NotYours, RoleMissing, OperatorNotValid, SelfDealing;
     NotPresent, EvidenceTooWeak, EvidenceUsed, SignatureInvalid; NotConfirmed; MunicipalDeskNeeded;
-    UnknownPerson, NoPolicy.
+    UnknownPerson, WrongState for an ended record, NoPolicy.
     """
     at_desk = counterside(conn, operator)
     _require_desk(at_desk.counter, at_desk.operator, evidence, at)
@@ -94,6 +94,7 @@ def check(
     owner = people_rows.hold_person(conn, evidence.person)
     if owner != at_desk.counter.owner:
         raise NotYours(at_desk.counter.owner)
+    require_resident(conn, evidence.person, EventKind.ANCHOR.value)
     evidence.verify_officer(officer_certificate, at_desk.operator.card_fingerprint)
     level = evidence.require_anchor()
     known = [event for event in ledger.history(conn, evidence.person) if evidence.digest() in event.evidence]

@@ -95,6 +95,7 @@ TITLES: Mapping[str, Title] = MappingProxyType(
         "enrollment.unknown-filing": NOT_FOUND,
         "enrollment.unknown-municipality": REFUSED,
         "enrollment.already-issued": CONFLICT,
+        "enrollment.already-adopted": CONFLICT,
         "enrollment.already-protected": CONFLICT,
         "enrollment.not-protected": CONFLICT,
         "enrollment.not-granted": FORBIDDEN,

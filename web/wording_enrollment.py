@@ -200,6 +200,10 @@ WHY_AND_WHAT_TO_DO: dict[str, tuple[str, str]] = {
         "新しい住所にお住まいであることを確認できません。",
         "次のいずれかをご用意ください: {choices}。",
     ),
+    "enrollment.already-adopted": (
+        "規則 {version}、または同じ日から適用される規則がすでにあります。",
+        "新しい版の名前と適用日を付けてください。定めた規則は変更できません。",
+    ),
     "enrollment.idempotency-mismatch": (
         "同じ受付キーが、別の内容の依頼に使われています。",
         "新しい依頼には新しいキーを使ってください。",

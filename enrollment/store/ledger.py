@@ -7,7 +7,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
 from enrollment.canonical import canonical
-from enrollment.errors import PlaceTaken
+from enrollment.errors import AlreadyAdopted, PlaceTaken
 from enrollment.events import EventId, EventKind, LedgerEvent
 from enrollment.person import PersonId
 from enrollment.policy import COMMON, CapPolicy, parse_policy
@@ -92,18 +92,23 @@ def people_with_events(conn: Connection, after: PersonId | None, limit: int) -> 
 
 
 def add_policy(conn: Connection, policy: CapPolicy, at: Instant, adopted_by: str) -> None:
-    """Keep a version for ever."""
-    conn.execute(
-        insert(t.policies).values(
-            owner=policy.owner,
-            version=policy.version,
-            effective_from=policy.effective_from.seconds,
-            max_consecutive=policy.max_consecutive,
-            body=canonical(policy.body()).decode(),
-            adopted_at=at.seconds,
-            adopted_by=adopted_by,
+    """Keep a version for ever. Errors: AlreadyAdopted for a version or a date that is taken."""
+    try:
+        conn.execute(
+            insert(t.policies).values(
+                owner=policy.owner,
+                version=policy.version,
+                effective_from=policy.effective_from.seconds,
+                max_consecutive=policy.max_consecutive,
+                body=canonical(policy.body()).decode(),
+                adopted_at=at.seconds,
+                adopted_by=adopted_by,
+            )
         )
-    )
+    except IntegrityError as error:
+        if is_unique_violation(error):
+            raise AlreadyAdopted(policy.version) from error
+        raise
 
 
 def policies_of(conn: Connection, owner: str) -> tuple[CapPolicy, ...]:

@@ -5,9 +5,11 @@ from datetime import date, timedelta
 
 import pytest
 
-from enrollment import ledger, rules, visits
+from enrollment import issuing, ledger, rules, visits
+from enrollment.application import ApplicationKind
 from enrollment.counters import CounterKind
 from enrollment.errors import (
+    AlreadyAdopted,
     EvidenceTooWeak,
     EvidenceUsed,
     KioskNeverAnchors,
@@ -20,13 +22,14 @@ from enrollment.errors import (
     SelfDealing,
     SignatureInvalid,
     UnknownPerson,
+    WrongState,
 )  # fmt: skip
 from enrollment.events import EventKind
 from enrollment.evidence import DocumentSeen
 from enrollment.ledger import Happening
 from enrollment.policy import CapPolicy
 from enrollment.store import people as rows
-from tests.enrollment.town import AT, OTHER_TOWN, TOWN, found, operator, resident, seen
+from tests.enrollment.town import ALWAYS, AT, COMMON_POLICY, OTHER_TOWN, TOWN, found, operator, resident, seen
 from tests.verifier.filing_world import build_world
 
 
@@ -111,6 +114,22 @@ def test_an_ended_record_is_not_confirmed(database, random, person):
         conn.execute(text("UPDATE enrollment_people SET status = 'dead'"))
     with pytest.raises(NotConfirmed):
         confirm(database, random, person)
+    with pytest.raises(WrongState):
+        check(database, random, seen(person))
+    with pytest.raises(WrongState):
+        database.transaction(
+            lambda conn: issuing.file(
+                conn, ApplicationKind.FIRST_ISSUE, seen(person), ALWAYS.not_after, "clerk", AT, random
+            )
+        )
+
+
+def test_a_policy_is_adopted_once(database, person):
+    again = CapPolicy("2026-01", AT)
+    same_day = CapPolicy("2026-02", COMMON_POLICY.effective_from)
+    for policy in (again, same_day):
+        with pytest.raises(AlreadyAdopted):
+            database.transaction(lambda conn, p=policy: rules.adopt(conn, p, AT, "boss"))
 
 
 def test_a_signature_on_the_evidence_must_be_the_officers_own(database, random, person, tmp_path):
