@@ -20,6 +20,9 @@ SEQUENCE, SET = 0x30, 0x31
 MAX_DEPTH = 64
 """Deeper nesting than this is an attack, not a certificate."""
 
+MAX_OID = 128
+"""Octets of an OBJECT IDENTIFIER: one of a megabyte would be read in quadratic time, and could not be written down."""
+
 _FIRST_GENERALIZED = Instant.parse("2050-01-01T00:00:00Z")
 _FIRST_UTC = Instant.parse("1950-01-01T00:00:00Z")
 _PRINTABLE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 '()+,-./:=?")
@@ -232,7 +235,7 @@ class Node(NamedTuple):
     def oid(self) -> str:
         """The dotted form of an OBJECT IDENTIFIER."""
         octets = self.value
-        if self.tag != OID or not octets or octets[-1] & 0x80:
+        if self.tag != OID or not 0 < len(octets) <= MAX_OID or octets[-1] & 0x80:
             raise Malformed("an OBJECT IDENTIFIER expected", self.start)
         dotted = _dotted(octets)
         if dotted is None:

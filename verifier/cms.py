@@ -164,7 +164,7 @@ def _signed_data(octets: bytes, limits: Limits) -> SignedData:
     ):
         raise FormatFailure("the parts of SignedData are not those of the standard", "RFC 5652 5.1")
     if parts[0].integer() not in (1, 3, 4, 5):
-        raise FormatFailure(f"there is no SignedData of version {parts[0].integer()}", "RFC 5652 5.1")
+        raise FormatFailure("there is no SignedData of that version", "RFC 5652 5.1")
     listed_digests = {algorithm_identifier(node)[0] for node in _bounded(parts[1], limits.attributes)}
     encapsulated = parts[2].children()
     if not 1 <= len(encapsulated) <= 2:
@@ -228,7 +228,7 @@ def _signer_info(node: der.Node, listed_digests: set[str], limits: Limits) -> Si
     else:
         key_identifier = sid.value
     if version != (1 if issuer is not None else 3):
-        raise FormatFailure(f"SignerInfo version {version} does not fit its sid", "RFC 5652 5.3")
+        raise FormatFailure("the version of SignerInfo does not fit its sid", "RFC 5652 5.3")
     digest_oid, digest_parameters = algorithm_identifier(parts[2])
     if digest_oid not in listed_digests:
         raise FormatFailure("the signer's digest is not among digestAlgorithms", "RFC 5652 5.1")

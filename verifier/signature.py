@@ -131,7 +131,8 @@ def _pss(parameters: bytes | None, digest: str) -> Scheme:
     if hash_name != digest or mask_hash != digest:
         raise UnacceptableAlgorithm(f"RSASSA-PSS mixes {hash_name}, a mask with {mask_hash} and the digest {digest}")
     if salt != hashlib.new(digest).digest_size or trailer != 1:
-        raise UnacceptableAlgorithm(f"RSASSA-PSS with a salt of {salt} octets and trailer {trailer}")
+        # the numbers are not repeated: one of a million digits could not be written
+        raise UnacceptableAlgorithm("RSASSA-PSS with a salt of another length than the digest's, or another trailer")
     return Scheme(Kind.PSS, digest, salt)
 
 

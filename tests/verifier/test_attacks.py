@@ -573,6 +573,34 @@ def test_more_of_everything_than_is_accepted(world: World) -> None:
     assert said(judged(world, large)) == failure(SubIndication.FORMAT_FAILURE)
 
 
+def test_numbers_and_identifiers_of_a_megabyte(world: World) -> None:
+    """Python writes no number of more than 4,300 digits, and reading a long identifier takes quadratic time."""
+    huge = der.tlv(der.INTEGER, b"\x7f" + b"\xff" * 1_000_000)
+    long_oid = der.tlv(der.OID, b"\x2a" + b"\xff" * 1_000_000 + b"\x01")
+    honest = der.read_whole(craft(world.signer)).children()[1].children()[0].children()
+    outer = [part.raw for part in honest]
+    wrapped = [
+        der.sequence(der.oid(oids.CMS_SIGNED_DATA), der.context(0, der.sequence(*parts)))
+        for parts in ([huge, *outer[1:]], [*outer[:2], der.sequence(long_oid), *outer[3:]])
+    ]
+    wrapped += [
+        craft(world.signer, sid=der.sequence(world.signer.certificate.issuer, huge)),
+        craft(world.signer, digest_algorithm=der.sequence(long_oid)),
+        craft(world.signer, signature_algorithm=der.sequence(long_oid)),
+        craft(world.signer, attributes=[*attributes_for(world.signer), der.sequence(long_oid, der.set_of(der.null()))]),
+        craft(world.signer, value=der.sequence(huge, huge)),
+        craft(world.signer, signature_algorithm=pss(salt=1 << 100_000)),
+        der.sequence(long_oid, der.context(0, b"")),
+    ]
+    info = der.read_whole(outer[-1]).children()[0].children()
+    bent_info = der.sequence(huge, *(part.raw for part in info[1:]))
+    wrapped.append(
+        der.sequence(der.oid(oids.CMS_SIGNED_DATA), der.context(0, der.sequence(*outer[:-1], der.set_of(bent_info))))
+    )
+    for signature in wrapped:
+        assert judged(world, signature).indication is not Indication.PASSED
+
+
 # ---- OCSP answers
 
 
