@@ -16,6 +16,16 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False)
 
+IN_WORDS = {
+    "RFC 5937 3.2": "the trust anchor is valid, and binds what stands below it",
+    "RFC 5280 6.1.3 (a)": "signature, validity and the issuer's name",
+    "RFC 5280 6.1.3 (a)(3)": "revocation",
+    "RFC 5280 6.1.3 (b), (c)": "its names lie within the constraints above it",
+    "RFC 5280 6.1.4": "it may issue certificates",
+    "RFC 5280 6.1.5": "policies, usage and critical extensions",
+}
+"""What the steps of `--explain` are about; a step that failed tells it by itself."""
+
 
 @app.command("path")
 def path(
@@ -124,7 +134,8 @@ def _explained(identifier: object, result: "Result | str", number: int) -> str:
             place = places.get(check.certificate.hex())
             where = " leaf" if place == 0 else f" {place} above the leaf" if place is not None else ""
             where += f" [{check.certificate.hex()[:16]}]"
-        lines.append(f"  {mark}{check.clause}{where}{': ' if check.detail else ''}{check.detail}")
+        told = "; ".join(filter(None, (IN_WORDS.get(check.clause), check.detail)))
+        lines.append(f"  {mark}{check.clause}{where}{': ' if told else ''}{told}")
     for place, answer in enumerate(result.statuses):
         if answer.this_update is not None:
             lines.append(f"  status of certificate {place}: {answer.source}, as of {answer.this_update.iso()}")
