@@ -6,7 +6,7 @@ They are never arguments: those stand in the process list.
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -48,6 +48,18 @@ class Form(StrEnum):
 
     CMS = "cms"
     RAW = "raw"
+    PDF = "pdf"
+    XML = "xml"
+
+    def target(self, file: Path) -> Path:
+        """Where the result goes by default."""
+        match self:
+            case Form.CMS:
+                return file.with_name(file.name + ".p7s")
+            case Form.RAW:
+                return file.with_name(file.name + ".sig")
+            case _:
+                return file.with_name(f"{file.stem}.signed{file.suffix}")
 
 
 @app.command("list")
@@ -179,9 +191,13 @@ def read_certificates(
 @app.command()
 def sign(
     file: Annotated[Path, typer.Argument(help="What to sign.")],
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="By default FILE.p7s or FILE.sig.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="By default FILE.p7s, FILE.sig or FILE.signed.*.")
+    ] = None,
     purpose: PurposeOption = Purpose.SIGNATURE,
-    form: Annotated[Form, typer.Option("--form", help="cms: detached CAdES-B; raw: the bare signature.")] = Form.CMS,
+    form: Annotated[
+        Form, typer.Option("--form", help="cms: detached CAdES-B; raw: the bare signature; pdf: PAdES-B; xml: XAdES-B.")
+    ] = Form.CMS,
     reader: ReaderOption = None,
     pin_stdin: PinStdinOption = False,
     last_try: LastTryOption = False,
@@ -193,10 +209,10 @@ def sign(
     with _card(reader, trace) as card:
         pin = _ask(card, purpose, pin_stdin)
         if form is Form.RAW:
-            signature = _sign(card, purpose, pin, content, last_try)
+            signature = card.sign(purpose, pin, content, last_try=last_try)
         else:
-            signature = _sign_cms(card, purpose, pin, content, last_try)
-    target = out or file.with_name(file.name + (".sig" if form is Form.RAW else ".p7s"))
+            signature = _sign_document(card, purpose, pin, content, form, file.name, last_try)
+    target = out or form.target(file)
     target.write_bytes(signature)
     if as_json:
         _print({"written": str(target), "octets": len(signature), "form": form.value})
@@ -289,28 +305,40 @@ def _ask(card: "JpkiCard | PivCard", purpose: Purpose, pin_stdin: bool, prefix: 
     return read_pin(lambda text: Pin(rule, text), f"{prefix}{rule.slot} ({rule.sentence})", pin_stdin)
 
 
-def _sign(card: "JpkiCard | PivCard", purpose: Purpose, pin: "Pin", message: bytes, last_try: bool) -> bytes:
-    return card.sign(purpose, pin, message, last_try=last_try)
-
-
-def _sign_cms(card: "JpkiCard | PivCard", purpose: Purpose, pin: "Pin", content: bytes, last_try: bool) -> bytes:
-    """A detached CAdES-B signature. JPKI: the signature certificate is read under the same PIN."""
-    import hashlib
-
+def _sign_document(
+    card: "JpkiCard | PivCard", purpose: Purpose, pin: "Pin", content: bytes, form: Form, name: str, last_try: bool
+) -> bytes:
+    """A signed document. JPKI: the signature certificate is read under the same PIN."""
     from cardio.errors import WrongCardState
     from cardio.jpki_card import JpkiCard
-    from pki import cms
-    from pki.certificate import parse_certificate
-    from pki.instant import Instant
+    from cli.card_documents import sign_pdf, sign_xml
 
     found = card.read(purpose, pin, last_try=last_try) if isinstance(card, JpkiCard) else card.read(purpose)
     if found is None:
         raise WrongCardState(f"it has no {purpose} certificate")
+
+    def sign_with_card(message: bytes) -> bytes:
+        return card.sign(purpose, pin, message, last_try=last_try)
+
+    if form is Form.PDF:
+        return sign_pdf(content, found, sign_with_card, name)
+    if form is Form.XML:
+        return sign_xml(content, found, sign_with_card, name)
+    return _sign_cms(content, found, sign_with_card)
+
+
+def _sign_cms(content: bytes, found: bytes, sign_with_card: Callable[[bytes], bytes]) -> bytes:
+    """A detached CAdES-B signature."""
+    import hashlib
+
+    from pki import cms
+    from pki.certificate import parse_certificate
+    from pki.instant import Instant
+
     certificate = parse_certificate(found)
     digest = hashlib.new(cms.digest_name(certificate), content).digest()
     attributes = cms.to_be_signed(digest, certificate, Instant.from_datetime(datetime.now(UTC)))
-    signature = _sign(card, purpose, pin, attributes, last_try)
-    return cms.assemble(attributes, signature, certificate)
+    return cms.assemble(attributes, sign_with_card(attributes), certificate)
 
 
 def _certificate(der: bytes) -> dict[str, str]:
