@@ -232,22 +232,20 @@ class Judge:
         if verdict.revoked is not None:
             return self._settled_revocation(findings, verdict, verdict.revoked, existed_by, late, evidence, signer)
         if verdict.sub_indication is SubIndication.OUT_OF_BOUNDS_NO_POE:
-            validity = signer.validity
-            if late is not None and late > validity.not_after:
+            # read by the engine's own reader: a certificate may end before it begins, and must not make us stumble
+            parsed = self.trust.cache.certificate(signer.der)
+            begins, ends = Instant(parsed.not_before), Instant(parsed.not_after)
+            if late is not None and late > ends:
                 findings.failed(
-                    CheckName.PATH,
-                    SubIndication.EXPIRED,
-                    f"signed after the certificate had ended on {validity.not_after}",
+                    CheckName.PATH, SubIndication.EXPIRED, f"signed after the certificate had ended on {ends}"
                 )
                 return verdict
-            if existed_by < validity.not_before:
+            if existed_by < begins:
                 findings.failed(
-                    CheckName.PATH,
-                    SubIndication.NOT_YET_VALID,
-                    f"signed before the certificate began on {validity.not_before}",
+                    CheckName.PATH, SubIndication.NOT_YET_VALID, f"signed before the certificate began on {begins}"
                 )
                 return verdict
-            if existed_by < self.at and validity.contains(existed_by):
+            if existed_by < self.at and begins <= existed_by <= ends:
                 # as known today; or, since responders forget the expired, as it was known then (5.6.2.2)
                 earlier = self._as_of(existed_by, self.at, signer, evidence)
                 if earlier.revoked is None and not earlier.passed:
@@ -259,12 +257,12 @@ class Judge:
                         existed_by=existed_by.iso(),
                     )
                     verdict = earlier
-        elif existed_by != self.at and existed_by < signer.validity.not_before:
-            findings.failed(
-                CheckName.PATH,
-                SubIndication.NOT_YET_VALID,
-                f"existed before the certificate began on {signer.validity.not_before}",
-            )
+        elif verdict.result.valid_path is not None:
+            begins = Instant(verdict.result.valid_path.leaf.not_before)
+            if existed_by < begins:
+                findings.failed(
+                    CheckName.PATH, SubIndication.NOT_YET_VALID, f"existed before the certificate began on {begins}"
+                )
         verdict.tell(findings)
         return verdict
 

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki import cms as builder
-from pki import oids
+from pki import der, oids
+from pki.certificate import Certificate
 from pki.instant import Instant
 from pki.purpose import Purpose
 from tests.support.chance import SeededOctets
@@ -440,6 +441,28 @@ def test_signed_after_the_end_is_a_failure(world: World) -> None:
     signature = sign_filing(signer, DOCUMENT, LATER)
     report = verify(world, signature, at=LATER, answers_of=LATER, holder=signer)
     assert said(report) == failure(SubIndication.EXPIRED)
+
+
+def test_existing_before_the_certificate_is_a_failure(world: World) -> None:
+    early = ProofOfExistence(existed_by=AT + timedelta(days=-60), source="a receipt that cannot be")
+    report = verify(world, sign_filing(world.signer, DOCUMENT, None), proof=early)
+    assert said(report) == failure(SubIndication.NOT_YET_VALID)
+
+
+def test_a_certificate_that_ends_before_it_begins_is_no_stumbling_block(world: World) -> None:
+    honest = world.signer.certificate
+    parts = der.read_whole(honest.tbs).children()
+    begins, ends = (der.time(AT + timedelta(days=days)) for days in (5, -5))
+    period = der.sequence(der.time(honest.validity.not_before), der.time(honest.validity.not_after))
+    for bent in (der.sequence(begins, ends), der.sequence(ends), der.sequence(der.null(), der.null()), der.sequence()):
+        tbs = der.sequence(*(bent if part.raw == period else part.raw for part in parts))
+        value = der.bit_string(world.signature_ca.sign(tbs))
+        holder = Holder(Certificate(der.sequence(tbs, honest.signature_algorithm, value)), world.signer.key)
+        signature = sign_filing(holder, DOCUMENT, None)
+        receipt = ProofOfExistence(existed_by=AT + timedelta(days=-60), source="a receipt")
+        for proof in (None, receipt):
+            report = verify(world, signature, proof=proof, at=LATER, answers_of=LATER)
+            assert report.indication is not Indication.PASSED
 
 
 def test_a_claimed_time_in_the_future_is_refused(world: World) -> None:
