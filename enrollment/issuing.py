@@ -42,6 +42,7 @@ from enrollment.errors import (
 from enrollment.events import EventKind
 from enrollment.evidence import InPersonEvidence
 from enrollment.ledger import Happening
+from enrollment.officers import require_own_signature
 from enrollment.operators import Operator, Role
 from enrollment.person import MINOR_AGE, Person, PersonId, PersonStatus, Random, age_at, draw_id
 from enrollment.registry import FOUR_ATTRIBUTES, Access
@@ -98,7 +99,7 @@ def file(
 ) -> Application:
     """Record an application at a counter, with what was shown in person, and propose it to a second operator.
 
-    A signature on the evidence must be by the operator's own card, whose certificate (DER) is `officer_certificate`.
+    A signature on the evidence must be by the operator's own card; its certificate (DER) is looked up if not given.
     Errors: those of `Counterside.require`; NotPresent, EvidenceTooWeak, EvidenceUsed,
     SignatureInvalid; AlreadyIssued for a first issue
     of somebody who holds certificates, or while another application is under way; UnknownPerson, NotYours.
@@ -111,7 +112,7 @@ def file(
     require_resident(conn, evidence.person, kind.value)
     if (evidence.officer, evidence.counter) != (operator, at_desk.counter.counter):
         raise EvidenceTooWeak("the check must be recorded by the officer and desk that file the application")
-    evidence.verify_officer(officer_certificate, at_desk.operator.card_fingerprint)
+    require_own_signature(conn, evidence, at_desk.operator, at, officer_certificate)
     evidence.require_anchor()
     _require_free(conn, kind, evidence.person)
     application = Application(

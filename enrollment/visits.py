@@ -21,6 +21,7 @@ from enrollment.events import EventKind, LedgerEvent
 from enrollment.evidence import InPersonEvidence
 from enrollment.issuing import counterside, require_resident
 from enrollment.ledger import Happening
+from enrollment.officers import require_own_signature
 from enrollment.operators import Operator, Role
 from enrollment.person import PersonId, PersonStatus, Random, draw_id
 from enrollment.policy import CapPolicy
@@ -82,8 +83,8 @@ def check(
     """Record an in-person check as a new ANCHOR, in the caller's transaction.
 
     The same evidence again gives the same event. At a post office the designation must cover the affair and the day,
-    and the municipality must have confirmed just this check. A signature on the evidence must be by the officer's card,
-    whose certificate (DER) is `officer_certificate`.
+    and the municipality must have confirmed just this check. A signature on the evidence must be by the officer's card;
+    its certificate (DER) is looked up if it is not given.
     Errors: KioskNeverAnchors, OutOfScope, NotDesignated, NotYours, RoleMissing, OperatorNotValid, SelfDealing;
     NotPresent, EvidenceTooWeak, EvidenceUsed, SignatureInvalid; NotConfirmed; MunicipalDeskNeeded;
     UnknownPerson, WrongState for an ended record, NoPolicy.
@@ -95,7 +96,7 @@ def check(
     if owner != at_desk.counter.owner:
         raise NotYours(at_desk.counter.owner)
     require_resident(conn, evidence.person, EventKind.ANCHOR.value)
-    evidence.verify_officer(officer_certificate, at_desk.operator.card_fingerprint)
+    require_own_signature(conn, evidence, at_desk.operator, at, officer_certificate)
     level = evidence.require_anchor()
     known = [event for event in ledger.history(conn, evidence.person) if evidence.digest() in event.evidence]
     if known and known[0].kind is EventKind.ANCHOR:

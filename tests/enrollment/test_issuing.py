@@ -5,6 +5,9 @@ from datetime import date, timedelta
 
 import pytest
 
+from ca import authorities, revocation
+from ca.orders import ServiceKind, ServiceOrder
+from ca.profiles import KeyShape
 from enrollment import certificates, issuing
 from enrollment.application import ApplicationKind, ApplicationState
 from enrollment.cards import CardState
@@ -22,19 +25,22 @@ from enrollment.errors import (
     OutOfScope,
     RoleMissing,
     SamePerson,
+    SignatureInvalid,
     UnknownApplication,
     WrongCard,
     WrongState,
 )  # fmt: skip
 from enrollment.events import EventKind
 from enrollment.evidence import DocumentSeen
+from enrollment.store import people as people_rows
 from enrollment.store import work
 from pki.certificate import parse_certificate
 from pki.instant import Instant
 from pki.purpose import Purpose
+from pki.revocation import Reason
 from tests.enrollment.folder_card import Unplugged
 from tests.enrollment.office import CARD_END, open_office
-from tests.enrollment.town import AT, OTHER_TOWN, resident, seen
+from tests.enrollment.town import AT, OTHER_TOWN, operator, resident, seen
 
 SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 """Where nothing depends on the engine."""
@@ -272,3 +278,30 @@ def test_below_fifteen_there_is_no_signature_certificate(office):
 def test_an_unknown_application(office):
     with pytest.raises(UnknownApplication):
         office.issuing.continue_("0" * 32, office.card(), AT)
+
+
+@SQLITE
+def test_the_officers_certificate_is_looked_up_and_must_not_be_revoked(office, person, tmp_path):
+    key = office.signer._keys.create("officer", KeyShape.P384)
+    order = ServiceOrder(
+        ServiceKind.OPERATOR, authorities.self_request(key), "officer", "Mihon-ku", "officer", "", None, "officer-1"
+    )
+    intent = office.database.transaction(lambda conn: office.issuing.registrar.intend(conn, order, AT))
+    issued = office.signer.sign(office.database, intent, AT)
+    fingerprint = parse_certificate(issued.der).fingerprint.hex()
+    officer = replace(operator("officer", "main"), card_fingerprint=fingerprint)
+    office.database.transaction(lambda conn: people_rows.add_operator(conn, officer))
+    evidence = seen(person, officer="officer")
+    signed = replace(evidence, signature=key.sign(evidence.octets()))
+    with pytest.raises(SignatureInvalid):
+        file(office, replace(signed, photo_matched=True, signature=key.sign(b"other")), "officer")
+    application = file(office, signed, "officer")
+    office.database.transaction(
+        lambda conn: issuing.refuse(conn, application.application, "boss", AT, "once more, please")
+    )
+    office.database.transaction(
+        lambda conn: revocation.revoke(conn, issued.authority, issued.serial, Reason.KEY_COMPROMISE, AT, cause="test")
+    )
+    later = seen(person, officer="officer", at=AT + timedelta(minutes=1))
+    with pytest.raises(SignatureInvalid):
+        file(office, replace(later, signature=key.sign(later.octets())), "officer", AT + timedelta(minutes=1))

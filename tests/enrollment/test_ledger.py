@@ -61,21 +61,25 @@ def test_being_seen_gives_new_places_and_the_total_still_counts(database, random
     assert [reason.code for reason in refused.value.decision.reasons] == [ReasonCode.TOTAL]
 
 
-def test_sixteen_clients_at_once_never_pass_the_cap(database, random, person):
+def test_sixteen_clients_of_two_nodes_never_pass_the_cap(database, random, person):
     others = [database.transaction(lambda conn: resident(conn, random)) for _ in range(3)]
     people = [person, *others]
     for one in people:
         happen(database, random, one, EventKind.ANCHOR)
 
+    other_node = type(database)(database.engine.url.render_as_string(hide_password=False))
+
     def attempt(number):
+        node = (database, other_node)[number % 2]
         try:
-            happen(database, random, people[number % len(people)], EventKind.REMOTE_MOVE)
+            happen(node, random, people[number % len(people)], EventKind.REMOTE_MOVE)
         except CapReached:
             return 0
         return 1
 
     with ThreadPoolExecutor(16) as clients:
-        accepted = list(clients.map(attempt, range(6 * len(people))))
+        accepted = list(clients.map(attempt, [*range(6 * len(people)), *range(1, 1 + 3 * len(people))]))
+    other_node.engine.dispose()
     assert sum(accepted) == COMMON_POLICY.max_consecutive * len(people)
     for one in people:
         taken = [event.seq for event in events(database, one) if event.seq is not None]
