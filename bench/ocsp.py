@@ -10,9 +10,11 @@ Each target is measured in turn, three rounds; medians are printed, ratios last.
 import base64
 import contextlib
 import json
+import os
 import re
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -72,6 +74,26 @@ class Measured:
     rate: float
     p99: float
     bad: int
+    cost: float
+    """Processor time of the server for one request, in microseconds: steadier than the rate on a busy machine."""
+
+
+def family(pid: int) -> list[int]:
+    """A process and all its descendants."""
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found += family(int(child))
+    return found
+
+
+def processor_seconds(pid: int) -> float:
+    """What a server and its workers have used so far, user and system."""
+    ticks = 0
+    for one in family(pid):
+        fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def free_port() -> int:
@@ -80,17 +102,20 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wrk(folder: Path, url: str, requests: Path, seconds: float, delay: int = 0) -> Measured:
+def wrk(folder: Path, server: "Server", requests: Path, seconds: float, delay: int = 0) -> Measured:
     """`delay` milliseconds of rest of each connection between two requests."""
+    url = server.url
     script = folder / "script.lua"
     wait = f"function delay() return {delay} end" if delay else ""
     script.write_text(LUA.format(file=requests, delay=wait))
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:.0f}s", "--timeout", "5s", "-s", str(script), url]
+    before = processor_seconds(server.pid)
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    used = processor_seconds(server.pid) - before
     found = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+)", ran.stdout)
     assert found, f"{url}: {ran.stdout}{ran.stderr}"
     count, micros, p99, status, broken = map(int, found.groups())
-    return Measured(count / micros * 1e6, p99 / 1000, status + broken)
+    return Measured(count / micros * 1e6, p99 / 1000, status + broken, used / max(1, count) * 1e6)
 
 
 def wait_port(port: int, log: Path, patience: float = 30) -> None:
@@ -108,18 +133,29 @@ def wait_port(port: int, log: Path, patience: float = 30) -> None:
 @contextlib.contextmanager
 def running(command: list[str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
     with log.open("wb") as out:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=out)
+        # A session of its own: openssl's workers outlive their parent unless the whole group is told.
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=out, start_new_session=True)
         try:
             yield process
         finally:
-            process.terminate()
+            os.killpg(process.pid, signal.SIGTERM)
             try:
                 process.wait(timeout=10)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             assert process.stdout is not None
             process.stdout.close()
+
+
+@dataclass(frozen=True)
+class Server:
+    """Somebody who answers."""
+
+    url: str
+    pid: int
 
 
 class Bench:
@@ -175,25 +211,25 @@ class Bench:
         return path
 
     @contextlib.contextmanager
-    def ours(self) -> Iterator[str]:
+    def ours(self) -> Iterator[Server]:
         line = [sys.executable, "-P", "-m", "cli", "responder", "serve", str(self.place)]
         line += ["--listen", "127.0.0.1:0", "--workers", "2", "--json"]
         with running(line, self.folder / "ours.log") as process:
             assert process.stdout is not None
-            yield str(json.loads(process.stdout.readline())["url"])
+            yield Server(str(json.loads(process.stdout.readline())["url"]), process.pid)
 
     @contextlib.contextmanager
-    def cfssl(self) -> Iterator[str]:
+    def cfssl(self) -> Iterator[Server]:
         answers = self.folder / "answers"
         answers.write_text("\n".join(base64.b64encode(one).decode() for one in self.pack.answers()) + "\n")
         port = free_port()
         line = ["cfssl", "ocspserve", "-address", "127.0.0.1", "-port", str(port), "-responses", str(answers)]
-        with running([*line, "-loglevel", "5"], self.folder / "cfssl.log"):
+        with running([*line, "-loglevel", "5"], self.folder / "cfssl.log") as process:
             wait_port(port, self.folder / "cfssl.log")
-            yield f"http://127.0.0.1:{port}"
+            yield Server(f"http://127.0.0.1:{port}", process.pid)
 
     @contextlib.contextmanager
-    def nginx(self) -> Iterator[str]:
+    def nginx(self) -> Iterator[Server]:
         root = self.folder / "www"
         root.mkdir()
         (root / "answer").write_bytes(next(self.pack.answers()))
@@ -207,22 +243,22 @@ class Bench:
         )
         root.chmod(0o755)
         self.folder.chmod(0o755)
-        with running(["nginx", "-c", str(config)], self.folder / "nginx.log"):
+        with running(["nginx", "-c", str(config)], self.folder / "nginx.log") as process:
             wait_port(port, self.folder / "nginx.log")
-            yield f"http://127.0.0.1:{port}"
+            yield Server(f"http://127.0.0.1:{port}", process.pid)
 
     @contextlib.contextmanager
-    def openssl(self) -> Iterator[str]:
+    def openssl(self) -> Iterator[Server]:
         index = self.folder / "index.txt"
         index.write_text("".join(f"V\t360101000000Z\t\t{serial:X}\tunknown\t/CN=x\n" for serial in self.serials))
         index.with_suffix(".txt.attr").write_text("unique_subject = no\n")
         port = free_port()
         line = ["openssl", "ocsp", "-port", str(port), "-index", str(index), "-CA", str(self.folder / "root.pem")]
         line += ["-rsigner", str(self.folder / "responder.pem"), "-rkey", str(self.folder / "responder.key")]
-        with running([*line, "-multi", "2", "-nmin", "10", "-timeout", "1"], self.folder / "openssl.log"):
+        with running([*line, "-multi", "2", "-nmin", "10", "-timeout", "1"], self.folder / "openssl.log") as process:
             wait_port(port, self.folder / "openssl.log")
             time.sleep(0.5)  # a worker process each, forked after the socket
-            yield f"http://127.0.0.1:{port}"
+            yield Server(f"http://127.0.0.1:{port}", process.pid)
 
 
 def main(seconds: float) -> None:
@@ -254,13 +290,20 @@ def main(seconds: float) -> None:
             bad = sum(run.bad for run in found)
             spread = f"{min(run.rate for run in found):,.0f}..{max(run.rate for run in found):,.0f}"
             p99 = median(run.p99 for run in found)
-            print(f"  {label:32} {rate[label]:10,.0f}/s ({spread})  p99 {p99:7.2f} ms  errors {bad}")
+            cost = median(run.cost for run in found)
+            line = f"  {label:32} {rate[label]:10,.0f}/s ({spread})  p99 {p99:7.2f} ms  errors {bad}"
+            print(f"{line}  {cost:6.1f} µs of processor a request")
         post = rate["ours, pre-signed POST"]
         delay = max(1, round(CONNECTIONS / (post / 2) * 1000))
         half = wrk(bench.folder, ours, bench.posts, seconds, delay)
         print(f"  ours at {half.rate:,.0f}/s (half of the highest or less): p99 {half.p99:.2f} ms  errors {half.bad}")
         get, live = rate["ours, pre-signed GET"], rate["ours, live with nonce"]
         file = rate["nginx, a file of the same size"]
+        cost = {label: median(run.cost for run in found) or 1e-9 for label, found in runs.items()}
+        mine = cost["ours, pre-signed POST"]
+        print(f"processor cost cfssl / POST  {cost['cfssl ocspserve POST'] / mine:.2f}")
+        print(f"processor cost nginx / POST  {cost['nginx, a file of the same size'] / mine:.2f}")
+        print(f"processor cost openssl / live {cost['openssl ocsp -multi 2'] / cost['ours, live with nonce']:.2f}")
         print(f"ratio POST / cfssl           {post / rate['cfssl ocspserve POST']:.2f}   (at least 5)")
         print(f"ratio POST / nginx file      {post / file:.2f}   (at least 0.9)")
         print(f"ratio GET  / nginx file      {get / file:.2f}   (at least 0.9)")
