@@ -1,6 +1,6 @@
 """Random chains, judged by `openssl verify` and by us: a disagreement is a fault of one of the two.
 
-Left out on purpose, because the two are known to differ there (docs/divergences.md): key identifiers that do not fit,
+Left out on purpose, because the two are known to differ there: key identifiers that do not fit,
 which openssl refuses and RFC 5280 does not; malformed constraints, which openssl passes over when nothing meets them;
 the CRLs of a CA with two keys, where openssl takes the one that fits the issuer's key best and RFC 5280 6.3.3 any of
 that CA's; and mappings of a policy that a CA asserts only through an inhibited anyPolicy, which openssl still follows.
