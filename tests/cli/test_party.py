@@ -15,7 +15,7 @@ from cli.__main__ import run
 from pki.instant import Instant
 from tests.support.service import serving
 from tests.web.test_relying_api import CITY
-from web.parties import make_assertion
+from web.parties import RelyingParty, make_assertion
 
 
 def _asserted(key: ec.EllipticCurvePrivateKey, kid: str, audience: str) -> dict[str, str]:
@@ -61,6 +61,14 @@ def test_a_registered_party_asks_a_running_service(deployment: Path, tmp_path: P
         assert http.get("/v1/calls", headers=_asserted(two, "2", service.url)).status_code == 200
         assert party("end") == 0
         assert http.get("/v1/calls", headers=_asserted(two, "2", service.url)).status_code == 401
+
+
+def test_the_registration_in_the_documentation_is_one() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "relying-parties.md").read_text(encoding="utf-8")
+    shown = text.split("```json\n")[1].split("```")[0]
+    library = RelyingParty.from_json("library", shown)
+    assert library.a_minute == 60
+    assert RelyingParty.from_json("library", library.to_json()) == library
 
 
 def test_what_cannot_be_registered_is_named(
