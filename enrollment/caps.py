@@ -138,7 +138,8 @@ def decide(policy: CapPolicy, history: Sequence[LedgerEvent], procedure: EventKi
     last_day = years_later(seen_on, policy.max_years_since_anchor) if seen_on else None
     consumes = procedure in policy.consumes
     reasons = _reasons(policy, used, in_window, seen_on, last_day, at) if consumes else ()
-    by = min((reason.since.jst_date() for reason in reasons), default=last_day) if reasons else last_day
+    met = [reason.since.jst_date() for reason in reasons]
+    by = min([*met, last_day]) if last_day else min(met, default=None)
     return Decision(
         allowed=not reasons,
         procedure=procedure,

@@ -43,6 +43,7 @@ def test_the_years_end_with_the_last_second_of_the_anniversary_in_japan():
     refused = move(seen, at="2026-11-23T15:00:00Z")
     assert [reason.code for reason in refused.reasons] == [ReasonCode.YEARS]
     assert refused.anchor_date == date(2021, 11, 23)
+    assert refused.next_in_person_by == date(2026, 11, 23)
     assert refused.reasons[0].since == Instant.parse("2026-11-23T15:00:00Z")
 
 
