@@ -6,6 +6,7 @@ know nothing of profiles; those are judged in `ca.lint_profile`.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ca.authority import key_identifier
 from ca.findings import Finding, Severity
@@ -32,12 +33,16 @@ class Rule:
     @property
     def fixed(self) -> bool:
         """Whether it looks only at what an authority writes into certificate after certificate."""
-        return not VARYING & set(self.reads)
+        return VARYING.isdisjoint(self.reads)
 
     def apply(self, certificate: ReadCertificate) -> Iterator[Finding]:
-        """Findings of this rule; a part that cannot be read is one too."""
+        """Findings of this rule; a part that cannot be read is one too.
+
+        A rule whose verdict is kept for the same octets is shown nothing but what it reads: no verdict can depend on
+        more than it is kept by.
+        """
         try:
-            for detail in self.check(certificate.only(self.reads)):
+            for detail in self.check(certificate.only(self.reads) if self.fixed else certificate):
                 yield Finding(self.id, self.severity, self.clause, detail)
         except (Malformed, InvalidValue) as error:
             yield Finding(self.id, Severity.ERROR, self.clause, f"cannot be read: {error.what}")
@@ -119,6 +124,10 @@ _UPPER_BOUNDS = {
 }
 
 
+name_parts = lru_cache(maxsize=256)(names.parse_name)
+"""The parts of a name; several rules ask for those of the same one."""
+
+
 def is_authority(certificate: ReadCertificate) -> bool:
     """Whether basicConstraints says cA."""
     found = certificate.find(oids.BASIC_CONSTRAINTS)
@@ -183,7 +192,7 @@ def _algorithm_strength(certificate: ReadCertificate) -> Iterator[str]:
 
 @rule("rfc5280.issuer-empty", ERROR, "4.1.2.4", "issuer")
 def _issuer_empty(certificate: ReadCertificate) -> Iterator[str]:
-    if not names.parse_name(certificate.issuer):
+    if not name_parts(certificate.issuer):
         yield "the issuer's name is empty"
 
 
@@ -198,7 +207,7 @@ def _subject_strings(certificate: ReadCertificate) -> Iterator[str]:
 
 
 def _name_faults(which: str, name: bytes) -> Iterator[str]:
-    for rdn in names.parse_name(name):
+    for rdn in name_parts(name):
         for part in rdn:
             yield from _attribute_faults(which, part)
 
@@ -239,7 +248,7 @@ def _validity_form(certificate: ReadCertificate) -> Iterator[str]:
 
 @rule("rfc5280.subject-empty", ERROR, "4.1.2.6, 4.2.1.6", "subject", oids.BASIC_CONSTRAINTS, oids.SUBJECT_ALT_NAME)
 def _subject_empty(certificate: ReadCertificate) -> Iterator[str]:
-    if names.parse_name(certificate.subject):
+    if name_parts(certificate.subject):
         return
     if is_authority(certificate):
         yield "an authority has a name"

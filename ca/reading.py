@@ -4,6 +4,7 @@ This reader shares no code with the template that writes: what one gets wrong, t
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from pki import der
@@ -65,11 +66,16 @@ class ReadCertificate:
     @property
     def life(self) -> tuple[Instant, Instant]:
         """notBefore and notAfter. Errors: Malformed."""
-        return der.read_whole(self.not_before).instant(), der.read_whole(self.not_after).instant()
+        return _instant(self.not_before), _instant(self.not_after)
 
     def find(self, oid: str) -> ReadExtension | None:
         """The first extension of this type."""
         return next((extension for extension in self.extensions if extension.oid == oid), None)
+
+
+@lru_cache(maxsize=256)
+def _instant(encoded: bytes) -> Instant:
+    return der.read_whole(encoded).instant()
 
 
 _HIDDEN: tuple[tuple[str, Any], ...] = (

@@ -118,13 +118,12 @@ def build(profile: Profile, issuer: Authority, contents: Contents) -> bytes:
     """The TBSCertificate. Errors: ProfileMismatch, InvalidValue."""
     if contents.validity.not_after > issuer.validity.not_after:
         raise ProfileMismatch(profile.name, "it would end after its issuer")
-    extensions = []
-    for extension in profile.extensions:
-        value = _value(profile, extension, issuer, contents)
-        if value is not None:
-            extensions.append(_extension(extension, value))
-        elif not extension.optional:
-            raise ProfileMismatch(profile.name, f"{extension.value} is missing")
+    extensions = [
+        _repeated(profile, extension, issuer, contents)
+        if extension.value in _REPEATED
+        else _encoded(profile, extension, issuer, contents)
+        for extension in profile.extensions
+    ]
     return der.sequence(
         der.context(0, der.integer(2)),
         der.integer(contents.serial),
@@ -142,6 +141,43 @@ def build(profile: Profile, issuer: Authority, contents: Contents) -> bytes:
 def assemble(tbs: bytes, algorithm: bytes, signature: bytes) -> bytes:
     """The certificate from its three parts; `algorithm` is an encoded AlgorithmIdentifier."""
     return der.sequence(tbs, algorithm, der.bit_string(signature))
+
+
+_REPEATED = frozenset(
+    {
+        Value.KEY_USAGE,
+        Value.EXTENDED_KEY_USAGE,
+        Value.ALT_NAME,
+        Value.POLICIES,
+        Value.POINT,
+        Value.OCSP,
+        Value.AUTHORITY_KEY,
+    }
+)
+"""Extensions that depend on nothing but profile, issuer, assurance and partition."""
+_Key = tuple[int, int, str, Assurance, bytes]
+_kept: dict[_Key, tuple[Profile, Authority, bytes]] = {}
+_MOST_KEPT = 4096
+
+
+def _repeated(profile: Profile, extension: Extension, issuer: Authority, contents: Contents) -> bytes:
+    """An extension that was encoded before, or now (profile and issuer are held, so that their ids stay theirs)."""
+    key = (id(profile), id(issuer), extension.oid, contents.assurance, contents.point)
+    if key not in _kept:
+        if len(_kept) >= _MOST_KEPT:
+            _kept.clear()
+        _kept[key] = (profile, issuer, _encoded(profile, extension, issuer, contents))
+    return _kept[key][2]
+
+
+def _encoded(profile: Profile, extension: Extension, issuer: Authority, contents: Contents) -> bytes:
+    """An extension; nothing where it is optional and there is nothing to say. Errors: ProfileMismatch."""
+    value = _value(profile, extension, issuer, contents)
+    if value is not None:
+        return _extension(extension, value)
+    if not extension.optional:
+        raise ProfileMismatch(profile.name, f"{extension.value} is missing")
+    return b""
 
 
 def _extension(extension: Extension, value: bytes) -> bytes:
