@@ -2,7 +2,7 @@
 
     POST /ocsp/{authority}            application/ocsp-request
     GET  /ocsp/{authority}/{base64}
-    GET  /health
+    GET  /health, /metrics            the latter: counts of this worker since it began, in Prometheus' text form
 
 Nothing else is spoken. Requests that arrive together are answered together: one look at the journal's head goes before
 the whole batch, so a revocation that was committed before a request arrived is in its answer.
@@ -14,7 +14,7 @@ where HTTP has a word for it, and cut off. Forwarding headers of a proxy are pas
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
@@ -128,6 +128,7 @@ class OcspServer:
         self._queue: list[OcspProtocol] = []  # those with something waiting
         self._scheduled = False
         self._second = -1
+        self._sure_at: int | None = None
         self._date = b""
         self._gets: dict[bytes, tuple[AnswerDesk, bytes]] = {}
         self._sweeper: asyncio.TimerHandle | None = None
@@ -168,6 +169,8 @@ class OcspServer:
     def _understand_path(self, url: bytes) -> tuple[AnswerDesk | None, bytes, bytes]:
         if url == b"/health":
             return None, b"", _HEALTHY
+        if url == b"/metrics":
+            return None, b"", self._metrics()
         prefix, _, encoded = url[6:].partition(b"/") if url.startswith(b"/ocsp/") else (b"", b"", b"")
         desk = self._posts.get(b"/ocsp/" + prefix)
         if desk is None or not encoded:
@@ -176,6 +179,14 @@ class OcspServer:
         if octets is None:
             return None, b"", _unshared(_MALFORMED)
         return desk, octets, b""
+
+    def _metrics(self) -> bytes:
+        age = -1 if self._sure_at is None else max(0, self._clock.now().seconds - self._sure_at)
+        lines = [f"jitsuin_ocsp_{one.name}_total {getattr(self.counts, one.name)}" for one in fields(self.counts)]
+        lines += [f"jitsuin_ocsp_connections_open {len(self.connections)}", f"jitsuin_ocsp_status_age_seconds {age}"]
+        text = "".join(f"{line}\n" for line in lines).encode()
+        head = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain; version=0.0.4\r\ncache-control: no-store\r\n"
+        return b"%bcontent-length: %d\r\n\r\n%b" % (head, len(text), text)
 
     def _remember(self, url: bytes, desk: AnswerDesk, octets: bytes) -> None:
         # Only paths whose answer is kept: strangers cannot fill this with paths that mean nothing.
@@ -220,6 +231,7 @@ class OcspServer:
             self.counts.unsure += 1
             return False
         self.counts.refreshes += 1
+        self._sure_at = self._clock.now().seconds
         return True
 
     def _answer(self, batch: "_Batch", sure: bool) -> None:

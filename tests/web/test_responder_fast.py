@@ -442,6 +442,24 @@ def _fuzz_world(database: Database) -> tuple[World, bytes]:
     return _FUZZ[id(database)]
 
 
+def test_metrics_count_and_tell_the_age_of_the_status(sqlite_world: World) -> None:
+    (serial,) = sqlite_world.issue()
+    request = post(request_for(sqlite_world.root, serial))
+
+    async def body() -> bytes:
+        clock = SetClock(AT)
+        async with serving(sqlite_world, clock=clock) as here:
+            await here.exchange(request + request)
+            clock.advance(seconds=7)
+            return await here.exchange(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    told = dict(line.split(" ") for line in run(body()).partition(b"\r\n\r\n")[2].decode().splitlines())
+    assert told["jitsuin_ocsp_requests_total"] == "2"
+    assert (told["jitsuin_ocsp_made_total"], told["jitsuin_ocsp_kept_total"]) == ("1", "1")
+    assert told["jitsuin_ocsp_status_age_seconds"] == "7"
+    assert f"{serial:x}" not in str(told)
+
+
 def test_the_largest_body_is_read(sqlite_world: World) -> None:
     async def body() -> bytes:
         async with serving(sqlite_world) as here:
