@@ -60,7 +60,7 @@ def attempt(own, story, subject, card):
         own.moves.accept(*subject, "key-0001", AT)
 
 
-EVERY = {"quick": 11, "every": pytest.param(1, marks=pytest.mark.slow)}
+EVERY = {"quick": 11, "every": pytest.param(1, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])}
 
 
 @pytest.mark.parametrize("every", EVERY.values(), ids=EVERY)
