@@ -69,6 +69,7 @@ def examine(
     findings.passed(CheckName.FORMAT, "a CMS SignedData in DER", signers=len(signed.signers))
     try:
         candidate.evidence = embedded_evidence(signed, signer, policy)
+        candidate.long_term = bool(candidate.evidence.crls or candidate.evidence.ocsp)
         if not _signed_attributes_fit(candidate, signed, signer, document, content_type):
             return candidate
         candidate.claimed_time = signer.claimed_time

@@ -155,7 +155,7 @@ def _examine(
     if candidate.claimed_time is None:
         candidate.claimed_time = _claimed_time(one.embedded)
     candidate.evidence += stored
-    candidate.long_term = bool(stored.ocsp or stored.crls)
+    candidate.long_term = candidate.long_term or bool(stored.ocsp or stored.crls)
     candidate.archive_timestamps = later
     if candidate.holds:
         _coverage(file, one, candidate)

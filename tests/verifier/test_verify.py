@@ -414,6 +414,37 @@ def test_a_time_stamp_of_a_stranger_proves_nothing(world: World) -> None:
     assert said(report) == doubt(SubIndication.REVOKED_NO_POE)
 
 
+def basic(response: bytes) -> bytes:
+    """The BasicOCSPResponse inside an OCSPResponse."""
+    _, holder = der.read_whole(response).children()
+    return holder.children()[0].children()[1].octets()
+
+
+def test_level_lt_stands_on_its_own_without_anybody_to_ask(world: World) -> None:
+    """Time-stamp, certificates and answers travel in unsigned attributes; nothing else is handed in."""
+    signed = cms.parse_signed_data(stamped(world, AT), Limits()).signers[0]
+    answers = (
+        world.ocsp_answer(world.signer, AT),
+        world.ocsp_answer(world.tsa, AT, issuer=world.tsa_ca, responder=world.tsa_ca),
+    )
+    values = der.sequence(der.context(1, der.sequence(*map(basic, answers))))
+    long_term = builder.assemble(
+        signed.signed_attributes,
+        signed.signature,
+        world.signer.certificate,
+        unsigned_attributes=[
+            builder.attribute(oids.SIGNATURE_TIME_STAMP_TOKEN, *signed.unsigned[oids.SIGNATURE_TIME_STAMP_TOKEN]),
+            builder.attribute(cms.ATTRIBUTE_REVOCATION_VALUES, values),
+            builder.attribute(cms.ATTRIBUTE_CERTIFICATE_VALUES, der.sequence(world.signature_ca.certificate.der)),
+        ],
+    )
+    policy = replace(POLICY, minimum_level=SignatureLevel.LONG_TERM)
+    report = verify(world, long_term, answers_of=None, policy=policy)
+    assert said(report) == PASSED, report.reason
+    assert report.level is SignatureLevel.LONG_TERM
+    assert said(verify(world, stamped(world, AT), policy=policy)) == doubt(SubIndication.SIG_CONSTRAINTS_FAILURE)
+
+
 def test_level_t_can_be_asked_for(world: World) -> None:
     policy = replace(POLICY, minimum_level=SignatureLevel.TIMESTAMPED)
     plain = sign_filing(world.signer, DOCUMENT)
