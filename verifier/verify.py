@@ -22,6 +22,7 @@ from verifier.indication import SubIndication
 from verifier.judge import Judge, Trust
 from verifier.jws import looks_like_jws, read_jws
 from verifier.policy import Policy, ProofOfExistence
+from verifier.raw import read_raw
 from verifier.report import CheckName, Report, worst
 from verifier.xml import looks_like_xml, read_xml
 
@@ -82,6 +83,26 @@ def verify_login(
     """
     judge = Judge(trust_of(anchors), policy, at, evidence or Evidence(), fetcher, random)
     return judge.judge(read_login(token, origin, nonce, policy))
+
+
+def verify_raw(
+    document: Document,
+    signature: bytes,
+    certificate: Certificate,
+    *,
+    anchors: Anchors,
+    policy: Policy,
+    at: Instant,
+    hash_name: str = "sha256",
+    evidence: Evidence | None = None,
+    fetcher: Fetcher | None = None,
+    random: Callable[[int], bytes] | None = None,
+    proof: ProofOfExistence | None = None,
+) -> Report:
+    """Verify a bare PKCS#1 v1.5 or ECDSA value over a document or its digest, made with `certificate`'s key."""
+    known = evidence or Evidence()
+    judge = Judge(trust_of(anchors), policy, at, known, fetcher, random, proof or ProofOfExistence())
+    return judge.judge(read_raw(document, signature, certificate, policy, hash_name))
 
 
 def trust_of(anchors: Anchors) -> Trust:
@@ -149,4 +170,4 @@ def _without_pem(octets: bytes) -> bytes | None:
         return None
 
 
-__all__ = ["DocumentDigest", "Trust", "verify_filing", "verify_login"]
+__all__ = ["DocumentDigest", "Trust", "verify_filing", "verify_login", "verify_raw"]
