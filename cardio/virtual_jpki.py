@@ -134,7 +134,7 @@ class VirtualJpkiCard(VirtualCard):
         if channel is not None and channel.open:
             if command.cla & SECURE:
                 return self._execute_secured(channel, command)
-            self._now.channel = None  # a plain command ends the secure channel
+            self._end_channel()  # a plain command ends the secure channel
         if command.cla == 0x84 and command.ins == 0x82:
             return self._external_authenticate(command)
         if command.cla & SECURE:
@@ -157,7 +157,7 @@ class VirtualJpkiCard(VirtualCard):
         try:
             plain = channel.unwrap(command)
         except SecureChannelFailed:
-            self._now.channel = None
+            self._end_channel()
             raise Refusal(0x6982) from None
         handler = _MANAGEMENT.get((plain.cla, plain.ins))
         try:
@@ -166,6 +166,12 @@ class VirtualJpkiCard(VirtualCard):
             return channel.wrap(handler(self, plain))
         except Refusal as refusal:
             return channel.wrap(answer(refusal.status))
+
+    def _end_channel(self) -> None:
+        """What could be selected inside the channel only is not selected outside of it."""
+        self._now.channel = None
+        if self._now.file in _PENDING_FILES:
+            self._now.file = None
 
     # -- commands of the holder ------------------------------------------------------------------------------------
 
@@ -290,6 +296,7 @@ class VirtualJpkiCard(VirtualCard):
         return bytes.fromhex(self.serial).rjust(10, b"\x00")
 
     def _initialize_update(self, command: CommandApdu) -> ResponseApdu:
+        self._end_channel()
         if command.p2 or len(command.data) != 8:
             raise Refusal(0x6A86 if command.p2 else 0x6700)
         version = command.p1 or max(self.key_sets)

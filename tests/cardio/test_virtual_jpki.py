@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cardio import jpki
-from cardio.card_management import CardManager, Generate, MasterKeys, diversify
+from cardio.apdu import CommandApdu
+from cardio.card_management import CardManager, Generate, Install, MasterKeys, diversify
 from cardio.channel import Channel
 from cardio.errors import (
     CardError,
@@ -240,6 +241,25 @@ def test_a_plain_command_ends_the_secure_channel(blank_card: VirtualJpkiCard) ->
     with pytest.raises(Refused) as refused:
         conversation.resume(channel.send(step))  # type: ignore[arg-type]
     assert refused.value.status_word == 0x6982
+
+
+def test_a_pending_certificate_is_closed_outside_the_secure_channel(
+    blank_card: VirtualJpkiCard, throwaway_ca: ThrowawayCa
+) -> None:
+    """It tells its holder's name before any password protects it."""
+    slot = in_memory(blank_card)
+    slot.generate(SIGN)
+    request = Install(SIGN, throwaway_ca.certificate, throwaway_ca.certificate)
+    conversation = CardManager(MASTER_KEYS, bytes).begin(request)
+    channel = Channel(InMemory(blank_card))
+    step = conversation.start()
+    while not blank_card.slots[SIGN].pending_certificate:
+        assert isinstance(step, CommandApdu)
+        step = conversation.resume(channel.send(step))
+    assert blank_card._now.file == 0xE001
+    for ends in ("00B0000010", "8450000008" + "00" * 8):
+        assert say(blank_card, ends)[0] in ("6986", "6982")
+        assert say(blank_card, "00B0000010") == ["6986"]
 
 
 def test_install_wants_the_certificate_of_the_pending_key(
