@@ -1,4 +1,4 @@
-"""Client of Jitsuin's verification API: `Client` and `AsyncClient`. It knows HTTP and JSON, nothing of the server's code.
+"""Client of Jitsuin's verification API: `Client` and `AsyncClient`. It knows HTTP and JSON, and no code of the server.
 
     credentials = Credentials("city", "2026-1", private_key_pem, "https://verify.example")
     with Client(credentials) as client:
@@ -75,7 +75,7 @@ class Refused(Exception):
         self.code = str(problem.get("code", f"http.{status}"))
         self.reason = str(problem.get("detail", ""))
         self.todo = str(problem.get("todo", ""))
-        self.retry_after = int(retry_after) if (retry_after or "").isdigit() else None
+        self.retry_after = int(retry_after) if retry_after is not None and retry_after.isdigit() else None
         super().__init__(f"{self.code}: {self.reason}")
 
 
@@ -93,12 +93,12 @@ class Answer:
     @property
     def done(self) -> bool:
         """False while an asynchronous verification is still running."""
-        return self.data.get("state", "done") == "done"
+        return bool(self.data.get("state", "done") == "done")
 
     @property
     def passed(self) -> bool:
         """Whether the signature may be relied upon, required assurance included."""
-        return self.data.get("indication") == "PASSED"
+        return bool(self.data.get("indication") == "PASSED")
 
     @property
     def person(self) -> str | None:
@@ -108,7 +108,7 @@ class Answer:
     @property
     def attributes(self) -> Mapping[str, str]:
         """What was asked for and may be received."""
-        return self.data.get("attributes", {})
+        return dict(self.data.get("attributes", {}))
 
     def reason(self, language: str = "ja") -> str:
         """Why not, and what to do; empty when passed."""
