@@ -20,6 +20,7 @@ from ca.journal_file import JournalFile
 from ca.revocation import apply_revocation
 from ca.store import crls as crl_store
 from ca.store import status as store
+from pki.revocation import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +88,10 @@ def _behind(conn: Connection, events: Iterable[Event]) -> int:
         # Recorded on the restored database: a revocation stands; a release counts only if nothing stronger does.
         row = store.find_revocation(conn, event.issuer, event.serial)
         position = journal.record(conn, [event])
-        if event.kind in (Kind.REVOKED, Kind.HELD) and (row is None or row.reason == _HOLD):
+        if event.kind in (Kind.REVOKED, Kind.HELD) and (row is None or row.reason == Reason.CERTIFICATE_HOLD):
             apply_revocation(conn, event, position)
         moved += 1
     return moved
-
-
-_HOLD = 6
 
 
 def _issued(conn: Connection, event: Event, _position: int) -> None:

@@ -6,6 +6,7 @@ fall, the others answer on, and it is started again.
 """
 
 import asyncio
+import errno
 import json
 import logging
 import os
@@ -256,7 +257,7 @@ def _reserve(listen: str) -> socket.socket:
         bound.bind((host, port))
     except OSError as error:
         bound.close()
-        if error.errno == 98:
+        if error.errno == errno.EADDRINUSE:
             raise PortTaken(listen) from None
         raise AddressUnusable(listen, os.strerror(error.errno or 0)) from None
     return bound
