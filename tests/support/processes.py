@@ -55,13 +55,18 @@ def is_running(pid: int) -> bool:
 def nothing_left(patience: float = 10.0) -> Iterator[None]:
     """Whatever is started inside must have ended by itself at the end; what has not is ended and named."""
     mark = mark_children()
+    known = set(left_over(mark))  # children from before, such as the PostgreSQL of the whole run: not ours to end
     yield
     until = time.monotonic() + patience
-    while (left := left_over(mark)) and time.monotonic() < until:
+    while (left := _without(left_over(mark), known)) and time.monotonic() < until:
         time.sleep(0.05)
     for pid in left:
         end(pid)
     assert not left, f"processes left behind: {dict(left)}"
+
+
+def _without(left: Mapping[int, str], known: set[int]) -> Mapping[int, str]:
+    return {pid: command for pid, command in left.items() if pid not in known}
 
 
 def _others() -> Iterator[tuple[int, str]]:
