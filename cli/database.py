@@ -5,7 +5,6 @@ import sqlite3
 import time
 from collections.abc import Callable
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -136,12 +135,8 @@ class Database:
 def _histories() -> list[tuple[str, Config]]:
     histories = []
     for package in PACKAGES:
-        if find_spec(package) is None or find_spec(f"{package}.migrations") is None:
-            continue
         config = Config()
         location = import_module(f"{package}.migrations").__path__[0]
-        if not (Path(location) / "env.py").exists():
-            continue
         config.set_main_option("script_location", str(Path(location)))
         config.set_main_option("path_separator", "os")
         histories.append((package, config))
