@@ -1,4 +1,4 @@
-"""The clocks of a running program: the machine's, and one that was set to another time."""
+"""The clock of a running program: the machine's, or the machine's set to another time."""
 
 import threading
 import time
@@ -29,14 +29,3 @@ class SystemClock:
     def starting_at(cls, at: Instant) -> "SystemClock":
         """A clock that shows `at` now and goes on from there."""
         return cls(shift=at.seconds - int(time.time()))
-
-
-@dataclass(slots=True)
-class StandingClock:
-    """A clock that shows `at` until somebody sets it: for what happened on an earlier day of a story."""
-
-    at: Instant
-
-    def now(self) -> Instant:
-        """The instant that it was set to."""
-        return self.at
