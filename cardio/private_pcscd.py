@@ -20,6 +20,10 @@ from cardio.errors import CardError, Cause
 
 _VPCD = "pcsc/drivers/serial/libifdvpcd.so"
 _LIBRARY_FOLDERS = ("/usr/lib", "/usr/lib64", "/usr/local/lib")
+_RUN = Path("/run/pcscd")
+"""pcscd wants this folder (compiled in), though with a socket handed to it, it uses nothing there."""
+_RUN_OF_ITS_OWN = ("unshare", "-Urm", "/bin/sh", "-c", 'mount -t tmpfs none /run && mkdir /run/pcscd && exec "$0" "$@"')
+"""Runs a command where it sees a /run of its own: for who may not make the machine's. It stays one process."""
 _SUN_PATH = 107
 """Longest path of a UNIX socket, without its closing zero."""
 
@@ -45,7 +49,7 @@ class PcscdFailed(CardError):
     cause: ClassVar[Cause] = Cause.NO_SERVICE
     code = "cardio.pcscd-failed"
     why = "The private pcscd ended at once: {log}"
-    todo = "It needs root, or an existing /run/pcscd."
+    todo = "It needs root, or an existing /run/pcscd, or leave to make user namespaces (`unshare -Urm true`)."
 
 
 def find_pcscd() -> Path:
@@ -87,6 +91,14 @@ def _listener(port: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def surroundings() -> tuple[str, ...]:
+    """The words before a command line that give it a /run/pcscd: none where there is one, or root, who may make it.
+
+    Anybody else gets a user namespace (user_namespaces(7)), where the machine allows it.
+    """
+    return () if os.geteuid() == 0 or _RUN.is_dir() else _RUN_OF_ITS_OWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +161,7 @@ class PrivatePcscd:
         program, driver = find_pcscd(), find_vpcd()
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if os.geteuid() == 0:
-            Path("/run/pcscd").mkdir(exist_ok=True, mode=0o755)  # pcscd wants it, though it does not use it here
+            _RUN.mkdir(exist_ok=True, mode=0o755)
         for _ in range(5):
             self._configure(driver, free_port_pairs(self._drivers))
             self._spawn(program)
@@ -190,7 +202,7 @@ class PrivatePcscd:
                 environment["LD_PRELOAD"] = str(self._preload)
             with self.log_path.open("wb") as log:
                 self._process = subprocess.Popen(
-                    ["/bin/sh", "-c", script, str(program), str(self.folder / "conf")],
+                    [*surroundings(), "/bin/sh", "-c", script, str(program), str(self.folder / "conf")],
                     env=environment,
                     stdin=listener.fileno(),
                     stdout=log,

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -135,22 +136,23 @@ def _program(name: str, program: str, ja: str, en: str, package: str) -> Finding
 
 
 def _card_stack() -> Iterator[Finding]:
-    from cardio.private_pcscd import find_pcscd, find_vpcd
+    from cardio.private_pcscd import find_pcscd, find_vpcd, surroundings
 
     yield _from_search(
         "pcscd", find_pcscd, "pcscd(カードリーダーのサービス)", "pcscd, the card reader service", "pcscd"
     )
     yield _from_search("vpcd", find_vpcd, "仮想カードリーダー vpcd", "vpcd, the virtual card reader", "vsmartcard-vpcd")
-    allowed = os.geteuid() == 0 or os.access("/run/pcscd", os.W_OK)
+    own = surroundings()
+    allowed = not own or subprocess.run([*own, "true"], capture_output=True, check=False).returncode == 0
     yield Finding(
         "pcscd-may-start",
         allowed,
         True,
-        "root" if os.geteuid() == 0 else "/run/pcscd",
+        "root" if os.geteuid() == 0 else "unshare -Urm" if own else "/run/pcscd",
         "専用の pcscd を起動できる",
         "a pcscd of our own may be started",
-        remedy_ja="root で実行するか、書き込める /run/pcscd を用意してください。",
-        remedy_en="Run as root, or provide a /run/pcscd that you may write to.",
+        remedy_ja="root で実行するか、/run/pcscd を作るか(sudo mkdir /run/pcscd)、ユーザー名前空間を許可してください。",
+        remedy_en="Run as root, or make the folder (sudo mkdir /run/pcscd), or allow user namespaces.",
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cardio import jpki
+from cardio import jpki, private_pcscd
 from cardio.apdu import parse_command
 from cardio.channel import Channel
 from cardio.errors import (
@@ -344,6 +344,18 @@ def test_frozen_pcscd_ends_at_the_deadline(pcscd: PrivatePcscd, reader: Reader) 
                 Context(patience=0.3)
         finally:
             os.kill(pcscd.pid, signal.SIGCONT)
+
+
+def test_who_has_no_run_pcscd_and_may_not_make_it_gets_one_of_their_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    monkeypatch.setattr(private_pcscd, "_RUN", tmp_path_factory.mktemp("r") / "none")
+    monkeypatch.setattr(private_pcscd.os, "geteuid", lambda: 65534)
+    with PrivatePcscd(tmp_path_factory.mktemp("o")) as own:  # on return every reader listens
+        assert list(Path(f"/proc/{own.pid}/root/run").iterdir()) == [Path(f"/proc/{own.pid}/root/run/pcscd")]
+        pid = own.pid
+        assert os.readlink(f"/proc/{pid}/exe") == str(private_pcscd.find_pcscd())
+    assert not Path(f"/proc/{pid}").exists()
 
 
 def test_no_threads_or_descriptors_are_left(reader: Reader, context: Context) -> None:

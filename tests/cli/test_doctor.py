@@ -88,9 +88,17 @@ def test_the_shells_language_is_spoken(
     assert spoken(Language.JA) is Language.JA
 
 
-def test_somebody_who_may_not_start_a_pcscd_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor.os, "geteuid", lambda: 65534)
-    monkeypatch.setattr(doctor.os, "access", lambda *_: False)
+@pytest.mark.parametrize(
+    ("command", "folder", "allowed"), [("true", True, True), ("true", False, True), ("false", False, False)]
+)
+def test_who_may_start_a_pcscd_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str, folder: bool, allowed: bool
+) -> None:
+    import cardio.private_pcscd as stack
+
+    monkeypatch.setattr(stack.os, "geteuid", lambda: 65534)
+    monkeypatch.setattr(stack, "_RUN", tmp_path if folder else tmp_path / "none")
+    monkeypatch.setattr(stack, "_RUN_OF_ITS_OWN", (command,))
     finding = next(one for one in doctor._card_stack() if one.name == "pcscd-may-start")
-    assert not finding.ok
+    assert finding.ok is allowed
     assert "/run/pcscd" in finding.remedy_en
