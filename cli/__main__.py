@@ -5,6 +5,7 @@ module is broken breaks no other.
 """
 
 import errno
+import io
 import json
 import os
 import sys
@@ -162,6 +163,9 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """The entry point of the command `jitsuin`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal without Japanese letters gets escapes, no traceback
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))
 
 

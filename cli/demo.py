@@ -67,7 +67,7 @@ class _Told:
         self._quiet = quiet
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         self._progress = Progress(*columns, disable=quiet or not sys.stdout.isatty(), transient=True)
-        self._task = self._progress.add_task("組み立て中 / setting up", total=len(STEP_NAMES))
+        self._task = self._progress.add_task(_both("組み立て中", "setting up"), total=len(STEP_NAMES))
 
     def __enter__(self) -> "_Told":
         self._progress.start()
@@ -85,7 +85,7 @@ class _Told:
             return
         ja, en = TITLES[step.name]
         number = STEP_NAMES.index(step.name) + 1
-        line = f"[{number:2}/{len(STEP_NAMES)}] {'ok ' if step.ok else 'NOT'} {step.name}: {ja} / {en}"
+        line = f"[{number:2}/{len(STEP_NAMES)}] {'ok ' if step.ok else 'NOT'} {step.name}: {_both(ja, en)}"
         if self._progress.disable:
             print(line, flush=True)
         else:
@@ -93,18 +93,27 @@ class _Told:
             self._progress.update(self._task, completed=number, description=en)
 
 
+def _both(ja: str, en: str) -> str:
+    """Both languages, or English alone where the terminal has no letters for the other."""
+    try:
+        ja.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        return en
+    return f"{ja} / {en}"
+
+
 def _print_table(record: "Record", out: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title="実印 Jitsuin: 起きたこと / what happened")
+    table = Table(title=_both("実印 Jitsuin: 起きたこと", "Jitsuin: what happened"))
     for heading in ("", "step", "detail"):
         table.add_column(heading, overflow="fold")
     for step in record.steps:
         shown = {name: value for name, value in step.detail.items() if name != "checks"}
         table.add_row(
-            "✓" if step.ok else "✕", step.name, "; ".join(f"{name}: {value}" for name, value in shown.items())
+            "ok" if step.ok else "NOT", step.name, "; ".join(f"{name}: {value}" for name, value in shown.items())
         )
     Console(markup=False, highlight=False).print(table)
-    print(f"\n{out}/report.html  物語を1ページで / the story on one page")
-    print(f"{out}  証明書・OCSP・CRL・判定・APDU / certificates, OCSP, CRL, verdicts, APDUs")
+    print(f"\n{out}/report.html  {_both('物語を1ページで', 'the story on one page')}")
+    print(f"{out}  {_both('証明書・OCSP・CRL・判定・APDU', 'certificates, OCSP, CRL, verdicts, APDUs')}")

@@ -30,6 +30,16 @@ def test_help_lists_the_commands_without_importing_them() -> None:
         assert name in ran.stdout
 
 
+def test_a_terminal_without_japanese_letters_gets_escapes() -> None:
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONIOENCODING": "ascii"}
+    ran = _run("doctor", "--lang", "ja", env=environment)
+    assert ran.stderr == ""
+    assert "\\u30c7\\u30a3\\u30b9\\u30af\\u306e\\u7a7a\\u304d" in ran.stdout  # the disk's room
+    told = _run("doctor", "--json", env=environment)
+    remedies = [finding["remedy"]["ja"] for finding in json.loads(told.stdout)["findings"]]
+    assert any("ループバック" in remedy for remedy in remedies)
+
+
 @pytest.mark.parametrize("name", sorted(command.COMMANDS))
 def test_every_announced_command_has_help(name: str) -> None:
     ran = _run(name, "--help", env={"PATH": "/usr/bin:/bin", "COLUMNS": "120"})
