@@ -3,6 +3,7 @@
 Everything that is started here ends here, by its pid; the kernel ends it too should this process be killed.
 """
 
+import fcntl
 import os
 import shutil
 import socket
@@ -31,7 +32,7 @@ from cardio.trace import Trace
 from cli.clock import SystemClock
 from cli.database import Database
 from cli.deployment import create_deployment
-from cli.errors import NotADemo, ServiceSilent
+from cli.errors import DemoGoesOn, NotADemo, ServiceSilent
 from cli.keys import card_manager
 from cli.settings import Settings, make_settings
 from pki.instant import Instant
@@ -94,12 +95,13 @@ class World:
 def open_world(out: Path, clock: SystemClock, founded: Instant) -> Iterator[World]:
     """A world in `out`, whose authorities were founded at `founded`.
 
-    Errors: NotADemo; PcscdMissing, PcscdFailed, NoReader; those of `create_deployment`.
+    Errors: NotADemo, DemoGoesOn; PcscdMissing, PcscdFailed, NoReader; those of `create_deployment`.
     """
     _clear(out)
     with ExitStack() as stack:
         settings = create_deployment(out, _settings(_free_port()), founded, os.urandom, lambda _what: None)
-        (out / MARK).touch()
+        mark = stack.enter_context((out / MARK).open("wb"))
+        fcntl.flock(mark, fcntl.LOCK_EX)  # until we end, however we end: see `_clear`
         database = Database(settings.database_url)
         stack.callback(database.close)
         journaled = JournaledDatabase(database, JournalFile(settings.path(settings.status.journal)))
@@ -116,11 +118,17 @@ def open_world(out: Path, clock: SystemClock, founded: Instant) -> Iterator[Worl
 
 
 def _clear(out: Path) -> None:
-    """Make room for a new demonstration. Errors: NotADemo for a folder with anything else in it."""
+    """Make room for a new demonstration. Errors: NotADemo for a folder with anything else in it; DemoGoesOn."""
     if not out.exists():
         return
     if not out.is_dir() or (any(out.iterdir()) and not (out / MARK).exists()):
         raise NotADemo(str(out))
+    if (out / MARK).exists():
+        with (out / MARK).open("rb") as mark:
+            try:
+                fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise DemoGoesOn(str(out)) from None
     shutil.rmtree(out)
 
 

@@ -21,6 +21,7 @@ Error
     ├── FilingRefused          a service refused what was filed
     ├── ServiceSilent          a part of the deployment did not answer in time
     ├── NotADemo               the demonstration clears only its own folder
+    ├── DemoGoesOn             and not while another one tells its story there
     ├── StoryBroken            a step of the demonstration did not end as it should
     └── CommandBroken          a command's own module cannot be loaded
 """
@@ -249,6 +250,17 @@ class ServiceSilent(CommandError):
     todo = "See whether every part of the deployment runs; then repeat the same call."
 
     what: str
+
+
+@dataclass(eq=False)
+class DemoGoesOn(CommandError):
+    """A demonstration is using `folder` just now."""
+
+    code = "cli.demo-goes-on"
+    why = "another demonstration is going on in {folder}"
+    todo = "Wait for its end (half a minute), or choose another folder with --out."
+
+    folder: str
 
 
 @dataclass(eq=False)
