@@ -1,60 +1,17 @@
-"""The card as this service sees it: whose it is, whether it may be used, and what a card must be able to do."""
+"""The card as this service sees it: whose it is, where it is in its life, and what a card must be able to do."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final, Protocol
+from typing import Protocol
 
-from enrollment.machine import step
 from enrollment.person import PersonId
+from pki.card_state import CardState
 from pki.instant import Instant
 from pki.purpose import Purpose
 
 
-class CardState(StrEnum):
-    """PREPARED: keys promised, not yet handed over. SUSPENDED is lifted only in person; LOST and ENDED never."""
-
-    PREPARED = "prepared"
-    ACTIVE = "active"
-    SUSPENDED = "suspended"
-    LOST = "lost"
-    ENDED = "ended"
-
-
-class CardEvent(StrEnum):
-    """What can happen to a card."""
-
-    DELIVER = "deliver"
-    SUSPEND = "suspend"
-    RESUME = "resume"
-    LOSE = "lose"
-    END = "end"
-
-
-_S = CardState
-_E = CardEvent
-
-TRANSITIONS: Final[Mapping[tuple[CardState, CardEvent], CardState]] = {
-    (_S.PREPARED, _E.DELIVER): _S.ACTIVE,
-    (_S.PREPARED, _E.LOSE): _S.LOST,
-    (_S.PREPARED, _E.END): _S.ENDED,
-    (_S.ACTIVE, _E.SUSPEND): _S.SUSPENDED,
-    (_S.ACTIVE, _E.LOSE): _S.LOST,
-    (_S.ACTIVE, _E.END): _S.ENDED,
-    (_S.SUSPENDED, _E.RESUME): _S.ACTIVE,
-    (_S.SUSPENDED, _E.LOSE): _S.LOST,
-    (_S.SUSPENDED, _E.END): _S.ENDED,
-}
-
-
-def advance(state: CardState, event: CardEvent) -> CardState:
-    """Errors: WrongState."""
-    return step("card", TRANSITIONS, state, event)
-
-
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One card of one person; `not_after` is printed on its face."""
+    """One card of one person; `not_after` is printed on its face. Only `enrollment.card_life` changes its state."""
 
     card_id: str
     person: PersonId

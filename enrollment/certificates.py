@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from ca import issuance, revocation
 from ca.intents import IntentId
+from ca.revocation import HoldPolicy
 from enrollment import outbox
 from enrollment.application import Application, ApplicationEvent, ApplicationState, advance
 from enrollment.person import PersonId, Random
@@ -45,9 +46,8 @@ def end(
     if not held.is_signed and not issuance.withdraw(conn, IntentId(held.intent)):
         held = _note(conn, held)  # the authority was faster
     rows.end_certificate(conn, held.intent, at, f"{reason.standard_name}:{cause}")
-    if held.issuer is not None and held.serial is not None:
-        serial = SerialNumber.parse(f"0x{held.serial}")
-        revocation.revoke(conn, held.issuer, serial, reason, at, cause=cause)
+    if (signed := _serial(held)) is not None:
+        revocation.revoke(conn, *signed, reason, at, cause=cause)
     outbox.put(
         conn,
         held.person,
@@ -57,6 +57,45 @@ def end(
         random,
     )
     return replace(held, ended_at=at, ended_because=f"{reason.standard_name}:{cause}")
+
+
+def end_of_application(
+    conn: Connection, application: Application, at: Instant, cause: str, random: Random
+) -> list[HeldCertificate]:
+    """End what an application promised or had signed and what never reached its holder: unspecified, destroyed before
+    delivery.
+    """
+    return [
+        end(conn, held, Reason.UNSPECIFIED, at, cause, random)
+        for held in rows.certificates_of_application(conn, application.application).values()
+        if held.ended_at is None
+    ]
+
+
+def _serial(held: HeldCertificate) -> tuple[str, SerialNumber] | None:
+    """By whom and under which number it was signed; None for a promise."""
+    if held.issuer is None or held.serial is None:
+        return None
+    return held.issuer, SerialNumber.parse(f"0x{held.serial}")
+
+
+def hold(conn: Connection, held: HeldCertificate, reason: Reason, at: Instant, cause: str) -> None:
+    """Nothing signed with it is accepted for now. A promise cannot be held: its application is withdrawn before."""
+    if (signed := _serial(_note(conn, held))) is not None:
+        revocation.revoke(conn, *signed, reason, at, cause=cause)
+
+
+def is_on_hold(conn: Connection, held: HeldCertificate) -> bool:
+    """Whether it is on hold now, and not revoked for good."""
+    signed = _serial(held)
+    standing = None if signed is None else revocation.standing(conn, *signed)
+    return standing is not None and standing.reason is Reason.CERTIFICATE_HOLD
+
+
+def release(conn: Connection, held: HeldCertificate, at: Instant, policy: HoldPolicy) -> None:
+    """Lift a hold. Errors: HoldIsFinal by policy; NotOnHold for a revoked one."""
+    if (signed := _serial(held)) is not None:
+        revocation.release(conn, *signed, at, policy)
 
 
 def _note(conn: Connection, held: HeldCertificate) -> HeldCertificate:

@@ -17,7 +17,6 @@ from typing import Any, Final
 
 from enrollment import certificates, ledger, outbox, procedures, protection, registry
 from enrollment.canonical import Json
-from enrollment.cards import CardState
 from enrollment.errors import Braked, GatewayRefused, NotYours, SignatureInvalid, UnknownPerson, WrongState
 from enrollment.events import EventKind
 from enrollment.gateway_schema import GatewayMessage, MessageKind, parse_message
@@ -155,7 +154,7 @@ class Gateway:
         if message.kind is MessageKind.DEATH:
             people_rows.hold_person(conn, person)
             for card in work.cards_of(conn, person):
-                if card.state is CardState.ACTIVE:
+                if card.state.usable:
                     procedures.suspend(conn, card.card_id, f"gateway:{message.message}", at, self.random)
         elif message.kind is MessageKind.CORRECTION:
             self._correct(conn, message, at)

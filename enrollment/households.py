@@ -22,7 +22,6 @@ from enrollment import certificates, issuing, ledger, outbox, protection, regist
 from enrollment.application import Application, ApplicationEvent, ApplicationKind, ApplicationState
 from enrollment.canonical import Json, canonical
 from enrollment.card_keys import require_made_on
-from enrollment.cards import CardState
 from enrollment.counters import Affair
 from enrollment.errors import (
     CertificateEnded,
@@ -209,7 +208,7 @@ class Households:
         held = rows.certificate_by_fingerprint(conn, verified.signer)
         if held is None or held.purpose is not Purpose.SIGNATURE:
             raise UnknownCertificate(verified.serial)
-        if held.ended_at is not None or rows.card_of(conn, held.card_id).state is not CardState.ACTIVE:
+        if held.ended_at is not None or not rows.card_of(conn, held.card_id).state.usable:
             raise CertificateEnded(verified.serial)
         if held.not_after is None or at > held.not_after:
             raise CertificateExpired(verified.serial)
@@ -300,7 +299,7 @@ class Households:
 
     def _await_card(self, conn: Connection, person: Person, filer: PersonId, at: Instant) -> str | None:
         """An application that waits for the member's own card; None for who has none, or is under fifteen."""
-        active = [card for card in rows.cards_of(conn, person.person) if card.state is CardState.ACTIVE]
+        active = [card for card in rows.cards_of(conn, person.person) if card.state.usable]
         if not active or age_at(person.attributes.date_of_birth, at.jst_date()) < MINOR_AGE:
             return None
         application = Application(
@@ -323,7 +322,8 @@ class Households:
         """A member's own card has made its new key: promise the certificate. Asked again, it changes nothing.
 
         That the key was made on the card of just this application stands for the member's presence with the card.
-        Errors: UnknownApplication, WrongState; KeyNotFromCard, RemoteBlocked; what the authority says of the request.
+        Errors: UnknownApplication, WrongState; KeyNotFromCard, RemoteBlocked, CardNotUsable; what the
+        authority says of the request.
         """
 
         def body(conn: Connection) -> Application:

@@ -18,13 +18,12 @@ from ca.issuance import Registrar
 from ca.orders import Assurance, Order
 from ca.profiles import PROFILES, Kind
 from ca.validity import Birthdays, renewal_window
-from enrollment import certificates, deciding, ledger, outbox, registry
+from enrollment import card_life, certificates, deciding, ledger, outbox, registry
 from enrollment.application import Application, ApplicationEvent, ApplicationKind, ApplicationState, advance
 from enrollment.approvals import Approved
 from enrollment.canonical import Json, digest
 from enrollment.card_keys import require_made_on
-from enrollment.cards import Card, CardEvent, CardSlot, CardState
-from enrollment.cards import advance as advance_card
+from enrollment.cards import CardSlot
 from enrollment.counters import Affair, Counter
 from enrollment.errors import (
     AlreadyIssued,
@@ -51,6 +50,7 @@ from enrollment.store import people as people_rows
 from enrollment.store import work as rows
 from enrollment.store.work import HeldCertificate
 from pki.algorithms import algorithm_for
+from pki.card_state import CardEvent, CardState
 from pki.certification_request import assemble_request, certification_request_info
 from pki.instant import Instant
 from pki.purpose import Purpose
@@ -204,19 +204,12 @@ def withdraw(
         raise NotYours(who.owner)
     who.require(Role.CLERK, at)
     changed = certificates.change(conn, found, ApplicationEvent.WITHDRAW, at, reason)
-    for held in rows.certificates_of_application(conn, application).values():
-        if held.ended_at is None:
-            certificates.end(conn, held, Reason.UNSPECIFIED, at, "withdrawn", random)
     if found.state.has_intents and found.card_id is not None and found.kind is not ApplicationKind.RENEWAL:
         card = rows.card_of(conn, found.card_id)
         if card.state is CardState.PREPARED:
-            _change_card(conn, card, CardEvent.END, at)
+            card_life.change(conn, card, CardEvent.END, at, "withdrawn", random)
+    certificates.end_of_application(conn, changed, at, "withdrawn", random)
     return changed
-
-
-def _change_card(conn: Connection, card: Card, event: CardEvent, at: Instant) -> None:
-    state = advance_card(card.state, event)
-    rows.change_card(conn, replace(card, state=state, version=card.version + 1, changed_at=at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,8 +324,7 @@ class Issuing:
                 held = HeldCertificate(str(intent), now.application, now.person, purpose, now.card_id)
                 rows.add_certificate(conn, held)
             if rows.find_card(conn, now.card_id) is None:
-                card = Card(now.card_id, now.person, now.owner, CardState.PREPARED, 1, now.card_not_after, at)
-                rows.add_card(conn, card)
+                card_life.prepare(conn, now.card_id, now.person, now.owner, now.card_not_after, at)
             certificates.change(conn, now, ApplicationEvent.INTEND, at)
             body: dict[str, Json] = {"application": now.application, "kind": now.kind.value}
             outbox.put(conn, now.person, "application.intended", body, at, self.random)
@@ -360,8 +352,8 @@ class Issuing:
             if now.state is not ApplicationState.INSTALLED:
                 return
             certificates.change(conn, now, ApplicationEvent.DELIVER, at)
-            deliver_card(conn, str(now.card_id), at)
-            end_older_cards(conn, now, at)
+            deliver_card(conn, str(now.card_id), at, self.random)
+            end_older_cards(conn, now, at, self.random)
             outbox.put(conn, now.person, "application.delivered", {"application": now.application}, at, self.random)
 
         self.database.transaction(hand_over)
@@ -432,7 +424,7 @@ def _require_usable(conn: Connection, application: Application, card_id: str) ->
     own = card.person == application.person
     if not own or (application.kind is not ApplicationKind.RENEWAL and application.state is ApplicationState.APPROVED):
         raise CardNotUsable(card_id, "issued already")
-    if card.state in (CardState.LOST, CardState.ENDED):
+    if card.state not in (CardState.PREPARED, CardState.ACTIVE):
         raise CardNotUsable(card_id, card.state.value)
 
 
@@ -453,15 +445,15 @@ def _renewed_in_window(conn: Connection, application: Application, at: Instant) 
     return isinstance(lifetime, Birthdays) and renewal_window(lifetime, held.not_after).contains(at)
 
 
-def deliver_card(conn: Connection, card_id: str, at: Instant) -> None:
+def deliver_card(conn: Connection, card_id: str, at: Instant, random: Random) -> None:
     """A prepared card is in its holder's hands; one that is active already stays so."""
     card = rows.card_of(conn, card_id)
     if card.state is CardState.PREPARED:
-        _change_card(conn, card, CardEvent.DELIVER, at)
+        card_life.change(conn, card, CardEvent.DELIVER, at, "delivered", random)
 
 
-def end_older_cards(conn: Connection, application: Application, at: Instant) -> None:
+def end_older_cards(conn: Connection, application: Application, at: Instant, random: Random) -> None:
     """One card for one person: with a new one delivered, those before it end."""
     for card in rows.cards_of(conn, application.person):
         if card.card_id != application.card_id and card.state in (CardState.ACTIVE, CardState.SUSPENDED):
-            _change_card(conn, card, CardEvent.END, at)
+            card_life.change(conn, card, CardEvent.END, at, "replaced", random)

@@ -19,7 +19,6 @@ from enrollment.application import Application, ApplicationEvent, ApplicationKin
 from enrollment.canonical import Json, canonical
 from enrollment.caps import Decision
 from enrollment.card_keys import require_made_on
-from enrollment.cards import CardState
 from enrollment.errors import (
     CardNotUsable,
     CertificateEnded,
@@ -210,7 +209,7 @@ class Moves:
         if application.state is ApplicationState.SIGNED:
             certificates.change(conn, application, ApplicationEvent.DELIVER, at)
         card = rows.card_of(conn, held.card_id)
-        if card.state is not CardState.ACTIVE:
+        if not card.state.usable:
             raise CardNotUsable(card.card_id, card.state.value)
 
     def _moved(self, conn: Connection, person: Person, filing: Filing, at: Instant) -> Person:
@@ -240,8 +239,11 @@ def promise_signature(
 ) -> None:
     """Promise a signature certificate for a remote procedure: it never outlives the authentication certificate.
 
-    Errors: RemoteBlocked without one; what the authority says of the request.
+    Errors: RemoteBlocked without one; CardNotUsable; what the authority says of the request.
     """
+    card = rows.card_of(conn, str(application.card_id))
+    if not card.state.usable:
+        raise CardNotUsable(card.card_id, card.state.value)
     authentication = certificates.live(conn, person.person, Purpose.AUTHENTICATION, at)
     if authentication is None:
         raise RemoteBlocked("there is no valid authentication certificate")

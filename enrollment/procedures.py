@@ -1,13 +1,12 @@
 """What is done at a counter besides issuing: corrections, official changes, suspension, and the end of service."""
 
-from dataclasses import replace
 from enum import StrEnum
 
-from enrollment import certificates, deciding, ledger, outbox, registry
+from ca.revocation import HoldPolicy
+from enrollment import card_life, certificates, deciding, ledger, outbox, registry
 from enrollment.application import ApplicationEvent
 from enrollment.approvals import Approval
 from enrollment.canonical import Json, digest
-from enrollment.cards import Card, CardEvent, CardState, advance
 from enrollment.counters import Affair
 from enrollment.errors import NotYours, RemoteBlocked
 from enrollment.events import EventId, EventKind, LedgerEvent
@@ -20,6 +19,7 @@ from enrollment.store import Connection
 from enrollment.store import people as people_rows
 from enrollment.store import work as rows
 from pki.attributes import Attributes
+from pki.card_state import CardEvent, CardState
 from pki.instant import Instant
 from pki.purpose import Purpose
 from pki.revocation import Reason
@@ -170,31 +170,33 @@ def change_attributes(
     return event
 
 
-def _change_card(conn: Connection, card: Card, event: CardEvent, at: Instant) -> None:
-    state = advance(card.state, event)
-    rows.change_card(conn, replace(card, state=state, version=card.version + 1, changed_at=at))
-
-
 def suspend(conn: Connection, card_id: str, reported_by: str, at: Instant, random: Random) -> None:
-    """Stop a card at once, by telephone or online, at any hour. Stopping it again changes nothing.
-
-    Errors: UnknownCard, WrongState for a card that has ended.
+    """Stop a card at once, by telephone or online, at any hour: its certificates are on hold. Stopping it again changes
+    nothing. Errors: UnknownCard; CardChangeRefused for a card that is not in use.
     """
     people_rows.hold_person(conn, rows.card_of(conn, card_id).person)
     card = rows.card_of(conn, card_id)
     if card.state is CardState.SUSPENDED:
         return
-    _change_card(conn, card, CardEvent.SUSPEND, at)
+    card_life.change(conn, card, CardEvent.SUSPEND, at, "card-suspended", random)
     body: dict[str, Json] = {"card_id": card_id, "reported_by": reported_by}
     outbox.put(conn, card.person, "card.suspended", body, at, random)
 
 
 def resume(
-    conn: Connection, card_id: str, evidence: InPersonEvidence, operator: str, at: Instant, random: Random
+    conn: Connection,
+    card_id: str,
+    evidence: InPersonEvidence,
+    operator: str,
+    at: Instant,
+    random: Random,
+    *,
+    holds: HoldPolicy = card_life.NEVER_RELEASED,
 ) -> None:
-    """Lift a suspension, which only the holder in person can have done.
+    """Lift a suspension, which only the holder in person can have done. Where `holds` says that no hold is ever
+    released, its certificates end here, and new ones are applied for as a renewal.
 
-    Errors: NotPresent, EvidenceTooWeak; NotYours; those of the desk; UnknownCard, WrongState.
+    Errors: NotPresent, EvidenceTooWeak; NotYours; those of the desk; UnknownCard, CardChangeRefused.
     """
     at_desk = counterside(conn, operator)
     at_desk.require(Affair.SUSPENSION, at, evidence.person)
@@ -203,8 +205,9 @@ def resume(
     card = rows.card_of(conn, card_id)
     if card.person != evidence.person:
         raise NotYours(card.owner)
-    _change_card(conn, card, CardEvent.RESUME, at)
-    outbox.put(conn, card.person, "card.resumed", {"card_id": card_id, "by": operator}, at, random)
+    ended = card_life.change(conn, card, CardEvent.RESUME, at, "card-resumed", random, holds=holds).ended
+    body: dict[str, Json] = {"card_id": card_id, "by": operator, "ended": [held.intent for held in ended]}
+    outbox.put(conn, card.person, "card.resumed", body, at, random)
 
 
 def propose_end(
@@ -245,11 +248,9 @@ def finish(
     """End the record, and with it certificates, cards and what was under way. The caller holds the person's turn."""
     registry.end(conn, person, status, at)
     if not keep_certificates:
-        for held in certificates.held_by(conn, person.person):
-            certificates.end(conn, held, Reason.CESSATION_OF_OPERATION, at, status.value, random)
         for card in rows.cards_of(conn, person.person):
             if card.state in (CardState.PREPARED, CardState.ACTIVE, CardState.SUSPENDED):
-                _change_card(conn, card, CardEvent.END, at)
+                card_life.change(conn, card, CardEvent.END, at, status.value, random)
         for application in rows.applications_of(conn, person.person):
             if not application.state.is_final:
                 certificates.change(conn, application, ApplicationEvent.WITHDRAW, at, status.value)

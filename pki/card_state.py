@@ -1,5 +1,5 @@
-"""The life of a card, and what each change does to the two certificates on it: one table for API, desk, command and
-tests.
+"""The life of a card, and what each change does to the two certificates on it: one table for whoever changes
+a card and for the tests. `enrollment.card_life` does what it says.
 
     blank ──prepare──▶ prepared ──deliver──▶ active ◀──resume (in person)── suspended
                                                └────────suspend────────────────▲
@@ -67,13 +67,15 @@ class CertificateEffect(StrEnum):
     """certificateHold: whatever the policy says of releasing it, nothing is accepted meanwhile."""
     RELEASE = "release"
     """Ends the hold where the deployment's policy allows that; where it does not (JPKI's practice statement), the
-    certificates end in revocation and new ones are issued to the resumed card."""
+    certificates that are on hold end in revocation and new ones are issued to the resumed card."""
     REVOKE = "revoke"
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The state after an event, and what becomes of the certificates. `reason` with HOLD and REVOKE only."""
+    """The state after an event, and what becomes of the certificates. `reason` with every effect but
+    NONE; with RELEASE it is what the certificates are revoked for where no hold may be released.
+    """
 
     state: CardState
     effect: CertificateEffect = CertificateEffect.NONE
@@ -107,7 +109,7 @@ TRANSITIONS: Final[Mapping[tuple[CardState, CardEvent], Change]] = {
     (_S.ACTIVE, _E.DAMAGE): _DAMAGED,
     (_S.ACTIVE, _E.RETURN): _RETURNED,
     (_S.ACTIVE, _E.END): _ENDED,
-    (_S.SUSPENDED, _E.RESUME): Change(_S.ACTIVE, _C.RELEASE),
+    (_S.SUSPENDED, _E.RESUME): Change(_S.ACTIVE, _C.RELEASE, Reason.CESSATION_OF_OPERATION),
     (_S.SUSPENDED, _E.LOSE): _LOST,
     (_S.SUSPENDED, _E.DAMAGE): _DAMAGED,
     (_S.SUSPENDED, _E.RETURN): _RETURNED,

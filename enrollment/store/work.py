@@ -7,11 +7,12 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from enrollment.application import Application, ApplicationKind, ApplicationState
-from enrollment.cards import Card, CardState
+from enrollment.cards import Card
 from enrollment.errors import Stale, UnknownApplication, UnknownCard
 from enrollment.person import PersonId
 from enrollment.store import tables as t
 from enrollment.store.connection import Connection, is_unique_violation
+from pki.card_state import CardState
 from pki.instant import Instant
 from pki.purpose import Purpose
 

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from enrollment import gateway as gate
 from enrollment import outbox, protection, registry
-from enrollment.cards import CardState
 from enrollment.errors import Braked, GatewayRefused, NotYours, RoleMissing, WrongState
 from enrollment.events import EventKind
 from enrollment.gateway import GatePolicy, Gateway, MessageState
@@ -21,6 +20,7 @@ from enrollment.signed import OwnerKeys
 from enrollment.store import care, work
 from enrollment.store import gate as gate_rows
 from enrollment.store import people as rows
+from pki.card_state import CardState
 from pki.instant import Instant
 from tests.enrollment.office import open_office
 from tests.enrollment.peers import KioskChannel, ResidentRecord, bad_line

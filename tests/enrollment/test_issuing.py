@@ -10,7 +10,6 @@ from ca.orders import ServiceKind, ServiceOrder
 from ca.profiles import KeyShape
 from enrollment import certificates, issuing
 from enrollment.application import ApplicationKind, ApplicationState
-from enrollment.cards import CardState
 from enrollment.errors import (
     AlreadyIssued,
     ApprovalExpired,
@@ -34,6 +33,7 @@ from enrollment.events import EventKind
 from enrollment.evidence import DocumentSeen
 from enrollment.store import people as people_rows
 from enrollment.store import work
+from pki.card_state import CardState
 from pki.certificate import parse_certificate
 from pki.instant import Instant
 from pki.purpose import Purpose

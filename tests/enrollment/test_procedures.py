@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from ca.revocation import HoldPolicy
 from enrollment import deciding, procedures, residence
-from enrollment.cards import CardState
 from enrollment.errors import (
     CapReached,
     CardNotUsable,
@@ -17,7 +17,6 @@ from enrollment.errors import (
     RemoteBlocked,
     ResidenceUnproven,
     SamePerson,
-    WrongState,
 )  # fmt: skip
 from enrollment.events import EventKind
 from enrollment.person import PersonStatus
@@ -25,6 +24,7 @@ from enrollment.procedures import Channel, Procedure, require_channel
 from enrollment.residence import Piece, Proof, Requirement, parse_requirement
 from enrollment.store import people as rows
 from enrollment.store import work
+from pki.card_state import CardChangeRefused, CardState
 from pki.errors import InvalidValue
 from pki.purpose import Purpose
 from tests.enrollment.office import open_office
@@ -106,8 +106,8 @@ def test_a_suspended_card_wakes_only_for_its_holder(office):
     stranger, _ = office.enrolled(card_id="CARD0002")
     with pytest.raises(NotYours):
         run(office, "resume", "CARD0001", seen(stranger), "clerk")
-    run(office, "resume", "CARD0001", seen(person), "clerk")
-    with pytest.raises(WrongState):
+    run(office, "resume", "CARD0001", seen(person), "clerk", holds=HoldPolicy(releasable=True))
+    with pytest.raises(CardChangeRefused):
         run(office, "resume", "CARD0001", seen(person), "clerk")
     assert office.move(card, "東京都見本区１番").decision["used"] == 1
 

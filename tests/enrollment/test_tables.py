@@ -1,10 +1,13 @@
-"""Every transition table, walked in full: each pair of state and event is either in the table or refused by name."""
+"""Every transition table, walked in full: each pair of state and event is either in the table or refused by name.
+
+The card's own table, with what it does to certificates, is walked in test_card_life.
+"""
 
 from itertools import product
 
 import pytest
 
-from enrollment import application, approvals, cards, flags
+from enrollment import application, approvals, flags
 from enrollment.errors import WrongState
 
 MACHINES = {
@@ -13,7 +16,6 @@ MACHINES = {
     ),
     "approval": (approvals.ApprovalState, approvals.ApprovalEvent, approvals.TRANSITIONS, approvals.advance),
     "flag": (flags.FlagState, flags.FlagEvent, flags.TRANSITIONS, flags.advance),
-    "card": (cards.CardState, cards.CardEvent, cards.TRANSITIONS, cards.advance),
 }  # fmt: skip
 
 
@@ -42,11 +44,6 @@ def test_every_state_can_be_reached_from_the_first(machine):
 def test_an_application_ends_exactly_where_it_says(state):
     leaves = [event for event in application.ApplicationEvent if (state, event) in application.TRANSITIONS]
     assert state.is_final == (not leaves)
-
-
-def test_a_lost_card_never_comes_back():
-    for state in (cards.CardState.LOST, cards.CardState.ENDED):
-        assert not [event for event in cards.CardEvent if (state, event) in cards.TRANSITIONS]
 
 
 def test_whatever_can_be_promised_can_be_withdrawn():

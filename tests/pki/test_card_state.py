@@ -41,7 +41,8 @@ def test_hold_and_release_go_with_suspension_alone() -> None:
     for (state, event), change in TRANSITIONS.items():
         assert (change.effect is CertificateEffect.HOLD) == (event is CardEvent.SUSPEND)
         assert (change.effect is CertificateEffect.RELEASE) == (event is CardEvent.RESUME)
-        assert (change.reason is not None) == (change.effect in (CertificateEffect.HOLD, CertificateEffect.REVOKE))
+        assert (change.reason is not None) == (change.effect is not CertificateEffect.NONE)
+        assert (change.reason is Reason.CERTIFICATE_HOLD) == (change.effect is CertificateEffect.HOLD)
         assert not state.final
 
 
