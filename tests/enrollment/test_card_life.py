@@ -2,8 +2,10 @@
 for it, and what the authority then says of both certificates.
 """
 
+import re
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -235,3 +237,14 @@ def test_two_people_change_one_card_and_the_second_looks_again(office):
 
     office.database.read(again)
     assert card_of(office).state is CardState.SUSPENDED
+
+
+def test_only_one_file_writes_what_state_a_card_is_in():
+    """Otherwise a change could pass the table by, and with it what becomes of the certificates."""
+    folder = Path(card_life.__file__).parent
+    writers = {
+        path.name
+        for path in folder.glob("*.py")
+        if re.search(r"\b(add_card|change_card)\(", path.read_text(encoding="utf-8"))
+    }
+    assert writers == {"card_life.py"}
