@@ -22,7 +22,7 @@ from cardio import tlv
 from cardio.apdu import CommandApdu, ResponseApdu
 from cardio.card_keys import spki_of_template
 from cardio.channel import Channel
-from cardio.errors import CertificateMismatch, Refused, SecureChannelFailed, WrongCardState
+from cardio.errors import CardSwapped, CertificateMismatch, Refused, SecureChannelFailed, WrongCardState
 from cardio.jpki import AID, SLOTS
 from cardio.scp03 import FULL, HostSession, KeySet, encrypt_key, key_check_value
 from pki.errors import Malformed
@@ -201,9 +201,13 @@ class CardManager:
         self._random = random
         self._made = made
 
-    def begin(self, request: Request) -> Conversation:
+    def begin(self, request: Request, card_id: str | None = None) -> Conversation:
+        """With a `card_id` the conversation goes on only with the card of that serial.
+
+        Errors: CardSwapped, from the conversation, once another card has proved itself.
+        """
         host = HostSession(self._master_keys.key_set, self._random(8), FULL)
-        return _Secured(host, self._steps(request, host))
+        return _Secured(host, self._steps(request, host), card_id)
 
     def _steps(self, request: Request, host: HostSession) -> Steps:
         match request:
@@ -226,23 +230,26 @@ class CardManager:
 
     def _witnessed(self, host: HostSession, purpose: Purpose) -> Steps:
         spki = yield from _generate(purpose)
-        self._made(host.diversification[-8:].hex().upper(), purpose, spki)
+        self._made(_serial(host), purpose, spki)
         return spki
 
 
 class _Secured:
     """A conversation: select, open the secure channel, then the steps inside it."""
 
-    def __init__(self, host: HostSession, steps: Steps) -> None:
-        self._run = self._secure(host, steps)
+    def __init__(self, host: HostSession, steps: Steps, card_id: str | None) -> None:
+        self._run = self._secure(host, steps, card_id)
 
     @staticmethod
-    def _secure(host: HostSession, steps: Steps) -> Steps:
+    def _secure(host: HostSession, steps: Steps, card_id: str | None) -> Steps:
         selected = yield CommandApdu(0x00, 0xA4, 0x04, 0x0C, AID)
         if not selected.ok and selected.status != 0x6285:
             raise Refused(selected.status, "SELECT application")
         greeting = yield host.initialize_update()
-        opened = yield host.external_authenticate(greeting)
+        proof = host.external_authenticate(greeting)
+        if card_id is not None and _serial(host) != card_id:
+            raise CardSwapped(card_id, _serial(host))
+        opened = yield proof
         host.opened(opened)
         plain: ResponseApdu | None = None
         while True:
@@ -264,6 +271,11 @@ class _Secured:
             return go()
         except StopIteration as stop:
             return Done(bytes(stop.value))
+
+
+def _serial(host: HostSession) -> str:
+    """The serial of the card that holds the keys of this channel."""
+    return host.diversification[-8:].hex().upper()
 
 
 def _demand(response: ResponseApdu, name: str) -> bytes:

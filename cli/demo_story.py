@@ -169,7 +169,7 @@ class Story:
             read_back="equal octet for octet", pins="set by the holder",
             tries_left=f"{tries[Purpose.AUTHENTICATION]} and {tries[Purpose.SIGNATURE]}",
         )  # fmt: skip
-        self.home = Home(seat.card, seat.slot, world.http, world.random, time.sleep)
+        self.home = Home(seat.card, seat.at_home(world.http), world.http, world.random, time.sleep)
         self.record.point(Mark.SEEN, "窓口で確認", "seen at the counter", self._now(), 0)
         authentication = self._on_card(seat, Purpose.AUTHENTICATION)
         self.artifacts.certificate(1, "authentication.cer", authentication)
@@ -286,7 +286,7 @@ class Story:
 
     def _years_cap(self) -> None:
         seat, now = self.world.seats[1], self._now()
-        home = Home(seat.card, seat.slot, self.world.http, self.world.random, time.sleep)
+        home = Home(seat.card, seat.at_home(self.world.http), self.world.http, self.world.random, time.sleep)
         refusal = self._refusal(home, ADDRESSES[0], now)
         decision = _decision(refusal)
         codes = [reason["code"] for reason in decision["reasons"]]

@@ -34,6 +34,7 @@ from cli.database import Database
 from cli.deployment import create_deployment
 from cli.errors import DemoGoesOn, NotADemo, ServiceSilent
 from cli.keys import card_manager
+from cli.remote_cards import RemoteAuthority
 from cli.settings import Settings, make_settings
 from pki.instant import Instant
 
@@ -46,11 +47,16 @@ _OCSP_MINUTES = 24 * 60
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """One card in one reader: the holder's side of it, and its slot as issuing needs it."""
+    """One card in one reader: the holder's side of it, and its slot as issuing at a counter needs it."""
 
     reader: VirtualReader
     card: JpkiCard
     slot: CardInReader
+
+    def at_home(self, http: httpx.Client) -> CardInReader:
+        """The slot of a PC that has no key: the service at `http` computes, the PC relays."""
+        session = self.card.session
+        return CardInReader(session, RemoteAuthority(http, lambda: session.identity))
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 status          OCSP and CRLs: the responders' keys, the shelf, a database that is only read
 relying-party   the verification API: no keys at all
 desk, citizen   filings and pages: no keys; what they promise is signed by the signing process
+cards           managing cards through strangers' readers: the one role that opens the cards' master key
 all             everything above on one port
 """
 
@@ -162,6 +163,15 @@ class Planes:
         moves = Moves(self.journaled, registrar, self.random)
         return [filings_router(moves, VerifiedByUs(self.check()), self.clock)]
 
+    def cards(self) -> list[APIRouter]:
+        """The door for managing cards from afar. Errors: SecretMissing."""
+        from cli.card_authority import KeyHolder
+        from cli.keys import card_manager
+        from web.card_management import card_management_router
+
+        holder = KeyHolder(card_manager(self.settings, self.database, self.clock, self.random))
+        return [card_management_router(holder, self.database, self.clock, self.random)]
+
     def home(self, paths: frozenset[str]) -> APIRouter:
         """The first page, which tells of those `paths` that this process serves."""
         from web.home import AuthorityCard, make_home_router
@@ -175,7 +185,8 @@ ROLES: Mapping[str, tuple[Callable[[Planes], list[APIRouter]], ...]] = {
     "relying-party": (Planes.relying_party,),
     "desk": (Planes.filings,),
     "citizen": (Planes.filings,),
-    "all": (Planes.status, Planes.relying_party, Planes.filings),
+    "cards": (Planes.cards,),
+    "all": (Planes.status, Planes.relying_party, Planes.filings, Planes.cards),
 }
 """Role → its planes."""
 
@@ -222,6 +233,8 @@ def _addresses(settings: Settings, planes: Planes, routers: list[APIRouter]) -> 
         found["verification"] = f"{settings.public_url}/v1/verifications"
     if "/v1/filings" in paths:
         found["filings"] = f"{settings.public_url}/v1/filings"
+    if "/v1/card-management" in paths:
+        found["cards"] = f"{settings.public_url}/v1/card-management"
     found["health"] = f"{settings.public_url}/health"
     return found
 

@@ -11,6 +11,7 @@ Error (pki)
     ├── CapReached(decision) · LooserPolicy · NotReversible
     ├── FilingMalformed · FilingRejected · FilingReplayed · FilingVoid · FilingMismatch
     ├── CertificateEnded · CertificateExpired · CardNotUsable · WrongCard · KeyNotFromCard · CardDiffers · NotSignedYet
+    │   ManagementRefused
     ├── NothingChanges · RemoteBlocked · AlreadyIssued · EvidenceUsed
     ├── AlreadyProtected · NotProtected · OutputBlocked · StillCooling · UnknownChannel
     ├── NotGranted · SignatureInvalid · GatewayRefused · Braked · SnapshotDamaged · ResidenceUnproven · AlreadyAdopted
@@ -384,6 +385,16 @@ class KeyNotFromCard(EnrollmentError):
     why = "the key of the request was not made on this card"
     todo = "let the card make a new key, and send the request for that one"
     card: str
+
+
+@dataclass(eq=False)
+class ManagementRefused(EnrollmentError):
+    """Something that a card is not made to do from afar."""
+
+    code = "enrollment.management-refused"
+    why = "from afar a card may not be given {what}"
+    todo = "go to a counter of the municipality"
+    what: str
 
 
 @dataclass(eq=False)

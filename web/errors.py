@@ -6,7 +6,10 @@ WebError
 ├── QuotaExhausted       more requests than agreed
 ├── KeyMismatch          an idempotency key was used before for another request
 ├── StillRunning         the answer to that request is being made just now
-└── NoSuchVerification   no verification of this party has that id, or it was deleted
+├── NoSuchVerification   no verification of this party has that id, or it was deleted
+├── NoSuchConversation   no conversation with a card has that id and waits for an answer
+├── TooManyConversations the service carries as many as it will, with this card or in all
+└── ConversationFailed   the card, or somebody on the way to it, answered what it should not
 """
 
 from __future__ import annotations
@@ -81,3 +84,32 @@ class NoSuchVerification(WebError):
     code = "web.no-such-verification"
     why = "there is no such verification"
     todo = "Check the id; a deleted verification is gone for good."
+
+
+@dataclass(eq=False)
+class NoSuchConversation(WebError):
+    """Unknown, over, too old, or being answered by somebody else just now: the four look alike."""
+
+    code = "web.no-such-conversation"
+    why = "no conversation with a card waits for this answer"
+    todo = "Begin the operation anew; it may be repeated."
+
+
+@dataclass(eq=False)
+class TooManyConversations(WebError):
+    """A bound on what strangers can make the service remember."""
+
+    code = "web.too-many-conversations"
+    why = "too many conversations with cards are open"
+    todo = "Begin again in a minute."
+
+
+@dataclass(eq=False)
+class ConversationFailed(WebError):
+    """`cause` is the code of the card's error, nothing of what was said."""
+
+    code = "web.conversation-failed"
+    why = "the conversation with the card was ended ({cause})"
+    todo = "Put the card in again and begin the operation anew; it may be repeated."
+
+    cause: str

@@ -143,6 +143,10 @@ WHY_AND_WHAT_TO_DO: dict[str, tuple[str, str]] = {
         "このカードは使えません（{state}）。",
         "市区町村の窓口にお越しください。",
     ),
+    "enrollment.management-refused": (
+        "離れた所からカードに対して行えない操作です({what})。",
+        "市区町村の窓口をご案内ください。",
+    ),
     "enrollment.key-not-from-card": (
         "申請された鍵は、このカードの中で作られたものではありません。",
         "カードの中で新しい鍵を作り、その鍵で申請し直してください。",

@@ -1,0 +1,56 @@
+"""What a card may be made to do from afar, with nobody of the municipality beside it: no more than a re-issue needs.
+
+Everything else (PINs, the authentication key, rotation, end of life) is done where an officer sees the card.
+"""
+
+import hashlib
+
+from ca import issuance
+from ca.directory import Directory
+from ca.intents import IntentId
+from enrollment.cards import CardState
+from enrollment.errors import CardNotUsable, KeyNotFromCard, ManagementRefused
+from enrollment.store import Connection
+from enrollment.store import work as rows
+from pki import der
+from pki.certification_request import certification_request_info
+from pki.purpose import Purpose
+
+
+def require_active(conn: Connection, card_id: str) -> None:
+    """See that the card is in use. Errors: UnknownCard, CardNotUsable."""
+    card = rows.card_of(conn, card_id)
+    if card.state is not CardState.ACTIVE:
+        raise CardNotUsable(card_id, card.state.value)
+
+
+def require_request_of(conn: Connection, card_id: str, message: bytes) -> bytes:
+    """See that `message` is a certification request for a signature key that this card made; that key's SPKI.
+
+    The pending key signs without a PIN. Signed now and used later, once the key is certified, any other message would
+    be a signature of the holder that the holder never gave.
+    Errors: Malformed; ManagementRefused; KeyNotFromCard.
+    """
+    parts = der.read_whole(message).children()
+    if len(parts) < 3:
+        raise ManagementRefused("a message that is no certification request")
+    spki = bytes(parts[2].raw)
+    if certification_request_info(spki) != message:
+        raise ManagementRefused("a message that is no certification request")
+    if rows.card_key_purpose(conn, card_id, hashlib.sha256(spki).hexdigest()) is not Purpose.SIGNATURE:
+        raise KeyNotFromCard(card_id)
+    return spki
+
+
+def require_issued_to(conn: Connection, card_id: str, certificate: bytes, ca_certificate: bytes) -> None:
+    """See that we issued this signature certificate to this card, that it has not ended, and whose it is.
+
+    Errors: ManagementRefused.
+    """
+    held = rows.certificate_by_fingerprint(conn, hashlib.sha256(certificate).hexdigest())
+    if held is None or held.card_id != card_id or held.purpose is not Purpose.SIGNATURE or held.ended_at is not None:
+        raise ManagementRefused("a certificate that was not issued to this card")
+    issued = issuance.certificate_of(conn, IntentId(held.intent))
+    issuer = Directory().get(conn, issued.authority).certificate if issued is not None else None
+    if issuer is None or issuer.der != ca_certificate:
+        raise ManagementRefused("a certificate of another authority")
