@@ -1,6 +1,5 @@
 """A card managed through the real door: a virtual card in memory, the real router, a PC without any key."""
 
-import hashlib
 import logging
 
 import httpx
@@ -8,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from cardio import jpki
-from cardio.card_management import AllowPin, CardManager, Generate, Install, PendingKey, Prove, relay
+from cardio.card_management import AllowPin, CardManager, Generate, PendingKey, Prove, relay
 from cardio.channel import Channel
 from cardio.errors import SecureChannelFailed, WrongCardState
 from cardio.jpki_card import JpkiCard
@@ -28,7 +27,7 @@ from tests.enrollment.office import open_office
 from tests.enrollment.town import AT, resident
 from tests.support.chance import SetClock
 from web.application import Frame, compose
-from web.card_management import IN_ALL, PER_CARD, card_management_router
+from web.card_management import PER_CARD, card_management_router
 
 SIGNATURE = Purpose.SIGNATURE
 PASSWORD = "ABC123"
@@ -151,7 +150,6 @@ def test_two_conversations_at_once_do_not_mix(town):
         assert relay(channel, town.authority.begin(PendingKey(SIGNATURE))) == spki
     many = [town.begin().status_code for _ in range(PER_CARD)]
     assert many == [201, 201, 503, 503]
-    assert IN_ALL > PER_CARD
 
 
 def test_another_card_than_the_one_named(town):
@@ -199,7 +197,6 @@ def test_only_a_certificate_of_this_card_is_installed(town):
     strange, other = town.issuer, town.office.issuing.issuers[Purpose.AUTHENTICATION]
     assert town.refused(lambda: town.home.install(SIGNATURE, strange, town.issuer)) == "enrollment.management-refused"
     assert town.refused(lambda: town.home.install(SIGNATURE, town.active(), other)) == "enrollment.management-refused"
-    assert hashlib.sha256(town.active()).digest()
 
 
 def test_a_card_that_is_not_in_use(town):
@@ -223,4 +220,3 @@ def test_garbage(town, body):
 def test_the_pc_asks_for_nothing_that_needs_an_officer(town):
     with pytest.raises(WrongCardState):
         town.authority.begin(AllowPin((SIGNATURE,)))
-    assert isinstance(town.authority.begin(Install(SIGNATURE, b"", b"")), object)
