@@ -8,11 +8,11 @@ import hashlib
 from ca import issuance
 from ca.directory import Directory
 from ca.intents import IntentId
-from enrollment.cards import CardState
 from enrollment.errors import CardNotUsable, KeyNotFromCard, ManagementRefused
 from enrollment.store import Connection
 from enrollment.store import work as rows
 from pki import der
+from pki.card_state import CardState
 from pki.certification_request import certification_request_info
 from pki.purpose import Purpose
 
