@@ -7,13 +7,11 @@ not even whether two entries speak of the same person. Whoever holds the record 
 the record is destroyed after its retention period, the entry means nothing any more and the tree still verifies.
 """
 
-import hmac
 from enum import StrEnum
 
 from pki.errors import InvalidValue
 from pki.instant import Instant
 from transparency import store
-from transparency.errors import BadProof
 from transparency.store import Connection
 
 
@@ -39,9 +37,3 @@ def record(connection: Connection, log: str, kind: EntryKind, id_: str, digest: 
     `log` is the owner's code, `id_` the record's own identifier, under which its proof can be asked for later.
     """
     store.stage(connection, log, store.Staged(id_, at, entry(kind, digest)))
-
-
-def verify_entry(octets: bytes, kind: EntryKind, digest: bytes) -> None:
-    """See that an entry commits to the record with `digest`. Errors: BadProof."""
-    if not hmac.compare_digest(octets, entry(kind, digest)):
-        raise BadProof("the record is not the one that was logged")
