@@ -23,7 +23,7 @@ from ca.intents import IntentId, Plan, Random, same_order, write_many
 from ca.keys import KeyStore, SigningKey
 from ca.lifecycle import IntentEvent, IntentState, advance_intent
 from ca.lint import Linted, lint
-from ca.orders import Assurance, Order, ServiceKind, ServiceOrder
+from ca.orders import Assurance, Order, ServiceOrder
 from ca.points import WHOLE, choose_partition, point_name
 from ca.profiles import KeyShape, Kind, Profile, Profiles, Text, Variant
 from ca.request import ProvenRequest, accept_shape, prove_possession
@@ -174,7 +174,7 @@ class Registrar:
     def _service_plan(
         self, order: ServiceOrder, authority: Authority, proven: ProvenRequest, digest: str, at: Instant
     ) -> Plan:
-        kind = {ServiceKind.OPERATOR: Kind.OPERATOR, ServiceKind.TLS_CLIENT: Kind.TLS_CLIENT}[order.kind]
+        kind = Kind(order.kind.value)
         profile = self._profiles[kind, authority.variant]
         for text, name in ((order.common_name, Text.ORDERED_CN), (order.organization, Text.ORDERED_ORGANIZATION)):
             if not 0 < len(text) <= 64 or not text.isprintable() or text != text.strip():

@@ -48,11 +48,14 @@ class ServiceKind(StrEnum):
 
     OPERATOR = "operator"
     TLS_CLIENT = "tls-client"
+    TIME_STAMP = "time-stamp"
+    VERDICT = "verdict"
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceOrder:
-    """One certificate for an operator or for a relying party's TLS client; the authentication authority issues it.
+    """One certificate for an operator, for a relying party's TLS client or for one of our own services, which signs
+    time-stamps or verdicts; the authentication authority issues it.
 
     `common_name` is an opaque id of the operator or the relying party's name; `card_id` is empty for a key in software.
     """

@@ -55,6 +55,8 @@ class Parameters:
     responder_days: int = 30
     operator_days: int = 730
     tls_client_days: int = 397
+    time_stamp_days: int = 1826
+    verdict_days: int = 1096
 
     def __post_init__(self) -> None:
         try:

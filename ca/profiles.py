@@ -24,6 +24,8 @@ class Kind(StrEnum):
     AUTHENTICATION = "authentication"
     OPERATOR = "operator"
     TLS_CLIENT = "tls-client"
+    TIME_STAMP = "time-stamp"
+    VERDICT = "verdict"
     LINK = "link"
     CROSS = "cross"
 
@@ -156,6 +158,11 @@ _AUTHORITY_NAME = (
     SubjectField(oids.ORGANIZATIONAL_UNIT_NAME, False, Text.UNIT, "4.1.2.4; JPKI"),
     SubjectField(oids.ORGANIZATIONAL_UNIT_NAME, False, Text.AGENCY, "4.1.2.4; JPKI"),
 )
+_ORDERED_NAME = (
+    _COUNTRY,
+    SubjectField(oids.ORGANIZATION_NAME, False, Text.ORDERED_ORGANIZATION, "4.1.2.6"),
+    SubjectField(oids.COMMON_NAME, False, Text.ORDERED_CN, "4.1.2.6"),
+)
 _SUBJECTS: Mapping[Kind, tuple[SubjectField, ...]] = {
     Kind.ROOT: _AUTHORITY_NAME,
     Kind.RESPONDER: (
@@ -172,16 +179,10 @@ _SUBJECTS: Mapping[Kind, tuple[SubjectField, ...]] = {
         _COUNTRY,
         SubjectField(oids.COMMON_NAME, False, Text.AUTHENTICATION_CN, "4.1.2.6; JPKI"),
     ),
-    Kind.OPERATOR: (
-        _COUNTRY,
-        SubjectField(oids.ORGANIZATION_NAME, False, Text.ORDERED_ORGANIZATION, "4.1.2.6"),
-        SubjectField(oids.COMMON_NAME, False, Text.ORDERED_CN, "4.1.2.6"),
-    ),
-    Kind.TLS_CLIENT: (
-        _COUNTRY,
-        SubjectField(oids.ORGANIZATION_NAME, False, Text.ORDERED_ORGANIZATION, "4.1.2.6"),
-        SubjectField(oids.COMMON_NAME, False, Text.ORDERED_CN, "4.1.2.6"),
-    ),
+    Kind.OPERATOR: _ORDERED_NAME,
+    Kind.TLS_CLIENT: _ORDERED_NAME,
+    Kind.TIME_STAMP: _ORDERED_NAME,
+    Kind.VERDICT: _ORDERED_NAME,
     Kind.LINK: _AUTHORITY_NAME,
     Kind.CROSS: (),
 }
@@ -252,6 +253,16 @@ _EXTENSIONS: Mapping[Kind, tuple[Extension, ...]] = {
     ),
     Kind.OPERATOR: (_KEY_USAGE, _EXTENDED, _POLICIES, _POINT, _OCSP, _AUTHORITY_KEY, _SUBJECT_KEY),
     Kind.TLS_CLIENT: (_KEY_USAGE, _EXTENDED, _POLICIES, _POINT, _OCSP, _AUTHORITY_KEY, _SUBJECT_KEY),
+    Kind.TIME_STAMP: (
+        _KEY_USAGE,
+        Extension(oids.EXTENDED_KEY_USAGE, True, Value.EXTENDED_KEY_USAGE, "RFC 3161 2.3"),
+        _POLICIES,
+        _POINT,
+        _OCSP,
+        _AUTHORITY_KEY,
+        _SUBJECT_KEY,
+    ),
+    Kind.VERDICT: (_KEY_USAGE, _EXTENDED, _POLICIES, _POINT, _OCSP, _AUTHORITY_KEY, _SUBJECT_KEY),
 }
 
 _KEY_USAGES: Mapping[Kind, frozenset[int]] = {
@@ -261,6 +272,8 @@ _KEY_USAGES: Mapping[Kind, frozenset[int]] = {
     Kind.AUTHENTICATION: frozenset({DIGITAL_SIGNATURE}),
     Kind.OPERATOR: frozenset({DIGITAL_SIGNATURE}),
     Kind.TLS_CLIENT: frozenset({DIGITAL_SIGNATURE}),
+    Kind.TIME_STAMP: frozenset({DIGITAL_SIGNATURE}),
+    Kind.VERDICT: frozenset({DIGITAL_SIGNATURE, NON_REPUDIATION}),
     Kind.LINK: frozenset({KEY_CERT_SIGN, CRL_SIGN}),
     Kind.CROSS: frozenset({KEY_CERT_SIGN, CRL_SIGN}),
 }
@@ -269,6 +282,8 @@ _EXTENDED_USAGES: Mapping[Kind, tuple[str, ...]] = {
     Kind.AUTHENTICATION: (oids.CLIENT_AUTH,),
     Kind.OPERATOR: (oids.CLIENT_AUTH,),
     Kind.TLS_CLIENT: (oids.CLIENT_AUTH,),
+    Kind.TIME_STAMP: (oids.TIME_STAMPING,),
+    Kind.VERDICT: (oids.DOCUMENT_SIGNING,),
 }
 _POLICY_ARCS: Mapping[Kind, Mapping[Assurance, tuple[int, ...]]] = {
     # Two policies a use: any RFC 5280 verifier can demand the one for checks in person.
@@ -276,6 +291,8 @@ _POLICY_ARCS: Mapping[Kind, Mapping[Assurance, tuple[int, ...]]] = {
     Kind.AUTHENTICATION: {Assurance.IN_PERSON: (2, 1), Assurance.REMOTE: (2, 2)},
     Kind.OPERATOR: {Assurance.IN_PERSON: (3, 1)},
     Kind.TLS_CLIENT: {Assurance.IN_PERSON: (4, 1)},
+    Kind.TIME_STAMP: {Assurance.IN_PERSON: (5, 1)},
+    Kind.VERDICT: {Assurance.IN_PERSON: (6, 1)},
 }
 
 ISSUER_KEYS: Mapping[Variant, KeyShape] = {
@@ -319,6 +336,10 @@ def _lifetime(kind: Kind, variant: Variant) -> Lifetime:
             return Days("operator_days")
         case Kind.TLS_CLIENT:
             return Days("tls_client_days")
+        case Kind.TIME_STAMP:
+            return Days("time_stamp_days")
+        case Kind.VERDICT:
+            return Days("verdict_days")
         case Kind.LINK | Kind.CROSS:
             return WithinIssuer()
         case Kind.SIGNATURE | Kind.AUTHENTICATION:
@@ -334,7 +355,7 @@ def _keys(kind: Kind, variant: Variant) -> frozenset[KeyShape]:
             return _RESPONDER_KEYS[variant]
         case Kind.SIGNATURE | Kind.AUTHENTICATION:
             return _PERSON_KEYS[variant]
-        case Kind.OPERATOR | Kind.TLS_CLIENT:
+        case Kind.OPERATOR | Kind.TLS_CLIENT | Kind.TIME_STAMP | Kind.VERDICT:
             return _SERVICE_KEYS
         case Kind.LINK | Kind.CROSS:
             return frozenset(KeyShape)

@@ -313,12 +313,17 @@ def test_a_wrong_signature_never_leaves_the_signer(small_world: World) -> None:
 
 
 @pytest.mark.parametrize("kind", list(ServiceKind))
-def test_operators_and_relying_parties_get_theirs_from_the_authentication_authority(
+def test_operators_relying_parties_and_services_get_theirs_from_the_authentication_authority(
     small_world: World, kind: ServiceKind
 ) -> None:
     issued = small_world.issue(small_world.service_order(kind))
     assert issued.authority == "authentication-1"
-    assert (issued.validity.not_after - issued.validity.not_before).days == {"operator": 729, "tls-client": 396}[kind]
+    assert (issued.validity.not_after - issued.validity.not_before).days == {
+        "operator": 729,
+        "tls-client": 396,
+        "time-stamp": 1825,
+        "verdict": 1095,
+    }[kind]
     for name in ("", " x", "x" * 65, "a\nb"):
         with pytest.raises(ProfileMismatch):
             small_world.intend(small_world.service_order(kind, common_name=name))
