@@ -13,6 +13,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,18 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, mldsa, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
-from ca.errors import KeyExists, KeyFileDamaged, KeyUnavailable
+from ca.errors import KeyExists, KeyFileDamaged, KeyUnavailable, NotEnoughCustodians, WrongPassphrase
 from ca.profiles import KeyShape
-from ca.sealing import Cost, lock_with_custodians, lock_with_passphrase, seal, unlock, unseal
+from ca.sealing import (
+    Cost,
+    custodians_of,
+    lock_with_custodians,
+    lock_with_passphrase,
+    opens_share,
+    seal,
+    unlock,
+    unseal,
+)
 from pki.algorithms import ALGORITHMS, HASHES
 from pki.errors import InvalidValue
 
@@ -32,6 +42,14 @@ _LABEL = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}\Z")
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | mldsa.MLDSA65PrivateKey
 Passphrase = bytes | Mapping[str, bytes]
 """One passphrase, or custodians' passphrases by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who opens a store: `needed` of `custodians`, or whoever has the one passphrase (then there are none)."""
+
+    custodians: tuple[str, ...]
+    needed: int
 
 
 class FileKey:
@@ -130,6 +148,25 @@ class FileKeyStore:
     def unlock(cls, folder: Path, passphrase: Passphrase, random: Callable[[int], bytes]) -> "FileKeyStore":
         """The store in `folder`. Errors: KeyUnavailable, WrongPassphrase, NotEnoughCustodians, KeyFileDamaged."""
         return cls(folder, unlock(_read(folder, "store.json"), passphrase), random)
+
+    @staticmethod
+    def access(folder: Path) -> Access:
+        """Who opens the store in `folder`. Errors: KeyUnavailable, KeyFileDamaged."""
+        return Access(*custodians_of(_read(folder, "store.json")))
+
+    @staticmethod
+    def accepts(folder: Path, custodian: str, passphrase: bytes) -> bool:
+        """Whether this is that custodian's passphrase. Errors: KeyUnavailable, KeyFileDamaged."""
+        return opens_share(_read(folder, "store.json"), custodian, passphrase)
+
+    @staticmethod
+    def opens(folder: Path, passphrase: bytes) -> bool:
+        """Whether this one passphrase opens the store. Errors: KeyUnavailable, KeyFileDamaged."""
+        try:
+            unlock(_read(folder, "store.json"), passphrase)
+        except (WrongPassphrase, NotEnoughCustodians):
+            return False
+        return True
 
     def change_passphrase(self, passphrase: Passphrase, *, needed: int = 2, cost: Cost | None = None) -> None:
         """Lock the same keys anew: another passphrase, or other custodians. Old passphrases open no longer, but

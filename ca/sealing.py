@@ -104,6 +104,32 @@ def unlock(record: Mapping[str, Any], passphrase: bytes | Mapping[str, bytes]) -
         raise KeyFileDamaged("store.json") from error
 
 
+def custodians_of(record: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:
+    """The names of the custodians, sorted, and how many are needed; none and one for a passphrase.
+
+    Errors: KeyFileDamaged. What it says is only authenticated by opening the store.
+    """
+    try:
+        access = record["access"]
+        if access["kind"] == "passphrase":
+            return (), 1
+        return tuple(sorted(str(one["name"]) for one in access["custodians"])), int(access["needed"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise KeyFileDamaged("store.json") from error
+
+
+def opens_share(record: Mapping[str, Any], name: str, passphrase: bytes) -> bool:
+    """Whether the passphrase opens that custodian's share. Errors: KeyFileDamaged."""
+    try:
+        one = next(one for one in record["access"]["custodians"] if one["name"] == name)
+        unseal(_derive(passphrase, one["kdf"]), one)
+    except InvalidTag:
+        return False
+    except (KeyError, TypeError, ValueError, StopIteration) as error:
+        raise KeyFileDamaged("store.json") from error
+    return True
+
+
 def _rebuild(access: Mapping[str, Any], passphrases: Mapping[str, bytes]) -> bytes:
     given = [custodian for custodian in access["custodians"] if custodian["name"] in passphrases]
     if len(given) < access["needed"]:

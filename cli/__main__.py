@@ -50,6 +50,9 @@ COMMANDS = {
         "cli.replay", _DAILY, "Recompute every status from journal and published files; name what differs."
     ),
     "ca": _Announced("cli.ca", _KEEP, "Search, show, export, issue, revoke, hold and release; make CRLs; ask OCSP."),
+    "keys": _Announced(
+        "cli.key_store", _KEEP, "Who opens the authorities' keys: a file, one person, m of n custodians."
+    ),
     "ceremony": _Announced("cli.ceremony", _KEEP, "Carry out a reviewed ceremony file."),
     "policy": _Announced("cli.policy", _KEEP, "Check, compare and simulate cap policies."),
     "snapshot": _Announced("cli.snapshot", _KEEP, "Signed, encrypted copies of a municipality: make, verify, restore."),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ca import batch
 from ca.directory import Directory
+from ca.file_key import Passphrase
 from ca.issuance import Registrar, Signer
 from ca.journal_file import JournaledDatabase, JournalFile
 from ca.profiles import PROFILES
@@ -16,20 +17,21 @@ from cli.child import end_with_parent
 from cli.database import Database
 from cli.keys import open_authority_keys
 from cli.settings import load_settings
+from cli.unlocking import asked_once
 from pki.instant import Instant
 
 
 class Worker:
     """A registrar and a signer over one deployment, with connections and keys of their own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, opened_with: Passphrase | None) -> None:
         settings = load_settings(folder)
         self._inner = Database(settings.database_url)
         self._inner.check()
         self._database = JournaledDatabase(self._inner, JournalFile(settings.path(settings.status.journal)))
         directory = Directory()
         self._registrar = Registrar(PROFILES, directory, secrets.token_bytes)
-        self._signer = Signer(open_authority_keys(settings, secrets.token_bytes), PROFILES, directory)
+        self._signer = Signer(open_authority_keys(settings, secrets.token_bytes, opened_with), PROFILES, directory)
 
     def issue(self, lines: Sequence[bytes], at: Instant) -> list[tuple[bool, str]]:
         """For each line whether it was issued, and its outcome as a line of JSON; committed when this returns."""
@@ -45,9 +47,9 @@ class Worker:
 _mine: list[Worker] = []
 
 
-def _begin(folder: Path, parent: int) -> None:
+def _begin(folder: Path, parent: int, opened_with: Passphrase | None) -> None:
     end_with_parent(parent)
-    _mine.append(Worker(folder))
+    _mine.append(Worker(folder, opened_with))
 
 
 def _work(lines: Sequence[bytes], at: Instant) -> list[tuple[bool, str]]:
@@ -58,8 +60,9 @@ def issue_all(
     folder: Path, groups: Sequence[Sequence[bytes]], at: Instant, processes: int
 ) -> Iterator[list[tuple[bool, str]]]:
     """The outcomes of each group in order, worked at by `processes` processes (one: this very one)."""
+    opened_with = asked_once(load_settings(folder))
     if processes == 1:
-        worker = Worker(folder)
+        worker = Worker(folder, opened_with)
         try:
             for group in groups:
                 yield worker.issue(group, at)
@@ -67,5 +70,5 @@ def issue_all(
             worker.close()
         return
     # Not forked: a child must not share the parent's connections, nor a token's session.
-    with ProcessPoolExecutor(processes, get_context("spawn"), _begin, (folder, os.getpid())) as pool:
+    with ProcessPoolExecutor(processes, get_context("spawn"), _begin, (folder, os.getpid(), opened_with)) as pool:
         yield from pool.map(_work, groups, [at] * len(groups))

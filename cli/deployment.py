@@ -15,19 +15,20 @@ from pydantic import BaseModel
 
 from ca import authorities
 from ca.directory import Directory
-from ca.file_key import FileKeyStore
+from ca.file_key import FileKeyStore, Passphrase
 from ca.issuance import Registrar, Signer
 from ca.journal_file import JournaledDatabase, JournalFile
 from ca.orders import ServiceKind, ServiceOrder
 from ca.parameters import Parameters
 from ca.profiles import PROFILES, KeyShape, Variant
 from cli.database import Database
-from cli.errors import DatabaseInUse, FolderNotEmpty, SettingWrong
+from cli.errors import DatabaseInUse, FolderNotEmpty, PassphraseUnfit, SettingWrong
 from cli.keys import OPERATOR_KEYS, DeploymentKeys
 from cli.listening import split_address
 from cli.logs import create_log
 from cli.secrets import read_secret, write_secret
 from cli.settings import FILE, Settings, load_settings
+from cli.unlocking import Ask, Opening, UnlockBy, ask_at_terminal, choose
 from enrollment import rules
 from enrollment.counters import POST_OFFICE_AFFAIRS, Affair, Counter, CounterKind
 from enrollment.operators import Operator, Role
@@ -43,6 +44,7 @@ Progress = Callable[[str], None]
 
 MAIN, POST_OFFICE = "main", "post-office"
 CLERK, SUPERVISOR, POSTAL_CLERK = "clerk", "supervisor", "postal-clerk"
+_BY_FILE = Opening()
 _APPOINTED = timedelta(days=5 * 365)
 
 
@@ -60,22 +62,36 @@ class Desks:
         return f"{self.code}-{name}{self.suffix}"
 
 
-def create_deployment(folder: Path, settings: Settings, at: Instant, random: Random, progress: Progress) -> Settings:
-    """A new deployment in `folder`; its settings as they will be loaded from there.
+def create_deployment(
+    folder: Path,
+    settings: Settings,
+    at: Instant,
+    random: Random,
+    progress: Progress,
+    opening: Opening = _BY_FILE,
+    ask: Ask = ask_at_terminal,
+) -> Settings:
+    """A new deployment in `folder`; its settings as they will be loaded from there. `opening` says who will open the
+    authorities' keys; people are asked first, before anything is made.
 
     Errors: FolderNotEmpty, SettingWrong (no port for the addresses in certificates), DatabaseInUse, DatabaseNewer,
-    DatabaseFull, DatabaseUnavailable; OSError of the file system. After any of them `folder` is as it was; a database
-    elsewhere may have got authorities whose keys are gone, and is of no more use.
+    DatabaseFull, DatabaseUnavailable, PassphraseUnfit, NobodyToAsk; OSError of the file system. After any of them
+    `folder` is as it was; a database elsewhere may have got authorities whose keys are gone, and is of no more use.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FolderNotEmpty(str(folder))
     if settings.service.public_url is None and split_address(settings.service.listen)[1] == 0:
         raise SettingWrong("service.listen", "certificates name the address of OCSP: choose a port, or set public_url")
+    opened_with = None
+    if settings.authorities.pkcs11_module is None:
+        opened_with = choose(settings, opening, random, ask)
+    elif opening.by is not UnlockBy.FILE:
+        raise PassphraseUnfit("the token has its own PIN and its own custodians")
     folder.parent.mkdir(parents=True, exist_ok=True)
     beside = folder.parent / f".{folder.name}.{random(4).hex()}"
     beside.mkdir(mode=0o700)
     try:
-        _fill(beside, settings, at, random, progress)
+        _fill(beside, settings, at, random, progress, opening, opened_with)
         beside.rename(folder)  # over an empty folder, or where there is none: either all of it or nothing
     except BaseException:
         with suppress(OSError):
@@ -84,11 +100,21 @@ def create_deployment(folder: Path, settings: Settings, at: Instant, random: Ran
     return load_settings(folder)
 
 
-def _fill(folder: Path, settings: Settings, at: Instant, random: Random, progress: Progress) -> None:
+def _fill(
+    folder: Path,
+    settings: Settings,
+    at: Instant,
+    random: Random,
+    progress: Progress,
+    opening: Opening,
+    opened_with: Passphrase | None,
+) -> None:
     (folder / FILE).write_text(settings_text(settings), encoding="utf-8")
     here = load_settings(folder)
     progress("secrets")
     _make_secrets(here, random)
+    if opened_with is not None:
+        _make_authority_store(here, opening, opened_with, random)
     _take_token_pin(settings, here)
     progress("database")
     database = Database(here.database_url)
@@ -97,12 +123,12 @@ def _fill(folder: Path, settings: Settings, at: Instant, random: Random, progres
         if database.read(Directory().all):
             raise DatabaseInUse
         journaled = JournaledDatabase(database, JournalFile(here.path(here.status.journal)))
-        keys = DeploymentKeys(here, random)
+        keys = DeploymentKeys(here, random, opened_with)
         for purpose in Purpose:
             progress(f"authority {purpose.value}")
             _make_authority(journaled, here, keys, purpose, at, random)
         progress("municipality")
-        _make_municipality(journaled, here, at, random)
+        _make_municipality(journaled, here, at, random, keys)
         create_log(here, here.municipality.code, random)
     finally:
         database.close()
@@ -113,8 +139,6 @@ def _make_secrets(settings: Settings, random: Random) -> None:
         settings.path(settings.status.keys): settings.path(settings.status.passphrase_file),
         settings.path(OPERATOR_KEYS.folder): settings.path(OPERATOR_KEYS.passphrase_file),
     }
-    if settings.authorities.pkcs11_module is None:
-        stores[settings.path(settings.authorities.keys)] = settings.path(settings.authorities.passphrase_file)
     for keys, passphrase_file in stores.items():
         passphrase = random(32).hex().encode()
         passphrase_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -123,12 +147,18 @@ def _make_secrets(settings: Settings, random: Random) -> None:
     write_secret(settings.path(settings.cards.master_key_file), random(16).hex().encode() + b"\n")
 
 
+def _make_authority_store(settings: Settings, opening: Opening, opened_with: Passphrase, random: Random) -> None:
+    if opening.by is UnlockBy.FILE and isinstance(opened_with, bytes):
+        write_secret(settings.path(settings.authorities.passphrase_file), opened_with + b"\n")
+    FileKeyStore.lock(settings.path(settings.authorities.keys), opened_with, random, needed=opening.needed)
+
+
 def _take_token_pin(given: Settings, here: Settings) -> None:
     """The token's PIN, copied from beside the settings that were handed in, where the authorities' keys are in one."""
     if given.authorities.pkcs11_module is None:
         return
     pin_file = given.authorities.pkcs11_pin_file
-    if not pin_file.is_absolute():
+    if not pin_file.is_absolute() and given.path(pin_file).exists():  # otherwise it is asked for
         write_secret(here.path(pin_file), read_secret(given.path(pin_file)) + b"\n")
 
 
@@ -150,7 +180,9 @@ def _make_authority(
     )
 
 
-def _make_municipality(database: JournaledDatabase, settings: Settings, at: Instant, random: Random) -> None:
+def _make_municipality(
+    database: JournaledDatabase, settings: Settings, at: Instant, random: Random, keys: DeploymentKeys
+) -> None:
     table, caps = settings.municipality, settings.caps
     name = Desks(table.code)
 
@@ -169,10 +201,17 @@ def _make_municipality(database: JournaledDatabase, settings: Settings, at: Inst
         rules.adopt(conn, policy, at, name(SUPERVISOR))
 
     database.transaction(register)
-    appoint(database, settings, name, at, random)
+    appoint(database, settings, name, at, random, keys)
 
 
-def appoint(database: JournaledDatabase, settings: Settings, name: Desks, at: Instant, random: Random) -> None:
+def appoint(
+    database: JournaledDatabase,
+    settings: Settings,
+    name: Desks,
+    at: Instant,
+    random: Random,
+    keys: DeploymentKeys | None = None,
+) -> None:
     """A main counter and a designated post office of the settings' municipality, and an operator for each seat.
 
     Their keys are files of this deployment; appointments and designation last five years from `at`.
@@ -191,7 +230,7 @@ def appoint(database: JournaledDatabase, settings: Settings, name: Desks, at: In
             "見本市議会議決 第1号",
         ),
     )
-    keys = DeploymentKeys(settings, random)
+    keys = keys or DeploymentKeys(settings, random)
     cards = {
         who: _operator_certificate(database, table.municipality_roman, keys, name(who), at, random)
         for who in _OPERATORS

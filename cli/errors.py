@@ -10,6 +10,8 @@ Error
     ├── SettingsUnreadable     it is there, but it is not TOML
     ├── SettingWrong           one key of it, named
     ├── SecretMissing          the file of a secret is not there or is open to others
+    ├── NobodyToAsk            a passphrase is needed and there is no terminal
+    ├── PassphraseUnfit        a new passphrase, or the list of custodians, will not do
     ├── DatabaseInUse          it already belongs to a deployment
     ├── FolderNotEmpty         `jitsuin init` never writes over anything
     ├── PortTaken              somebody else listens there
@@ -124,6 +126,28 @@ class SecretMissing(CommandError):
     todo = "Restore the file with mode 0600, owned by the user who runs this command."
 
     file: str
+    what: str
+
+
+@dataclass(eq=False)
+class NobodyToAsk(CommandError):
+    """`prompt` could not be put to anybody: there is no terminal."""
+
+    code = "cli.nobody-to-ask"
+    why = "somebody has to type here, and there is no terminal ({prompt})"
+    todo = "Run it at a terminal, or put each custodian's file in authorities.custodian_folder."
+
+    prompt: str
+
+
+@dataclass(eq=False)
+class PassphraseUnfit(CommandError):
+    """`what` is wrong with new passphrases or with the list of custodians."""
+
+    code = "cli.passphrase-unfit"
+    why = "{what}"
+    todo = "Choose others; nothing was changed."
+
     what: str
 
 

@@ -20,16 +20,26 @@ def init(
     clock: Annotated[
         str | None, typer.Option(metavar="TIME", help="Make it at this time (RFC 3339) instead of now: for trials.")
     ] = None,
+    unlock_by: Annotated[
+        str, typer.Option("--unlock-by", metavar="file|passphrase|custodians", help="What opens the authorities' keys.")
+    ] = "file",
+    custodians: Annotated[
+        list[str] | None, typer.Option("--custodian", metavar="NAME", help="One who keeps a share; name several.")
+    ] = None,
+    needed: Annotated[int, typer.Option(metavar="M", help="So many of the custodians open the keys.")] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")] = False,
 ) -> None:
     """Make a deployment: settings, secrets (mode 0600), tables, two authorities with OCSP responders, a municipality
     with two desks and three operators.
 
+    The authorities' keys are files that a passphrase opens: in a file of its own, known to one person, or shared among
+    custodians (`--unlock-by custodians --custodian aoi --custodian hina --custodian ren --needed 2`).
     Nothing is ever written over: DIR must not exist or be empty, and so must the database.
     """
     from cli.clock import SystemClock
     from cli.deployment import create_deployment
     from cli.settings import load_settings, make_settings, with_listen
+    from cli.unlocking import opening_of
     from pki.instant import Instant
 
     settings = make_settings({}) if settings_file is None else load_settings(settings_file)
@@ -37,7 +47,12 @@ def init(
         settings = with_listen(settings, listen)
     at = SystemClock().now() if clock is None else Instant.parse(clock)
     made = create_deployment(
-        folder, settings, at, secrets.token_bytes, lambda what: None if as_json else print(f"  {what}")
+        folder,
+        settings,
+        at,
+        secrets.token_bytes,
+        lambda what: None if as_json else print(f"  {what}"),
+        opening_of(unlock_by, custodians or (), needed),
     )
     if as_json:
         print(json.dumps({"folder": str(folder), "url": made.public_url, "database": made.database.url}))

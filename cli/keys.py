@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ca.file_key import FileKeyStore
+from ca.file_key import FileKeyStore, Passphrase
 from ca.keys import KeyStore
 from cardio.card_management import CardManager, MasterKeys
 from cli.errors import SecretMissing
 from cli.secrets import read_secret
 from cli.settings import Settings
+from cli.unlocking import authority_passphrase, token_pin
 from enrollment.card_keys import CardKeys
 from enrollment.store import Database
 from pki.instant import Clock
@@ -30,15 +31,19 @@ OPERATOR_KEYS = KeyFolder(Path("keys/operators"), Path("secrets/operators-passph
 """Operators of a trial who have no card: their keys are files here. A real operator's key never leaves their card."""
 
 
-def open_authority_keys(settings: Settings, random: Random) -> KeyStore:
-    """The authorities' keys. Errors: SecretMissing, WrongPassphrase, KeyUnavailable, KeyStoreError."""
+def open_authority_keys(settings: Settings, random: Random, opened_with: Passphrase | None = None) -> KeyStore:
+    """The authorities' keys, opened with `opened_with` or else with what `cli.unlocking` finds or asks for.
+
+    Errors: SecretMissing, NobodyToAsk, NotEnoughCustodians, WrongPassphrase, KeyUnavailable, KeyStoreError.
+    """
     table = settings.authorities
     if table.pkcs11_module is not None:
         from ca.pkcs11_key import Pkcs11KeyStore  # the library is loaded only where a token is meant
 
-        pin = read_secret(settings.path(table.pkcs11_pin_file)).decode()
+        pin = token_pin(settings) if not isinstance(opened_with, bytes) else opened_with.decode()
         return Pkcs11KeyStore(table.pkcs11_module, table.pkcs11_token, pin)
-    return _open(settings, KeyFolder(table.keys, table.passphrase_file), random)
+    passphrase = opened_with if opened_with is not None else authority_passphrase(settings)
+    return FileKeyStore.unlock(settings.path(table.keys), passphrase, random)
 
 
 def open_responder_keys(settings: Settings, random: Random) -> KeyStore:
@@ -66,13 +71,13 @@ def card_master_keys(settings: Settings) -> MasterKeys:
 class DeploymentKeys:
     """The stores of a deployment, each opened once, when first asked for: opening one is meant to cost time."""
 
-    def __init__(self, settings: Settings, random: Random) -> None:
-        self._settings, self._random = settings, random
+    def __init__(self, settings: Settings, random: Random, opened_with: Passphrase | None = None) -> None:
+        self._settings, self._random, self._opened_with = settings, random, opened_with
 
     @cached_property
     def authorities(self) -> KeyStore:
         """As `open_authority_keys`."""
-        return open_authority_keys(self._settings, self._random)
+        return open_authority_keys(self._settings, self._random, self._opened_with)
 
     @cached_property
     def responders(self) -> KeyStore:

@@ -91,7 +91,10 @@ def serve(
 def _sign(settings: "Settings", clock: "SystemClock") -> None:
     """The signing process: its only door is the database."""
     from cli.signing import open_signing
+    from cli.unlocking import will_ask
 
+    if will_ask(settings):
+        print(json.dumps({"asking": "ca"}), flush=True)  # whoever started us waits for people now, not for a machine
     alone = _may_leave_network(settings) and leave_network()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -148,6 +151,8 @@ class _Signer:
         guard.start()
         line = self._process.stdout.readline()
         guard.cancel()
+        if line.startswith(b'{"asking"'):
+            line = self._process.stdout.readline()
         if not line:
             raise PartStopped("ca", self._process.wait())
         self.network: bool = json.loads(line)["network"]

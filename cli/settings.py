@@ -103,13 +103,15 @@ class AuthoritiesTable(_Table):
     keys: Path = Path("keys/authorities")
     """The folder of the encrypted key files; only the signing process opens it."""
     passphrase_file: Path = Path("secrets/authorities-passphrase")
-    """A file of mode 0600 whose content opens the key files."""
+    """A file of mode 0600 whose content opens the key files; without it, the passphrase is asked for."""
+    custodian_folder: Path | None = None
+    """A folder, on a removable medium say, with a file of mode 0600 for each custodian; others are asked for theirs."""
     pkcs11_module: Path | None = None
     """A PKCS#11 library: the keys then live in its token instead of in files."""
     pkcs11_token: str = "jitsuin"  # noqa: S105 - a label
     """The label of the token."""
     pkcs11_pin_file: Path = Path("secrets/pkcs11-pin")
-    """A file of mode 0600 with the token's user PIN."""
+    """A file of mode 0600 with the token's user PIN; without it, the PIN is asked for."""
 
 
 class StatusTable(_Table):
