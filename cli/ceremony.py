@@ -40,6 +40,19 @@ def show(file: File, as_json: JsonOption = False) -> None:
         typer.echo(f"{number}. {step}")
 
 
+@app.command("key-hash")
+def key_hash(
+    key: Annotated[Path, typer.Argument(metavar="KEY", help="A custodian's certificate, or a public key in DER.")],
+) -> None:
+    """What a ceremony file names a custodian's key by: the SHA-256 of the public key.
+
+    `jitsuin card read-certificates` brings the certificate from a card.
+    """
+    import hashlib
+
+    typer.echo(hashlib.sha256(_spki(key.read_bytes())).hexdigest())
+
+
 @app.command()
 def statement(
     file: File,
