@@ -1,6 +1,16 @@
-"""Tables of the second migration: protection, grants, households, required evidence, and the gateway."""
+"""Tables of protection, grants, households, required evidence, the gateway, and of those who speak with us by it."""
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 from enrollment.store.tables import METADATA
 
@@ -46,9 +56,11 @@ channels = Table(
     _text("owner"),
     _text("name_ja"),
     _instant("registered_at"),
+    Column("address", Text, nullable=False, server_default=""),
     info={"shard": "reference"},
 )
-"""Whoever shows or prints records of a municipality's residents, and so must know of every flag."""
+"""Whoever shows or prints records of a municipality's residents, and so must know of every flag. `address`: where it
+is told, an http(s) address; empty for one that asks for itself."""
 
 notices = Table(
     "enrollment_notices",
@@ -136,9 +148,12 @@ gateway = Table(
     _instant("settled_at", null=True),
     _text("supersedes", null=True),
     _text("reason"),
+    Column("sent_at", BigInteger, nullable=False, server_default="0"),
     CheckConstraint("state IN ('held','released','retracted','quarantined')", name="ck_enrollment_gateway_state"),
     Index("ix_enrollment_gateway_due", "state", "due_at"),
     Index("ix_enrollment_gateway_person", "person"),
+    Index("ix_enrollment_gateway_supersedes", "owner", "supersedes"),
+    Index("ix_enrollment_gateway_received", "owner", "received_at"),
     info={"shard": "owner"},
 )
 """What the municipality's resident record told us: rebuilt octets only, held until they may take effect."""
@@ -155,3 +170,68 @@ brakes = Table(
     info={"shard": "owner"},
 )
 """When the flow of changes from a municipality was stopped for too many at once, and who let it go on."""
+
+peer_keys = Table(
+    "enrollment_peer_keys",
+    METADATA,
+    _text("kind", key=True),
+    _text("peer", key=True),
+    _text("kid", key=True),
+    Column("spki", LargeBinary, nullable=False),
+    _instant("added_at"),
+    _instant("ended_at", null=True),
+    CheckConstraint("kind IN ('municipality','channel')", name="ck_enrollment_peer_keys_kind"),
+    info={"shard": "reference"},
+)
+"""Public keys by which municipalities' systems and channels are known. A key's end is final."""
+
+nonces = Table(
+    "enrollment_nonces",
+    METADATA,
+    _text("who", key=True),
+    _text("nonce", key=True),
+    _instant("expires_at"),
+    Index("ix_enrollment_nonces_expires", "expires_at"),
+    info={"shard": "reference"},
+)
+"""Signed requests that were answered, until they are too old to be sent again."""
+
+alarms = Table(
+    "enrollment_alarms",
+    METADATA,
+    _text("kind", key=True),
+    _text("subject", key=True),
+    _number("number", key=True),
+    _text("owner"),
+    _text("detail"),
+    _instant("raised_at"),
+    _instant("ended_at", null=True),
+    Index("ix_enrollment_alarms_owner", "owner", "ended_at"),
+    info={"shard": "owner"},
+)
+"""What somebody must look at, from when to when. Neither subject nor detail names a person."""
+
+comparisons = Table(
+    "enrollment_comparisons",
+    METADATA,
+    _text("channel", key=True),
+    _text("day", key=True),
+    _instant("at"),
+    _number("missing"),
+    _number("outdated"),
+    _number("unknown"),
+    info={"shard": "reference"},
+)
+"""The daily comparison of a channel's flags with ours: how many it lacked, had old, or had beyond ours."""
+
+snapshots = Table(
+    "enrollment_snapshots",
+    METADATA,
+    _text("owner", key=True),
+    _text("digest", key=True),
+    _instant("as_of"),
+    Column("octets", BigInteger, nullable=False),
+    _number("people"),
+    info={"shard": "owner"},
+)
+"""Which snapshots were made; the snapshots themselves lie elsewhere."""
