@@ -109,7 +109,7 @@ def _keys_of_a_box(monkeypatch: pytest.MonkeyPatch, keys: list[rsa.RSAPrivateKey
     """
     turn = iter(range(1 << 30))
     monkeypatch.setattr(
-        "cardio.virtual_jpki.generate_key", lambda generation: card_keys.RsaKey(keys[next(turn) % len(keys)])
+        "cardio.virtual_jpki_management.generate_key", lambda generation: card_keys.RsaKey(keys[next(turn) % len(keys)])
     )
 
 

@@ -52,7 +52,7 @@ def test_pulled_and_put_back(
     after: bool,
 ) -> None:
     key = rsa.generate_private_key(65537, 2048)
-    monkeypatch.setattr("cardio.virtual_jpki.generate_key", lambda _: card_keys.RsaKey(key))
+    monkeypatch.setattr("cardio.virtual_jpki_management.generate_key", lambda _: card_keys.RsaKey(key))
     storage = MemoryStorage(made_card.image)
     Pulled.left, Pulled.after = position, after
     reader.insert(Pulled(storage, os.urandom), wait=True)
