@@ -42,7 +42,7 @@ from tests.verifier.path_world import (
     subject_key,
     uri,
 )
-from verifier import algorithms, extensions, name_preparation, walk
+from verifier import extensions, keys, name_preparation, walk
 from verifier.anchors import anchor_of
 from verifier.evidence import Evidence
 from verifier.sources import RevocationMode, StatusRules
@@ -91,7 +91,7 @@ def make_world(key_of: Callable[[str], Key], leaves: int) -> World:
 
 def forget() -> None:
     """Drop every table that fills by use."""
-    algorithms.load_key.cache_clear()
+    keys.load_key.cache_clear()
     name_preparation.canonical.cache_clear()
     for decoder in (
         extensions.basic_constraints,

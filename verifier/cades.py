@@ -11,15 +11,16 @@ from pki.algorithms import PublicKey
 from pki.certificate import Certificate
 from pki.errors import InvalidValue, Malformed
 from verifier import cms
-from verifier.algorithms import load_key
 from verifier.candidate import Candidate, Stamped, identify
 from verifier.cms import SignedData, SignerInfo
 from verifier.errors import FormatFailure, UnacceptableAlgorithm, UnacceptableKey
 from verifier.evidence import Evidence
 from verifier.indication import SubIndication
+from verifier.keys import load_key
 from verifier.policy import Policy, SignatureFormat
 from verifier.report import CheckName, Covered
-from verifier.signature import Kind, check_key, check_scheme, signature_holds
+from verifier.schemes import check_scheme
+from verifier.signature import check_key, signature_holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +156,8 @@ def _check_value(
             raise UnacceptableAlgorithm(f"the signing certificate is bound by {hash_name.upper()}")
     findings.passed(CheckName.ALGORITHMS, scheme.name, scheme=scheme.name)
     loaded = load_key(certificate.spki)
+    findings.passed(CheckName.KEY, "accepted", key=check_key(loaded, scheme, policy))
     key: PublicKey = loaded.public
-    if loaded.only and (scheme.kind is not Kind.PSS or scheme.hash_name.upper() not in loaded.only.replace("-", "")):
-        raise UnacceptableAlgorithm("the key's owner restricted it to another algorithm (RFC 4055 1.2)")
-    findings.passed(CheckName.KEY, "accepted", key=check_key(key, policy))
     digest, signed_digest = _digest_of(document, scheme.hash_name), signer.message_digest
     if digest is None:
         findings.failed(

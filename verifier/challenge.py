@@ -29,9 +29,11 @@ from pki.instant import Instant
 from verifier.candidate import Candidate, identify
 from verifier.errors import ChallengeRefused, UnacceptableAlgorithm, UnacceptableKey
 from verifier.indication import SubIndication
+from verifier.keys import load_key
 from verifier.policy import Policy, SignatureFormat
 from verifier.report import CheckName
-from verifier.signature import Kind, Scheme, check_key, check_scheme, signature_holds
+from verifier.schemes import Kind, Scheme, check_scheme
+from verifier.signature import check_key, signature_holds
 
 NONCE_OCTETS: Final = 33
 """264 random bits: 44 characters of base64 without padding."""
@@ -163,7 +165,8 @@ def read_login(token: Token, origin: str, nonce: str, policy: Policy) -> Candida
     try:
         check_scheme(token.scheme, policy)
         findings.passed(CheckName.ALGORITHMS, token.scheme.name)
-        findings.passed(CheckName.KEY, "accepted", key=check_key(token.certificate.public_key, policy))
+        loaded = load_key(token.certificate.spki)
+        findings.passed(CheckName.KEY, "accepted", key=check_key(loaded, token.scheme, policy))
         signature = _der_signature(token)
     except UnacceptableAlgorithm as bad:
         findings.failed(CheckName.ALGORITHMS, SubIndication.CRYPTO_CONSTRAINTS_FAILURE, bad.reason)

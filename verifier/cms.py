@@ -22,7 +22,7 @@ from pki.errors import Malformed
 from pki.instant import Instant
 from verifier.errors import FormatFailure, UnacceptableAlgorithm
 from verifier.policy import Limits
-from verifier.signature import Scheme, algorithm_identifier, hash_named, scheme_of
+from verifier.schemes import Scheme, algorithm_identifier, hash_named, scheme_of
 
 ATTRIBUTE_REVOCATION_VALUES: Final = "1.2.840.113549.1.9.16.2.24"
 ATTRIBUTE_CERTIFICATE_VALUES: Final = "1.2.840.113549.1.9.16.2.23"

@@ -10,7 +10,7 @@ from typing import Final
 
 from pki.revocation import Reason, Unknown
 from verifier import crl_scope
-from verifier.algorithms import algorithm_of, check_key, holds, load_key
+from verifier.algorithms import algorithm_of
 from verifier.anchors import TrustAnchor
 from verifier.budget import Meter
 from verifier.certificate import ParsedCertificate
@@ -18,9 +18,11 @@ from verifier.crl import Entry, ParsedCrl
 from verifier.errors import UnacceptableAlgorithm, UnacceptableKey
 from verifier.extensions import ALL_REASONS, CRL_SIGN, DIRECTORY_NAME, DistributionPoint
 from verifier.inputs import PathInputs, Profile
+from verifier.keys import check_key, load_key
 from verifier.name_preparation import same
 from verifier.path import ValidPath
 from verifier.path_building import SignatureCache
+from verifier.signature import holds
 from verifier.sources import Finding, Source, Sources, StatusAnswer, StatusRules, weigh
 
 Trusts = Callable[[ParsedCertificate, TrustAnchor, bool], bool]

@@ -26,9 +26,11 @@ from verifier.candidate import Candidate, Stamped, identify
 from verifier.errors import FormatFailure, UnacceptableAlgorithm, UnacceptableKey
 from verifier.evidence import Evidence
 from verifier.indication import SubIndication
+from verifier.keys import load_key
 from verifier.policy import Policy, SignatureFormat
 from verifier.report import CheckName, Covered
-from verifier.signature import Kind, Scheme, check_key, check_scheme, signature_holds
+from verifier.schemes import Kind, Scheme, check_scheme
+from verifier.signature import check_key, signature_holds
 
 _URL_TEXT: Final = re.compile(rb"[A-Za-z0-9_-]*\Z")
 _COMPACT: Final = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+\Z")
@@ -133,7 +135,7 @@ def _examine(
         if certificate is None:
             return candidate
         candidate.signer = certificate
-        findings.passed(CheckName.KEY, "accepted", key=check_key(certificate.public_key, policy))
+        findings.passed(CheckName.KEY, "accepted", key=check_key(load_key(certificate.spki), scheme, policy))
         _check_value(candidate, one, certificate, scheme, payload, document)
     except (FormatFailure, Malformed, InvalidValue) as bad:
         findings.failed(CheckName.FORMAT, SubIndication.FORMAT_FAILURE, bad.reason)

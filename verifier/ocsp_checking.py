@@ -12,16 +12,18 @@ from pki import oids
 from pki.errors import Malformed
 from pki.instant import Instant
 from pki.revocation import Unknown
-from verifier.algorithms import algorithm_of, check_key, holds, load_key
+from verifier.algorithms import algorithm_of
 from verifier.budget import Meter
 from verifier.certificate import ParsedCertificate, parse, public_key_bits
 from verifier.errors import UnacceptableAlgorithm, UnacceptableKey
 from verifier.extensions import DIGITAL_SIGNATURE, key_of
 from verifier.inputs import PathInputs
+from verifier.keys import check_key, load_key
 from verifier.name_preparation import same
 from verifier.ocsp import ParsedOcsp, SingleResponse
 from verifier.path import ValidPath, process
 from verifier.path_building import SignatureCache, is_signed_by
+from verifier.signature import holds
 from verifier.sources import Finding, Source, Sources, StatusAnswer, StatusRules, weigh
 
 _OCSP_SIGNING: Final = key_of(oids.OCSP_SIGNING)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pki.instant import Instant
 from verifier import profile
-from verifier.algorithms import Key, algorithm_of, check_key, load_key
+from verifier.algorithms import algorithm_of
 from verifier.anchors import TrustAnchor
 from verifier.budget import Meter
 from verifier.certificate import ParsedCertificate
@@ -17,6 +17,7 @@ from verifier.errors import UnacceptableAlgorithm, UnacceptableKey
 from verifier.extensions import ANY_POLICY, KEY_CERT_SIGN, key_of
 from verifier.indication import Indication, SubIndication
 from verifier.inputs import PathInputs, Profile
+from verifier.keys import Key, check_key, load_key
 from verifier.name_constraints import NameRefused, NameSpace
 from verifier.path_building import SignatureCache, is_signed_by
 from verifier.policy_graph import PolicyGraph

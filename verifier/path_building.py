@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from pki.errors import Malformed
-from verifier.algorithms import algorithm_of, holds, load_key
+from verifier.algorithms import algorithm_of
 from verifier.anchors import TrustAnchor
 from verifier.budget import Meter
 from verifier.certificate import ParsedCertificate
 from verifier.errors import BudgetExhausted, UnacceptableAlgorithm, UnacceptableKey
+from verifier.keys import load_key
 from verifier.name_preparation import canonical
+from verifier.signature import holds
 
 _T = TypeVar("_T")
 

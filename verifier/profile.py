@@ -11,11 +11,12 @@ from typing import Final
 from pki import names, oids
 from pki.errors import Malformed
 from verifier import extensions as ext
-from verifier.algorithms import Key, KeyKind, algorithm_of
+from verifier.algorithms import algorithm_of
 from verifier.certificate import ParsedCertificate
 from verifier.errors import UnacceptableAlgorithm
 from verifier.host_names import is_host_name, is_mailbox
 from verifier.inputs import Usage
+from verifier.keys import Key, KeyKind
 
 Violation = tuple[str, str]
 

@@ -6,19 +6,18 @@ scheme. Whoever keeps only such a value cannot tell two certificates for one key
 
 from __future__ import annotations
 
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-
 from pki.algorithms import PublicKey
 from pki.certificate import Certificate
 from pki.errors import InvalidValue, Malformed
-from verifier.algorithms import load_key
 from verifier.cades import Document, DocumentDigest
 from verifier.candidate import Candidate, identify
 from verifier.errors import UnacceptableAlgorithm, UnacceptableKey
 from verifier.indication import SubIndication
+from verifier.keys import KeyKind, load_key
 from verifier.policy import Policy, SignatureFormat
 from verifier.report import CheckName, Covered
-from verifier.signature import Kind, Scheme, check_key, check_scheme, digest_signature_holds, signature_holds
+from verifier.schemes import Kind, Scheme, check_scheme
+from verifier.signature import check_key, digest_signature_holds, signature_holds
 
 
 def read_raw(
@@ -35,12 +34,13 @@ def read_raw(
     candidate.signer = certificate
     findings.note(CheckName.SIGNING_CERTIFICATE, "the certificate that was handed in; the value names none")
     try:
-        key: PublicKey = load_key(certificate.spki).public
-        findings.passed(CheckName.KEY, "accepted", key=check_key(key, policy))
-        if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+        loaded = load_key(certificate.spki)
+        if loaded.kind not in (KeyKind.RSA, KeyKind.EC):
             raise UnacceptableAlgorithm("bare values are read for RSA and ECDSA")
-        scheme = Scheme(Kind.PKCS1 if isinstance(key, rsa.RSAPublicKey) else Kind.ECDSA, hash_name)
+        scheme = Scheme(Kind.PKCS1 if loaded.kind is KeyKind.RSA else Kind.ECDSA, hash_name)
+        findings.passed(CheckName.KEY, "accepted", key=check_key(loaded, scheme, policy))
         check_scheme(scheme, policy)
+        key: PublicKey = loaded.public
     except UnacceptableAlgorithm as bad:
         findings.failed(CheckName.ALGORITHMS, SubIndication.CRYPTO_CONSTRAINTS_FAILURE, bad.reason)
         return candidate

@@ -27,7 +27,7 @@ from verifier.evidence import Evidence
 from verifier.indication import SubIndication
 from verifier.policy import Policy, SignatureFormat
 from verifier.report import CheckName
-from verifier.signature import algorithm_identifier, hash_named
+from verifier.schemes import algorithm_identifier, hash_named
 
 _EXTENDED_KEY_USAGE: Final = der.oid(oids.EXTENDED_KEY_USAGE)
 

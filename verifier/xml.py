@@ -25,9 +25,11 @@ from verifier.candidate import Candidate, Stamped, identify
 from verifier.errors import FormatFailure, UnacceptableAlgorithm, UnacceptableKey
 from verifier.evidence import Evidence
 from verifier.indication import SubIndication
+from verifier.keys import load_key
 from verifier.policy import Policy, SignatureFormat
 from verifier.report import CheckName, Covered
-from verifier.signature import Kind, Scheme, check_key, check_scheme, signature_holds
+from verifier.schemes import Kind, Scheme, check_scheme
+from verifier.signature import check_key, signature_holds
 
 DS: Final = "http://www.w3.org/2000/09/xmldsig#"
 XADES: Final = "http://uri.etsi.org/01903/v1.3.2#"
@@ -224,7 +226,7 @@ class _OneSignature:
         if certificate is None:
             return
         self.candidate.signer = certificate
-        findings.passed(CheckName.KEY, "accepted", key=check_key(certificate.public_key, self.policy))
+        findings.passed(CheckName.KEY, "accepted", key=check_key(load_key(certificate.spki), scheme, self.policy))
         if not self._digests_hold(references):
             return
         octets = _value_octets(certificate, scheme, _base64(value.text))

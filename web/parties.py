@@ -28,7 +28,8 @@ from pki.instant import Instant
 from pki.purpose import Purpose
 from verifier.errors import FormatFailure
 from verifier.jws import from_base64url, strict_json, to_base64url
-from verifier.signature import Kind, Scheme, signature_holds
+from verifier.schemes import Kind, Scheme
+from verifier.signature import signature_holds
 from web.errors import NotAuthenticated, QuotaExhausted
 from web.store import Connection, Database
 from web.store import relying as rows

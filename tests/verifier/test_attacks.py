@@ -37,9 +37,9 @@ from tests.verifier.test_verify import PASSED, Responders, doubt, failure, said,
 from verifier.cades import read_cades
 from verifier.evidence import Evidence
 from verifier.indication import Indication, SubIndication
+from verifier.keys import has_roca_fingerprint
 from verifier.policy import Policy
 from verifier.report import CheckName, Report
-from verifier.signature import has_roca_fingerprint
 
 DOCUMENT = b"transfer to: 2-1 Mihon\n"
 

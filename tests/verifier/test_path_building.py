@@ -169,7 +169,7 @@ class TestBounds:
     def test_slow_signatures_count_for_more(self) -> None:
         from cryptography.hazmat.primitives.asymmetric import ec
 
-        from verifier.algorithms import load_key
+        from verifier.keys import load_key
 
         assert load_key(spki(ec_key("a", ec.SECP384R1))).weight > load_key(spki(ec_key("a"))).weight
 

@@ -360,7 +360,7 @@ class TestAlgorithms:
         # CVE-2017-15361: the modulus is a power of 65537 modulo the product of the first primes
         from math import prod
 
-        from verifier.signature import ROCA_PRIMES
+        from verifier.keys import ROCA_PRIMES
 
         primorial = prod(ROCA_PRIMES) * 2
         modulus = pow(65537, 5, primorial) + primorial * (2**2047 // primorial + 1)
