@@ -1,7 +1,8 @@
 """Which CRLs are due, and making them: on schedule, and at once when a revocation is urgent.
 
 Every authority that may still sign has a full CRL; where its certificates name partitions, one for each partition too.
-Deltas are made between full ones. Several instances may run this at the same time: leases keep them off each other.
+A delta follows each full CRL at once and is made anew between full ones. What is urgent makes a full CRL at once, too:
+most verifiers read no deltas. Several instances may run this at the same time: leases keep them off each other.
 """
 
 from collections.abc import Iterator
@@ -18,8 +19,10 @@ from ca.crl_publisher import Publisher
 from ca.crl_shelf import Shelf
 from ca.directory import Database, Directory
 from ca.keys import KeyStore, SigningKey
+from ca.points import WHOLE, delta_uri
 from ca.store import crls as store
 from ca.store import status as status_store
+from pki.errors import Error, InvalidValue
 from pki.instant import Instant
 from pki.revocation import Reason
 
@@ -61,14 +64,34 @@ class CrlMaker:
         self._opened: dict[str, SigningKey] = {}
 
     def run(self, at: Instant) -> list[SignedCrl]:
-        """Make and publish what is due and not in the hands of another instance; gives what was made."""
-        due = self._database.read(lambda conn: list(self._due(conn, at)))
-        return [made for each in due if (made := self._leased(each, at)) is not None]
+        """Make and publish what is due and not in the hands of another instance; gives what was made.
+
+        Errors: the first one, after everything else was made: a token that is away keeps no other authority waiting.
+        """
+        made: list[SignedCrl] = []
+        failed: dict[tuple[str, str], Error] = {}
+        for _ in (CrlKind.FULL, CrlKind.DELTA):
+            for each in self._database.read(lambda conn: list(self._due(conn, at))):
+                place = (each.authority.id, each.scope.name)
+                try:
+                    one = None if place in failed else self._leased(each, at)
+                except Error as error:
+                    failed[place] = error
+                else:
+                    made += [] if one is None else [one]
+        if failed:
+            raise next(iter(failed.values()))
+        return made
 
     def make(self, authority_id: str, at: Instant, scope_name: str = "full", kind: CrlKind = CrlKind.FULL) -> SignedCrl:
-        """Make and publish one CRL now, due or not. Errors: UnknownAuthority, PublicationRefused, KeyStoreError."""
+        """Make and publish one CRL now, due or not.
+
+        Errors: UnknownAuthority, InvalidValue (no such partition), NoBaseCrl, PublicationRefused, KeyStoreError.
+        """
         authority = self._database.read(lambda conn: self._directory.get(conn, authority_id))
         scopes = self._database.read(lambda conn: scopes_of(conn, authority))
+        if scope_name not in scopes:
+            raise InvalidValue(f"{authority_id} has no certificate in a partition {scope_name!r}")
         return self._make(Due(authority, scopes[scope_name], kind), at)
 
     def _due(self, conn: Connection, at: Instant) -> Iterator[Due]:
@@ -85,13 +108,14 @@ class CrlMaker:
         if full is None or Instant(full.this_update) + self._policy.full_every <= at:
             return CrlKind.FULL
         urgent = status_store.newest_position_for(conn, authority.id, scope.partition, sorted(URGENT), at.seconds)
+        if urgent > full.position:
+            return CrlKind.FULL
         if not self._deltas:
-            return CrlKind.FULL if urgent > full.position else None
+            return None
         delta = store.newest(conn, authority.id, scope.name, CrlKind.DELTA, published_only=True)
-        told = full if delta is None or delta.number < full.number else delta
-        if Instant(told.this_update) + self._policy.delta_every <= at or urgent > told.position:
+        if delta is None or delta.number < full.number:
             return CrlKind.DELTA
-        return None
+        return CrlKind.DELTA if Instant(delta.this_update) + self._policy.delta_every <= at else None
 
     def _leased(self, due: Due, at: Instant) -> SignedCrl | None:
         name = f"crl/{due.authority.id}/{due.scope.name}"
@@ -112,7 +136,9 @@ class CrlMaker:
         if key is None:
             key = self._opened[authority.id] = self._keys.open(authority.key_label)
         issuer = CrlIssuer(authority.id, authority.subject, authority.key_identifier, key)
-        signed = make_crl(self._database, issuer, due.scope, at, self._policy, due.kind)
+        freshest = delta_uri(authority.parameters, authority.id, due.scope.partition or WHOLE) if self._deltas else None
+        uris = () if freshest is None else (freshest,)
+        signed = make_crl(self._database, issuer, due.scope, at, self._policy, due.kind, uris)
         Publisher(authority.id, authority.certificate, self._shelf, self._database).publish(signed, due.scope, at)
         return signed
 

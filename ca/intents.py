@@ -182,4 +182,5 @@ def _contents(plan: Plan, serial: SerialNumber) -> Contents:
         attributes=plan.attributes,
         subject=plan.subject,
         agreement=plan.agreement,
+        partition=plan.partition,
     )

@@ -303,6 +303,21 @@ def _point(certificate: ReadCertificate, profile: Profile, issuer: Authority) ->
         yield "a root's distribution point is not its own name"
 
 
+def _freshest(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[str]:
+    found, template = certificate.find(oids.FRESHEST_CRL), issuer.parameters.delta_uri
+    if found is None:
+        if template is not None and any(row.value is Value.FRESHEST for row in profile.extensions):
+            yield "the delta CRL's address is missing"
+        return
+    (point,) = der.read_whole(found.value).children()
+    ((written,),) = [part.expect(0xA0, "a DistributionPointName").children() for part in point.children()]
+    (address,) = written.expect(0xA0, "a full name").children()
+    head, _, tail = (template or "").replace("{authority}", issuer.id).partition("{name}")
+    wanted = f"{re.escape(head)}([1-9][0-9]*-)?delta{re.escape(tail)}"
+    if template is None or address.tag != 0x86 or not re.fullmatch(wanted, address.value.decode("ascii")):
+        yield "the delta CRL's address is not the deployment's"
+
+
 _Row = tuple[str, str, Check, tuple[str, ...]]
 _CHECKS: tuple[_Row, ...] = (
     ("serial", "4.1.2.2", _serial, ("serial",)),
@@ -321,6 +336,7 @@ _CHECKS: tuple[_Row, ...] = (
     ("person", "4.2.1.6; JPKI", _person, (oids.SUBJECT_ALT_NAME, "not_before", "not_after")),
     ("access", "4.2.2.1", _access, (oids.AUTHORITY_INFO_ACCESS,)),
     ("distribution-point", "4.2.1.13", _point, (oids.CRL_DISTRIBUTION_POINTS, "issuer")),
+    ("freshest", "4.2.1.15", _freshest, (oids.FRESHEST_CRL,)),
     ("alternative-name", "4.2.1.7; JPKI", _issuer_alternative_name, (oids.ISSUER_ALT_NAME,)),
     ("alternative-name", "4.2.1.6; JPKI", _subject_alternative_name, (oids.SUBJECT_ALT_NAME,)),
 )

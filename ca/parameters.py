@@ -32,7 +32,8 @@ class Parameters:
     """One authority's choices. Names in roman letters and in Japanese; none claims to be J-LIS.
 
     `unit` and `unit_ja` may hold `{purpose}` and are completed by `for_purpose`. `crl_uri` may hold `{authority}` and
-    must hold `{partition}` when CRLs are partitioned. Days and years are lifetimes.
+    must hold `{partition}` when CRLs are partitioned; `delta_uri` holds `{authority}` and `{name}`, a delta CRL's name
+    on the shelf. Days and years are lifetimes.
     """
 
     country: str = "JP"
@@ -47,6 +48,8 @@ class Parameters:
     ocsp_uri: str | None = None
     crl_form: PointForm = PointForm.DIRECTORY
     crl_uri: str | None = None
+    delta_uri: str | None = None
+    """Where delta CRLs are (freshestCRL); None: nothing tells of them."""
     partitioning: Partitioning = Partitioning.NONE
     partitions: int = 64
     issuer_and_serial: bool = True
@@ -61,9 +64,14 @@ class Parameters:
     def __post_init__(self) -> None:
         try:
             self.unit.format(purpose=""), self.unit_ja.format(purpose="")
-            addresses = (self.cps_uri, self.ocsp_uri or "", (self.crl_uri or "").format(authority="", partition=0))
+            points = (
+                (self.crl_uri or "").format(authority="", partition=0),
+                (self.delta_uri or "").format(authority="", name=""),
+            )
+            addresses = (self.cps_uri, self.ocsp_uri or "", *points)
         except (KeyError, IndexError, ValueError) as error:
-            raise InvalidValue("names hold {purpose} only, crl_uri {authority} and {partition} only") from error
+            what = "names hold {purpose} only, crl_uri {authority} and {partition}, delta_uri {authority} and {name}"
+            raise InvalidValue(what) from error
         if not all(address.isascii() and address.isprintable() for address in addresses):
             raise InvalidValue("addresses in certificates are ASCII")
         if not re.fullmatch(r"[0-2](\.(0|[1-9][0-9]*)){2,}", self.policy_arc):
@@ -73,6 +81,8 @@ class Parameters:
                 raise InvalidValue("crl_uri is needed when CRLs are named by URI")
             if self.partitioning is not Partitioning.NONE and "{partition}" not in self.crl_uri:
                 raise InvalidValue("crl_uri must hold {partition} when CRLs are partitioned")
+        if self.delta_uri is not None and ("{authority}" not in self.delta_uri or "{name}" not in self.delta_uri):
+            raise InvalidValue("delta_uri must hold {authority} and {name}")
         if not 1 <= self.partitions <= 99_999:
             raise InvalidValue("partitions are 1 to 99999")
         if not 1 <= self.responder_days <= 397:

@@ -57,6 +57,21 @@ def point_name(
     return der.context(0, der.tlv(0xA4, _directory_name(parameters, purpose, partition, municipality)))
 
 
+def delta_uri(parameters: Parameters, authority: str, partition: int) -> str | None:
+    """Where the delta CRL of a partition is; None where nothing is to tell of deltas."""
+    if parameters.delta_uri is None:
+        return None
+    return parameters.delta_uri.format(
+        authority=authority, name="delta" if partition == WHOLE else f"{partition}-delta"
+    )
+
+
+def freshest_point(uri: str) -> bytes:
+    """The value of freshestCRL with one address (RFC 5280 4.2.1.15)."""
+    name = der.context(0, der.context(0, der.tlv(0x86, uri.encode("ascii"))))
+    return der.sequence(der.sequence(name))
+
+
 def _directory_name(
     parameters: Parameters, purpose: Purpose, partition: int, municipality: Municipality | None
 ) -> bytes:

@@ -91,6 +91,7 @@ class Value(StrEnum):
     POLICIES = "one policy with a CPS pointer"
     OWN_POINT = "the authority's own CRL"
     POINT = "the CRL of the certificate's partition"
+    FRESHEST = "the delta CRL of the certificate's partition, when there is one"
     OCSP = "the OCSP responder's address, when there is one"
     NO_CHECK = "NULL"
     BASIC_CONSTRAINTS_BOUND = "cA TRUE, the path length that was agreed"
@@ -192,6 +193,7 @@ _EXTENDED = Extension(oids.EXTENDED_KEY_USAGE, False, Value.EXTENDED_KEY_USAGE, 
 _POLICIES = Extension(oids.CERTIFICATE_POLICIES, True, Value.POLICIES, "4.2.1.4; JPKI")
 _ISSUER_ALT = Extension(oids.ISSUER_ALT_NAME, False, Value.ALT_NAME, "4.2.1.7; JPKI")
 _POINT = Extension(oids.CRL_DISTRIBUTION_POINTS, False, Value.POINT, "4.2.1.13; JPKI")
+_FRESHEST = Extension(oids.FRESHEST_CRL, False, Value.FRESHEST, "4.2.1.15", optional=True)
 _OCSP = Extension(oids.AUTHORITY_INFO_ACCESS, False, Value.OCSP, "4.2.2.1; JPKI", optional=True)
 _AUTHORITY_KEY = Extension(oids.AUTHORITY_KEY_IDENTIFIER, False, Value.AUTHORITY_KEY, "4.2.1.1; JPKI")
 _SUBJECT_KEY = Extension(oids.SUBJECT_KEY_IDENTIFIER, False, Value.SUBJECT_KEY, "4.2.1.2 (1); JPKI")
@@ -361,6 +363,15 @@ def _keys(kind: Kind, variant: Variant) -> frozenset[KeyShape]:
             return frozenset(KeyShape)
 
 
+def _extensions(kind: Kind, variant: Variant) -> tuple[Extension, ...]:
+    """JPKI's certificates have no freshestCRL, and those of its shape have none here: their CRLs tell of deltas."""
+    listed = _EXTENSIONS[kind]
+    if variant in _FIVE_BIRTHDAYS or _POINT not in listed:
+        return listed
+    place = listed.index(_POINT) + 1
+    return (*listed[:place], _FRESHEST, *listed[place:])
+
+
 Profiles = Mapping[tuple[Kind, Variant], Profile]
 
 PROFILES: Profiles = {
@@ -374,7 +385,7 @@ PROFILES: Profiles = {
         key_usage=_KEY_USAGES[kind],
         extended_key_usage=_EXTENDED_USAGES.get(kind, ()),
         policy=_POLICY_ARCS.get(kind, {}),
-        extensions=_EXTENSIONS[kind],
+        extensions=_extensions(kind, variant),
         subject_given=kind is Kind.CROSS,
     )
     for kind in Kind

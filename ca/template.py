@@ -13,7 +13,7 @@ from functools import lru_cache
 from ca.authority import Authority, key_identifier
 from ca.errors import ProfileMismatch
 from ca.orders import Assurance
-from ca.points import authority_name, japanese_name
+from ca.points import WHOLE, authority_name, delta_uri, freshest_point, japanese_name
 from ca.profiles import Extension, Kind, Profile, Text, Value
 from pki import der, names, oids
 from pki.attributes import Attributes
@@ -54,7 +54,7 @@ class Agreement:
 class Contents:
     """What one certificate carries beside the profile's constants; a field that the profile does not need is None.
 
-    `point` is the encoded DistributionPointName of its partition.
+    `point` is the encoded DistributionPointName of `partition`.
     """
 
     spki: bytes
@@ -68,6 +68,7 @@ class Contents:
     attributes: Attributes | None = None
     subject: bytes | None = None
     agreement: Agreement | None = None
+    partition: int = WHOLE
 
 
 def signature_common_name(at: Instant, random: Callable[[int], bytes]) -> str:
@@ -150,6 +151,7 @@ _REPEATED = frozenset(
         Value.ALT_NAME,
         Value.POLICIES,
         Value.POINT,
+        Value.FRESHEST,
         Value.OCSP,
         Value.AUTHORITY_KEY,
     }
@@ -203,6 +205,9 @@ def _value(profile: Profile, extension: Extension, issuer: Authority, contents: 
             return None if arcs is None else policies(parameters.policy(*arcs), parameters.cps_uri)
         case Value.OWN_POINT | Value.POINT:
             return der.sequence(der.sequence(der.context(0, contents.point)))
+        case Value.FRESHEST:
+            freshest = delta_uri(parameters, issuer.id, contents.partition)
+            return None if freshest is None else freshest_point(freshest)
         case Value.OCSP:
             return None if parameters.ocsp_uri is None else ocsp_access(parameters.ocsp_uri)
         case Value.NO_CHECK:

@@ -179,6 +179,7 @@ def _make_authority(
         responder_keys=keys.responders,
     )
 
+            delta_uri=f"{settings.public_url}/crl/{{authority}}/{{name}}.crl",
 
 def _make_municipality(
     database: JournaledDatabase, settings: Settings, at: Instant, random: Random, keys: DeploymentKeys

@@ -121,6 +121,8 @@ class StatusTable(_Table):
     """From this_update to next_update of an OCSP answer."""
     crl_hours: Annotated[int, Field(ge=1, le=31 * 24)] = 48
     """From this_update to next_update of a CRL; a new one is made after half of it."""
+    delta_minutes: Annotated[int, Field(ge=0, le=24 * 60)] = 60
+    """How often a delta CRL is made; it holds for three times as long. 0: none are made."""
     release_holds: bool = False
     """Whether a certificate on hold can be good again; JPKI never releases one."""
     keys: Path = Path("keys/responders")

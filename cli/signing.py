@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from ca.authorities import renew_responders
-from ca.crl import CrlPolicy
 from ca.crl_schedule import CrlMaker
-from ca.crl_shelf import FolderShelf
 from ca.issuance import Signer
 from ca.journal_file import JournaledDatabase, JournalFile
 from ca.keys import KeyStore
@@ -17,6 +15,7 @@ from ca.profiles import PROFILES
 from cli.database import Database
 from cli.keys import open_authority_keys, open_responder_keys
 from cli.logs import open_logs
+from cli.publishing import make_crl_maker
 from cli.settings import Settings
 from pki.errors import Error
 from pki.instant import Instant
@@ -68,7 +67,8 @@ class Signing:
     def _renew(self, at: Instant) -> int:
         renewed = renew_responders(self.database, self.keys, self.responder_keys, at, self.random, RENEW_AHEAD)
         for signed in self.crls.run(at):
-            log.info("published CRL %d of %s", signed.row.number, signed.row.issuer)
+            row = signed.row
+            log.info("published %s CRL %d of %s/%s", row.kind, row.number, row.issuer, row.partition)
         return len(renewed)
 
 
@@ -80,12 +80,10 @@ def open_signing(settings: Settings, random: Callable[[int], bytes]) -> Iterator
         database.check()
         journaled = JournaledDatabase(database, JournalFile(settings.path(settings.status.journal)))
         keys = open_authority_keys(settings, random)
-        half = timedelta(hours=settings.status.crl_hours) / 2
-        shelf = FolderShelf(settings.path(settings.status.crls))
         yield Signing(
             journaled,
             Signer(keys, PROFILES),
-            CrlMaker(journaled, keys, shelf, random(8).hex(), CrlPolicy(full_every=half, full_validity=2 * half)),
+            make_crl_maker(settings, journaled, keys, random(8).hex()),
             keys,
             open_responder_keys(settings, random),
             open_logs(settings, journaled),

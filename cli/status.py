@@ -99,18 +99,18 @@ def crl(
     as_json: AsJson = False,
 ) -> None:
     """Sign and publish CRLs now: of one authority, or of all. Needs the authorities' keys."""
-    from ca.crl import CrlKind, CrlPolicy
-    from ca.crl_schedule import CrlMaker
-    from ca.crl_shelf import FolderShelf
+    from ca.crl import CrlKind
+    from ca.errors import UnknownAuthority
     from cli.keys import open_authority_keys
+    from cli.publishing import make_crl_maker
 
     with _opened(folder, clock) as here:
-        shelf = FolderShelf(here.settings.path(here.settings.status.crls))
-        maker = CrlMaker(
-            here.database, open_authority_keys(here.settings, secrets.token_bytes), shelf, "command", CrlPolicy()
-        )
+        keys = open_authority_keys(here.settings, secrets.token_bytes)
+        maker = make_crl_maker(here.settings, here.database, keys, "command")
         kind = CrlKind.DELTA if delta else CrlKind.FULL
         chosen = [one.id for one in here.authorities() if authority in (None, one.id)]
+        if not chosen:
+            raise UnknownAuthority(authority or "")
         made = [maker.make(one, here.at, scope, kind).row for one in chosen]
     if as_json:
         document = [

@@ -20,6 +20,7 @@ from ca.revocation import revoke
 from ca.status_errors import ResponderUnusable
 from ca.store.tables import PARTITIONS, RESPONDERS
 from pki import der
+from pki.errors import Malformed
 from pki.instant import Instant
 from pki.revocation import Reason
 from tests.ca.status_world import AT, AUTHORITY, START, World, key, make_responder, make_world
@@ -79,12 +80,31 @@ def test_on_schedule_and_at_once_when_urgent(world: World, tmp_path: Path) -> No
 
 def test_deltas_in_between(world: World, tmp_path: Path) -> None:
     one = maker(world, tmp_path, deltas=True)
-    assert made(one, AT) == [("full", "full", 1)]
-    assert made(one, AT + timedelta(hours=1)) == [("full", "delta", 2)]
+    assert made(one, AT) == [("full", "full", 1), ("full", "delta", 2)], "a delta to each full one, at once"
+    assert made(one, AT) == []
+    revoke_at(world, Reason.SUPERSEDED, AT + timedelta(minutes=1))
+    assert made(one, AT + timedelta(minutes=2)) == []
+    assert made(one, AT + timedelta(hours=1)) == [("full", "delta", 3)]
     revoke_at(world, Reason.KEY_COMPROMISE, AT + timedelta(hours=1, minutes=1))
-    assert made(one, AT + timedelta(hours=1, minutes=1)) == [("full", "delta", 3)]
+    urgent = [("full", "full", 4), ("full", "delta", 5)]
+    assert made(one, AT + timedelta(hours=1, minutes=1)) == urgent, "most verifiers read no deltas"
     assert made(one, AT + timedelta(hours=1, minutes=2)) == []
-    assert made(one, AT + timedelta(days=1)) == [("full", "full", 4)]
+    assert made(one, AT + timedelta(hours=1, minutes=1, days=1)) == [("full", "full", 6), ("full", "delta", 7)]
+
+
+def test_what_fails_for_one_partition_holds_up_no_other(world: World, tmp_path: Path) -> None:
+    row = {"issuer": AUTHORITY, "partition": 7, "point": POINT}
+    world.database.transaction(lambda conn: conn.execute(PARTITIONS.insert().values(**row)))
+    (tmp_path / AUTHORITY).mkdir()
+    (tmp_path / AUTHORITY / "full.crl").write_bytes(b"not a CRL")
+    with pytest.raises(Malformed):
+        maker(world, tmp_path, deltas=True).run(AT)
+    assert sorted(path.name for path in (tmp_path / AUTHORITY).glob("7*.crl")) == [
+        "7-1.crl",
+        "7-delta-2.crl",
+        "7-delta.crl",
+        "7.crl",
+    ]
 
 
 def test_partitions_that_certificates_name(world: World, tmp_path: Path) -> None:
