@@ -27,6 +27,7 @@ from cli.keys import OPERATOR_KEYS, DeploymentKeys
 from cli.listening import split_address
 from cli.logs import create_log
 from cli.secrets import read_secret, write_secret
+from cli.services import Service, certify_service
 from cli.settings import FILE, Settings, load_settings
 from cli.unlocking import Ask, Opening, UnlockBy, ask_at_terminal, choose
 from enrollment import rules
@@ -130,6 +131,9 @@ def _fill(
         progress("municipality")
         _make_municipality(journaled, here, at, random, keys)
         create_log(here, here.municipality.code, random)
+        progress("services")
+        for service in Service:
+            certify_service(journaled, here, keys.authorities, service, at, random)
     finally:
         database.close()
 

@@ -1,7 +1,8 @@
 """What each role of `jitsuin serve` answers: one list of routers a plane, composed into one application.
 
 status          OCSP and CRLs: the responders' keys, the shelf, a database that is only read
-relying-party   the verification API: no keys at all
+relying-party   the verification API: the key that signs verdicts
+time-stamps     RFC 3161: the time-stamp authority's key
 desk, citizen   filings and pages: no keys; what they promise is signed by the signing process
 cards           managing cards through strangers' readers: the one role that opens the cards' master key
 all             everything above on one port
@@ -22,10 +23,12 @@ from ca.directory import Directory
 from ca.journal_file import JournaledDatabase, JournalFile
 from ca.ocsp import AnswerPolicy, Responder
 from ca.ocsp_delegates import StoredDelegates
+from ca.orders import Assurance
 from ca.profiles import PROFILES, Kind
 from ca.status import Continuity, LiveStatus
 from cli.database import Database
 from cli.keys import open_responder_keys
+from cli.services import Service, certificates, open_service
 from cli.settings import Settings
 from pki.certificate import Certificate
 from pki.instant import Clock
@@ -35,6 +38,7 @@ from web.language import Language
 from web.responder import make_responder_router
 
 if TYPE_CHECKING:
+    from verifier.verdict import VerdictSigner
     from web.filing_check import FilingCheck
 
 
@@ -100,23 +104,27 @@ class Planes:
         parts = urlsplit(self.settings.public_url)
         here = AllowedHost(parts.hostname or "", parts.port, private=True)
         return FilingCheck(
-            trust={purpose: Trust(signers) for purpose, signers in anchors.items()},
+            # our own time-stamp authority stands below the authority for log-ins (ca/profiles.py)
+            trust={purpose: Trust(signers, anchors[Purpose.AUTHENTICATION]) for purpose, signers in anchors.items()},
             policy={
-                purpose: Policy(name=purpose.value, purpose=purpose, certificate_policies=self.policies(purpose))
+                purpose: Policy(
+                    name=purpose.value, purpose=purpose, certificate_policies=frozenset(self.policies(purpose))
+                )
                 for purpose in Purpose
             },
             fetcher=HttpFetcher(frozenset({here}), self.stopwatch),
             random=self.random,
+            issued={oid: how for purpose in Purpose for oid, how in self.policies(purpose).items()},
         )
 
-    def policies(self, purpose: Purpose) -> frozenset[str]:
-        """The certificate policies that people's certificates of our own authorities carry, of either assurance."""
-        return frozenset(
-            one.parameters.policy(*arcs)
+    def policies(self, purpose: Purpose) -> dict[str, Assurance]:
+        """The certificate policies that people's certificates of our own authorities carry, with what each asserts."""
+        return {
+            one.parameters.policy(*arcs): how
             for one in self.authorities()
             if one.purpose is purpose
-            for arcs in PROFILES[Kind(purpose.value), one.variant].policy.values()
-        )
+            for how, arcs in PROFILES[Kind(purpose.value), one.variant].policy.items()
+        }
 
     def relying_party(self) -> list[APIRouter]:
         """The verification API: for registered parties once there is one, until then an open door (as in the demo)."""
@@ -124,11 +132,36 @@ class Planes:
         from cli.secrets import read_secret
         from web.api_page import make_api_page_router
         from web.relying_party import make_relying_party_router
+        from web.verdict_certificates import make_verdict_certificates_router
 
+        public = [make_verdict_certificates_router(self.verdict_certificates), make_api_page_router()]
         key = self.settings.path(HANDLE_KEY)
         if not key.exists():
-            return [make_relying_party_router(self.check(), self.clock), make_api_page_router()]
-        return [self._registered_parties(bytes.fromhex(read_secret(key).decode())), make_api_page_router()]
+            return [make_relying_party_router(self.check(), self.clock), *public]
+        return [self._registered_parties(bytes.fromhex(read_secret(key).decode())), *public]
+
+    def verdict_certificates(self) -> list[Certificate]:
+        """Of everything that ever signed verdicts here."""
+        return certificates(self.database, Service.VERDICTS)
+
+    def verdict_signer(self) -> "VerdictSigner | None":
+        """Whoever signs verdicts; None in a deployment that has no key for it yet. Errors: SecretMissing."""
+        from verifier.verdict import VerdictSigner
+
+        found = open_service(self.settings, self.database, Service.VERDICTS, self.random)
+        return None if found is None else VerdictSigner(found.certificate, (found.issuer,), found.key.sign)
+
+    def time_stamps(self) -> list[APIRouter]:
+        """The time-stamp authority, where the deployment has a key for it. Errors: SecretMissing."""
+        from ca.tsa import TimestampAuthority
+        from web.time_stamps import make_time_stamp_router
+
+        found = open_service(self.settings, self.database, Service.TIME_STAMPS, self.random)
+        if found is None:
+            return []
+        policy = f"{self.settings.authorities.policy_arc}.5.1"
+        authority = TimestampAuthority(found.certificate, (), found.key.sign, policy, self.random)
+        return [make_time_stamp_router(authority.answer, self.clock)]
 
     def _registered_parties(self, handle_key: bytes) -> APIRouter:
         from web.handles import Handles
@@ -141,10 +174,10 @@ class Planes:
 
         check, handles = self.check(), Handles(handle_key)
         subjects = RegisteredSubjects(self.database, self.random)
-        service = self.settings.public_url
+        service, signer = self.settings.public_url, self.verdict_signer()
         parts = RelyingParts(
             Parties(self.database, service),
-            Verifications(check, self.database, handles, subjects, self.clock, self.random, None, service),
+            Verifications(check, self.database, handles, subjects, self.clock, self.random, signer, service),
             PartyLogins(check, self.database, handles, subjects, self.clock, self.random),
             PartyStatus(check, self.database, subjects, self.clock),
             self.database,
@@ -183,10 +216,11 @@ class Planes:
 ROLES: Mapping[str, tuple[Callable[[Planes], list[APIRouter]], ...]] = {
     "status": (Planes.status,),
     "relying-party": (Planes.relying_party,),
+    "time-stamps": (Planes.time_stamps,),
     "desk": (Planes.filings,),
     "citizen": (Planes.filings,),
     "cards": (Planes.cards,),
-    "all": (Planes.status, Planes.relying_party, Planes.filings, Planes.cards),
+    "all": (Planes.status, Planes.relying_party, Planes.time_stamps, Planes.filings, Planes.cards),
 }
 """Role → its planes."""
 
@@ -231,6 +265,9 @@ def _addresses(settings: Settings, planes: Planes, routers: list[APIRouter]) -> 
             found[f"CRL {authority.purpose.value}"] = f"{settings.public_url}/crl/{authority.id}.crl"
     if "/v1/verifications" in paths:
         found["verification"] = f"{settings.public_url}/v1/verifications"
+        found["API"] = f"{settings.public_url}/docs"
+    if "/tsa" in paths:
+        found["time-stamps"] = f"{settings.public_url}/tsa"
     if "/v1/filings" in paths:
         found["filings"] = f"{settings.public_url}/v1/filings"
     if "/v1/card-management" in paths:

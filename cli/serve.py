@@ -3,6 +3,7 @@
     --role all            the web process, and beside it a process that signs and has no network
     --role ca             only the signing process: signs stored, linted intents and makes CRLs; it listens to nobody
     --role status, desk, relying-party, citizen     one plane of the web alone, without the authorities' keys
+    --role time-stamps    the time-stamp authority (RFC 3161)
     --role cards          managing cards through readers elsewhere, with the cards' master key
 
 Whatever is started ends with its parent, by a signal from the kernel should the parent be killed.
@@ -47,6 +48,7 @@ class Role(StrEnum):
     STATUS = "status"
     DESK = "desk"
     RELYING_PARTY = "relying-party"
+    TIME_STAMPS = "time-stamps"
     CITIZEN = "citizen"
     CARDS = "cards"
 

@@ -52,6 +52,8 @@ class SubIndication(StrEnum):
     NO_POE = "NO_POE"
     TRY_LATER = "TRY_LATER"
     SIGNED_DATA_NOT_FOUND = "SIGNED_DATA_NOT_FOUND"
+    # ours: the signature holds, and the recipient asked for more than that
+    ASSURANCE_NOT_MET = "ASSURANCE_NOT_MET"
 
     @property
     def indication(self) -> Indication:
@@ -60,7 +62,9 @@ class SubIndication(StrEnum):
 
     @property
     def urn(self) -> str:
-        """The name in TS 119 102-2, e.g. `urn:etsi:019102:subindication:HASH_FAILURE`."""
+        """The name in TS 119 102-2, e.g. `urn:etsi:019102:subindication:HASH_FAILURE`; for our own, a name of ours."""
+        if self is SubIndication.ASSURANCE_NOT_MET:
+            return f"https://jitsuin.example/subindication/{self.value}"
         return f"{URN}subindication:{self.value}"
 
 

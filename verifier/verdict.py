@@ -12,7 +12,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric import utils
@@ -22,16 +22,18 @@ from pki.algorithms import algorithm_for
 from pki.certificate import Certificate
 from pki.errors import InvalidValue, Malformed
 from pki.instant import Instant
+from pki.purpose import Purpose
 from verifier.errors import FormatFailure
 from verifier.evidence import Evidence
 from verifier.indication import Indication, SubIndication
 from verifier.judge import Trust
 from verifier.jws import from_base64url, read_jws, strict_json, to_base64url
-from verifier.policy import Policy
-from verifier.report import Report
+from verifier.policy import Policy, SignatureLevel
+from verifier.report import CheckName, Outcome, Report
 from verifier.verify import verify_filing
 
 TYPE: Final = "urn:etsi:019102-2:validationreport+json"
+_OWN_BOOKS: Final = frozenset({CheckName.ASSURANCE.value, CheckName.REPLAY.value})
 _ALGORITHMS: Final = {
     oids.SHA256_WITH_RSA: ("RS256", 0),
     oids.ECDSA_WITH_SHA256: ("ES256", 32),
@@ -55,12 +57,14 @@ def sign_verdict(
     issued_at: Instant,
     issuer: str,
     told: Mapping[str, object] | None = None,
+    policy: Policy | None = None,
 ) -> str:
     """A compact JWS over `report` and everything it was founded on.
 
     Shapes: `signature` is the file that was verified (for a document that encloses its signature: the document); only
     its digest goes in. `issuer` names this service. `told`: what goes in instead of the whole report, for a recipient
-    who must not have the evidence; such a verdict tells who said so, and cannot be confirmed anew.
+    who must not have the evidence; such a verdict tells who said so, and cannot be confirmed anew. `policy`: what was
+    applied, so that whoever verifies anew asks the same question.
     Errors: InvalidValue for a key that JWS has no algorithm for.
     """
     algorithm, size = _ALGORITHMS.get(algorithm_for(signer.certificate.spki).oid, ("", 0))
@@ -81,6 +85,7 @@ def sign_verdict(
         "main_indication": report.indication.urn,
         "sub_indications": [] if report.sub_indication is None else [report.sub_indication.urn],
         "signature_sha256": hashlib.sha256(signature).hexdigest(),
+        "conditions": _conditions(policy or Policy(name=report.policy)),
         "report": report.to_json() if told is None else told,
     }
     message = to_base64url(_octets(header)) + b"." + to_base64url(_octets(claims))
@@ -89,6 +94,29 @@ def sign_verdict(
         r, s = utils.decode_dss_signature(value)
         value = r.to_bytes(size) + s.to_bytes(size)
     return (message + b"." + to_base64url(value)).decode()
+
+
+def _conditions(policy: Policy) -> dict[str, object]:
+    return {
+        "policy": policy.name,
+        "purpose": policy.purpose.value,
+        "certificate_policies": sorted(policy.certificate_policies),
+        "minimum_level": policy.minimum_level.value,
+        "require_revocation_information": policy.require_revocation_information,
+        "require_time_stamp_status": policy.require_time_stamp_status,
+    }
+
+
+def _policy_of(conditions: Mapping[str, Any]) -> Policy:
+    """What `_conditions` wrote. Errors: KeyError, ValueError, TypeError."""
+    return Policy(
+        name=str(conditions["policy"]),
+        purpose=Purpose(conditions["purpose"]),
+        certificate_policies=frozenset(map(str, conditions["certificate_policies"])),
+        minimum_level=SignatureLevel(conditions["minimum_level"]),
+        require_revocation_information=bool(conditions["require_revocation_information"]),
+        require_time_stamp_status=bool(conditions["require_time_stamp_status"]),
+    )
 
 
 def _octets(value: Mapping[str, object]) -> bytes:
@@ -106,6 +134,8 @@ class CheckedVerdict:
     at: Instant
     signature_sha256: str
     report: Mapping[str, Any]
+    policy: Policy
+    """What the service applied."""
     again: Report | None
     """The verification carried out anew from the evidence inside; None without the document."""
 
@@ -114,7 +144,21 @@ class CheckedVerdict:
         """Whether verifying anew says the same; None if that was not asked for."""
         if self.again is None:
             return None
-        return (self.again.indication, self.again.sub_indication) == (self.indication, self.sub_indication)
+        return (self.again.indication, self.again.sub_indication) == self._of_the_signature
+
+    @property
+    def _of_the_signature(self) -> tuple[Indication, SubIndication | None]:
+        """The verdict without what only the recipient's own books say: replay and assurance cannot be asked anew."""
+        doubts = {Outcome.FAILED.value, Outcome.INDETERMINATE.value}
+        failing = [check for check in self.report["checks"] if check["outcome"] in doubts]
+        rest = [check for check in failing if check["name"] not in _OWN_BOOKS]
+        if len(rest) == len(failing):
+            return self.indication, self.sub_indication
+        for outcome in (Outcome.FAILED, Outcome.INDETERMINATE):
+            for check in rest:
+                if check["outcome"] == outcome:
+                    return Indication(outcome.value), SubIndication(check["sub_indication"])
+        return Indication.PASSED, None
 
 
 def check_verdict(
@@ -129,7 +173,8 @@ def check_verdict(
     """Check a signed verdict offline.
 
     `services`: certificates of services that are believed to verify, pinned: the verdict must be signed by one of them.
-    With `trust` and the signed files, everything is verified again as of the verdict's time from what it carries.
+    With `trust` and the signed files, everything is verified again as of the verdict's time from what it carries, by
+    `policy`, or else by the one that the verdict says was applied.
     Errors: FormatFailure, for what is no verdict, another signer, or a value that does not hold.
     """
     (candidate,) = read_jws(verdict.encode(), None, Policy(), Evidence())
@@ -139,8 +184,9 @@ def check_verdict(
         raise FormatFailure("it was signed by somebody who is not believed to verify", "TS 119 102-2 4.2")
     claims = strict_json(from_base64url(verdict.encode().split(b".")[1]))
     try:
-        report = claims["report"]
+        report, conditions = claims["report"], claims["conditions"]
         assert isinstance(report, dict)
+        assert isinstance(conditions, dict)
         told = CheckedVerdict(
             str(claims["iss"]),
             Instant.parse(str(claims["issued_at"])),
@@ -149,6 +195,7 @@ def check_verdict(
             Instant.parse(report["at"]),
             str(claims["signature_sha256"]),
             report,
+            _policy_of(conditions),
             None,
         )
         consistent = claims["type"] == TYPE and claims["main_indication"] == told.indication.urn
@@ -158,7 +205,7 @@ def check_verdict(
         raise FormatFailure("the verdict contradicts the report inside it", "TS 119 102-2 4.3")
     if trust is None:
         return told
-    return _verified_again(told, document, signature, trust, policy or Policy())
+    return _verified_again(told, document, signature, trust, policy or told.policy)
 
 
 def _verified_again(
@@ -174,13 +221,4 @@ def _verified_again(
     if evidence.digest().hex() != told.report["evidence_sha256"]:
         raise FormatFailure("the evidence inside is not the one that is named", "TS 119 102-2 4.4")
     again = verify_filing(document, signature, anchors=trust, policy=policy, at=told.at, evidence=evidence)
-    return CheckedVerdict(
-        told.issuer,
-        told.issued_at,
-        told.indication,
-        told.sub_indication,
-        told.at,
-        told.signature_sha256,
-        told.report,
-        again,
-    )
+    return replace(told, again=again)

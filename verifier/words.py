@@ -40,6 +40,25 @@ VERDICTS: Final[Mapping[Indication, Said]] = {
     ),
 }
 
+NOT_GENUINE: Final = Said(
+    "信頼する検証サービスの検証結果だと確かめられません。",
+    "This is not shown to be the verdict of a service that is believed.",
+)
+GENUINE: Final[Mapping[bool | None, Said]] = {
+    None: Said(
+        "検証サービスの署名は有効です。検証のやり直しはしていません。", "The service said so; it was not verified anew."
+    ),
+    True: Said(
+        "検証サービスの署名は有効で、中の証拠で検証し直しても同じ結果です。",
+        "The service said so, and verifying anew from the evidence inside says the same.",
+    ),
+    False: Said(
+        "検証サービスの署名は有効ですが、中の証拠で検証し直すと結果が違います。",
+        "The service said so, but verifying anew from the evidence inside says something else.",
+    ),
+}
+"""By whether verifying anew confirmed it; None: that was not asked for."""
+
 OUTCOMES: Final[Mapping[Outcome, Said]] = {
     Outcome.PASSED: Said("適合", "holds"),
     Outcome.FAILED: Said("不適合", "fails"),
@@ -195,6 +214,16 @@ MEANINGS: Final[Mapping[SubIndication, Meaning]] = {
     SubIndication.TRY_LATER: Meaning(
         Said("失効しているかどうかが今は分かりません。", "Whether the certificate is revoked cannot be told just now."),
         _LATER,
+    ),
+    SubIndication.ASSURANCE_NOT_MET: Meaning(
+        Said(
+            "署名は有効ですが、対面での本人確認から時間がたっているか、その後の遠隔での変更が多すぎます。",
+            "The signature holds, but the person was seen in person too long ago, or too much was changed remotely.",
+        ),
+        Said(
+            "市区町村の窓口か郵便局で本人確認を受けてもらってください。",
+            "Ask the person to be seen in person at a municipal counter or a post office.",
+        ),
     ),
     SubIndication.SIGNED_DATA_NOT_FOUND: Meaning(
         Said("署名された文書がありません。", "The signed document was not handed in."),

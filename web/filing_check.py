@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from ca.orders import Assurance
 from pki.instant import Instant
 from pki.purpose import Purpose
 from verifier.cades import Document
@@ -28,6 +29,13 @@ class FilingCheck:
     """None: never goes out; everything must be handed in."""
     random: Callable[[int], bytes] | None
     """For OCSP nonces; None sends none."""
+    issued: Mapping[str, Assurance] = field(default_factory=dict)
+    """Certificate policy → how the person was checked when such a certificate was issued."""
+
+    def issuance_of(self, report: Report) -> Assurance | None:
+        """How the signer's certificate was issued, as the policies of its whole path say; None if they do not say."""
+        said = {self.issued[policy] for policy in report.certificate_policies if policy in self.issued}
+        return said.pop() if len(said) == 1 else None
 
     def filing(
         self,

@@ -7,11 +7,11 @@ answers side by side must not find the same person by them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from verifier.indication import Indication, SubIndication
-from verifier.report import CheckName, Outcome, Report
+from verifier.report import Check, CheckName, Outcome, Report
 from verifier.words import MEANINGS
 from web.handles import Handles
 from web.parties import RelyingParty
@@ -37,20 +37,30 @@ class Told:
         return self.required is not None and self.assurance.level.rank < self.required.rank
 
 
+def with_assurance(report: Report, told: Told) -> Report:
+    """`report` with the check of the assurance that was asked for; a signature that holds becomes INDETERMINATE."""
+    if told.required is None:
+        return report
+    why = f"the person's assurance is {told.assurance.level}; {told.required} was asked for"
+    short = told.falls_short
+    sub = SubIndication.ASSURANCE_NOT_MET if short else None
+    outcome = Outcome.INDETERMINATE if short else Outcome.PASSED
+    checks = (*report.checks, Check(CheckName.ASSURANCE, outcome, why, sub))
+    if short and report.passed:
+        return replace(report, indication=Indication.INDETERMINATE, sub_indication=sub, reason=why, checks=checks)
+    return replace(report, checks=checks)
+
+
 def answer(report: Report, party: RelyingParty, handles: Handles, told: Told) -> dict[str, Any]:
     """The answer's JSON; what it says is documented in docs/formats/verification-report.md."""
     indication, sub = report.indication, report.sub_indication
     checks = [_check(check.to_json()) for check in report.checks]
-    if told.required is not None:
-        checks.append(_assurance_check(told))
-        if told.falls_short and indication is Indication.PASSED:
-            indication, sub = Indication.INDETERMINATE, SubIndication.SIG_CONSTRAINTS_FAILURE
     signer = report.signer if report.signature_id is not None else None
     return {
         "version": 1,
         "indication": indication.value,
         "sub_indication": None if sub is None else sub.value,
-        "reason": _reason(sub, told),
+        "reason": _reason(sub),
         "policy": report.policy,
         "at": report.at.iso(),
         "best_signature_time": None if report.best_signature_time is None else report.best_signature_time.iso(),
@@ -72,16 +82,9 @@ def answer(report: Report, party: RelyingParty, handles: Handles, told: Told) ->
     }
 
 
-def _reason(sub: SubIndication | None, told: Told) -> dict[str, str] | None:
+def _reason(sub: SubIndication | None) -> dict[str, str] | None:
     if sub is None:
         return None
-    if told.falls_short and sub is SubIndication.SIG_CONSTRAINTS_FAILURE:
-        return {
-            "en": "The person was last seen in person too long ago, or too much was changed remotely since.",
-            "ja": "対面での本人確認から時間がたっているか、その後の遠隔での変更が多すぎます。",
-            "todo_en": "Ask the person to be seen in person at a municipal counter or a post office.",
-            "todo_ja": "市区町村の窓口か郵便局で本人確認を受けてもらってください。",
-        }
     meaning = MEANINGS[sub]
     return {
         "en": meaning.what.en,
@@ -103,14 +106,4 @@ def _check(check: dict[str, Any]) -> dict[str, Any]:
         "clause": check["clause"],
         "sub_indication": check["sub_indication"],
         "detail": detail,
-    }
-
-
-def _assurance_check(told: Told) -> dict[str, Any]:
-    return {
-        "name": CheckName.ASSURANCE.value,
-        "outcome": (Outcome.INDETERMINATE if told.falls_short else Outcome.PASSED).value,
-        "clause": CheckName.ASSURANCE.clause,
-        "sub_indication": SubIndication.SIG_CONSTRAINTS_FAILURE.value if told.falls_short else None,
-        "detail": {},
     }

@@ -15,7 +15,7 @@ from web.errors import NotAllowed
 from web.filing_check import FilingCheck
 from web.handles import Handles
 from web.parties import RelyingParty
-from web.party_answer import Told, answer
+from web.party_answer import Told, answer, with_assurance
 from web.store import Connection, Database
 from web.store import relying as rows
 from web.subjects import NOTHING_KNOWN, Level, Subjects
@@ -60,10 +60,10 @@ class PartyLogins:
             raise TokenRefused(failed.name.value if failed else "format", str(report.sub_indication))
         person = self.subjects.person_of(report.signer.fingerprint)
         assurance = NOTHING_KNOWN if person is None else self.subjects.assurance_of(person, now)
-        told = Told(person, assurance, required)
+        told = Told(person, assurance.of_certificate(self.check.issuance_of(report)), required)
         if person is not None:
             self.subjects.record(person, party, "log-in", frozenset(), now)
-        said = {"id": id_, **answer(report, party, self.handles, told)}
+        said = {"id": id_, **answer(with_assurance(report, told), party, self.handles, told)}
         fingerprint, call = report.signer.fingerprint.hex(), self.random(8).hex()
 
         def keep(conn: Connection) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import Final, Protocol
 
+from ca.orders import Assurance as Issuance
 from enrollment import certificates, ledger, registry
 from enrollment.caps import standing
 from enrollment.errors import EnrollmentError
@@ -25,7 +26,7 @@ class Level(StrEnum):
     """Distance from the last in-person check, coarse on purpose: a finer answer would be a fingerprint."""
 
     FRESH = "fresh"
-    """Seen in person within a year, and nothing changed remotely since."""
+    """Seen in person within a year, nothing changed remotely since, and the certificate was not issued remotely."""
     WITHIN_CAP = "within-cap"
     """Seen in person, and another remote change would still be accepted."""
     AT_CAP = "at-cap"
@@ -48,13 +49,21 @@ class Assurance:
     """1, 3, 5 or 10; None: longer ago, or never."""
     remote_changes: str
     """`none`, `some` or `unknown`."""
+    issued: Issuance | None = None
+    """How the certificate in question was issued, as its policy says; None: it does not say."""
+
+    def of_certificate(self, issued: Issuance | None) -> Assurance:
+        """The same in the light of how the certificate was issued: one re-issued remotely is never `fresh`."""
+        level = Level.WITHIN_CAP if issued is Issuance.REMOTE and self.level is Level.FRESH else self.level
+        return replace(self, level=level, issued=issued)
 
     def to_json(self) -> dict[str, object]:
-        """{"level", "in_person_within_years", "remote_changes"}"""
+        """{"level", "in_person_within_years", "remote_changes", "certificate_issued"}"""
         return {
             "level": self.level.value,
             "in_person_within_years": self.in_person_within_years,
             "remote_changes": self.remote_changes,
+            "certificate_issued": None if self.issued is None else self.issued.value,
         }
 
 

@@ -18,7 +18,7 @@ from web.errors import KeyMismatch, NoSuchVerification, NotAllowed, StillRunning
 from web.filing_check import FilingCheck
 from web.handles import Handles
 from web.parties import RelyingParty
-from web.party_answer import Told, answer
+from web.party_answer import Told, answer, with_assurance
 from web.store import Connection, Database
 from web.store import relying as rows
 from web.subjects import NOTHING_KNOWN, Subjects
@@ -89,6 +89,7 @@ class Verifications:
             online=at == now,
         )
         told = self._told(party, request, report, now)
+        report = with_assurance(report, told)
         said = {"id": begun.id, "state": "done", **answer(report, party, self.handles, told)}
         if party.may_have_evidence:
             said["evidence"] = report.evidence.to_json()
@@ -146,7 +147,7 @@ class Verifications:
             return Told(None, required=request.required_assurance)
         person = self.subjects.person_of(report.signer.fingerprint)
         assurance = NOTHING_KNOWN if person is None else self.subjects.assurance_of(person, now)
-        told = Told(person, assurance, request.required_assurance)
+        told = Told(person, assurance.of_certificate(self.check.issuance_of(report)), request.required_assurance)
         shown = frozenset(request.fields) if report.passed and not told.falls_short else frozenset()
         if person is not None:
             self.subjects.record(person, party, request.affairs or "verification of a signature", shown, now)
@@ -162,7 +163,8 @@ class Verifications:
         document = request.what_was_signed()
         octets = signed if signed is not None else document if isinstance(document, bytes) else b""
         whole = None if party.may_have_evidence else said
-        return sign_verdict(report, octets, self.signer, now, self.issuer, whole)
+        policy = request.narrowed(self.check.policy[request.purpose])
+        return sign_verdict(report, octets, self.signer, now, self.issuer, whole, policy)
 
     def _keep(
         self,

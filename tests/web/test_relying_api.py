@@ -267,13 +267,14 @@ def test_assurance_can_be_required_and_is_told_apart(service: Service) -> None:
         assert service.verify(required_assurance=level)["assurance"]["met"] is True
     service.town.assurance = Assurance(Level.AT_CAP, 3, "some")
     told = service.verify(required_assurance="within-cap", fields=["name"], affairs="x")
-    assert (told["indication"], told["sub_indication"]) == ("INDETERMINATE", "SIG_CONSTRAINTS_FAILURE")
+    assert (told["indication"], told["sub_indication"]) == ("INDETERMINATE", "ASSURANCE_NOT_MET")
     assert told["checks"][-1]["name"] == "assurance"
     assert told["checks"][-1]["outcome"] == "INDETERMINATE"
     assert told["assurance"] == {
         "level": "at-cap",
         "in_person_within_years": 3,
         "remote_changes": "some",
+        "certificate_issued": None,
         "required": "within-cap",
         "met": False,
     }
