@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from ca.parameters import Parameters
 from ca.profiles import KeyShape, Variant
@@ -22,6 +23,7 @@ class AuthorityState(StrEnum):
     ENDED = "ended"
 
 
+@lru_cache(maxsize=1024)
 def key_identifier(spki: bytes) -> bytes:
     """SHA-1 over the key's bits, without tag, length and unused-bits octet: RFC 5280 4.2.1.2, method 1."""
     _, bits = der.read_whole(spki).children()

@@ -26,7 +26,6 @@ RULES_ID = hashlib.sha256("\n".join(rule.id for rule in RULES).encode()).hexdige
 
 _FIXED = tuple(rule for rule in RULES if rule.fixed)
 _VARYING = tuple(rule for rule in RULES if not rule.fixed)
-_FIXED_READS = tuple(dict.fromkeys(name for rule in _FIXED for name in rule.reads))
 _MOST_KEPT = 1024
 _kept: dict[tuple[object, ...], tuple[Finding, ...]] = {}
 
@@ -74,19 +73,23 @@ def lint(tbs: bytes, profile: Profile, issuer: Authority) -> Linted:
 _clean: dict[bytes, tuple[Profile, Authority, Linted]] = {}
 
 
-def judge_read(certificate: ReadCertificate) -> Iterator[Finding]:
+def judge_read(certificate: ReadCertificate) -> list[Finding]:
     """Findings of the rules that hold for anybody's certificate.
 
-    Rules that look only at what an authority repeats in every certificate are asked once for the same octets.
+    Rules that look only at what an authority repeats in every certificate are asked once for the same octets. They are
+    shown nothing but what they read: no verdict can depend on more than it is kept by.
     """
-    key = tuple([certificate.part(name) for name in _FIXED_READS])
-    if key not in _kept:
+    key = certificate.repeated
+    kept = _kept.get(key)
+    if kept is None:
         if len(_kept) > _MOST_KEPT:
             _kept.clear()
-        _kept[key] = tuple(finding for rule in _FIXED for finding in rule.apply(certificate))
-    yield from _kept[key]
+        kept = tuple(finding for rule in _FIXED for finding in rule.apply(certificate.only(rule.reads)))
+        _kept[key] = kept
+    found = list(kept)
     for rule in _VARYING:
-        yield from rule.apply(certificate)
+        found += rule.apply(certificate)
+    return found
 
 
 def judge(
@@ -108,7 +111,7 @@ def judge(
     except Malformed as error:
         where = "" if error.offset is None else f" (octet {error.offset})"
         return [Finding("x690.der", ERROR, "4.1; X.690", f"{error.what}{where}")]
-    findings = list(judge_read(read))
+    findings = judge_read(read)
     if whole[1].raw != read.algorithm:
         findings.append(Finding("rfc5280.algorithms-differ", ERROR, "4.1.1.2", "inner and outer algorithm differ"))
     if issuer is None and read.issuer == read.subject:

@@ -10,10 +10,10 @@ from ca.authority import Authority, key_identifier
 from ca.errors import WeakKey
 from ca.findings import Finding, Severity
 from ca.key_policy import check_key
-from ca.lint_rules import VARYING, extended_usage, key_usage, name_parts
+from ca.lint_rules import extended_usage, key_usage, name_parts
 from ca.points import japanese_name
 from ca.profiles import SIGNATURE_AGE, Kind, Profile, SubjectField, Text, Value
-from ca.reading import ReadCertificate
+from ca.reading import VARYING, GeneralName, ReadCertificate, read_general_names
 from ca.validity import Birthdays, Days, WithinIssuer, Years
 from pki import der, names, oids
 from pki.attributes import Gender
@@ -42,7 +42,7 @@ _kept: dict[tuple[int, int], tuple[Profile, Authority, _Kept]] = {}
 _MOST_KEPT = 512
 
 
-def judge_profile(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[Finding]:
+def judge_profile(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> list[Finding]:
     """Everything in which the certificate is not what `profile` and the issuer's parameters say.
 
     What an authority writes into every certificate is judged once for the same octets (`_FIXED`).
@@ -53,25 +53,29 @@ def judge_profile(certificate: ReadCertificate, profile: Profile, issuer: Author
             _kept.clear()
         entry = _kept[id(profile), id(issuer)] = (profile, issuer, {})
     kept = entry[2]
-    key = tuple([certificate.part(name) for name in _FIXED_READS])
-    if key not in kept:
+    key = certificate.repeated
+    found = kept.get(key)
+    if found is None:
         if len(kept) > _MOST_KEPT:
             kept.clear()
-        kept[key] = tuple(_apply(_FIXED, certificate, profile, issuer))
-    yield from kept[key]
-    yield from _apply(_VARYING, certificate, profile, issuer)
+        kept[key] = found = tuple(
+            finding for row in _FIXED for finding in _apply(row, certificate.only(row[3]), profile, issuer)
+        )
+    findings = list(found)
+    for row in _VARYING:
+        findings += _apply(row, certificate, profile, issuer)
+    return findings
 
 
-def _apply(
-    checks: "tuple[_Row, ...]", certificate: ReadCertificate, profile: Profile, issuer: Authority
-) -> Iterator[Finding]:
-    for name, clause, check, reads in checks:
-        try:
-            shown = certificate.only(reads) if checks is _FIXED else certificate
-            for detail in check(shown, profile, issuer):
-                yield Finding(f"profile.{name}", Severity.ERROR, clause, detail)
-        except (Malformed, InvalidValue, ValueError, IndexError):
-            yield Finding(f"profile.{name}", Severity.ERROR, clause, "cannot be read")
+def _apply(row: "_Row", shown: ReadCertificate, profile: Profile, issuer: Authority) -> list[Finding]:
+    name, clause, check, _ = row
+    found: list[Finding] = []
+    try:
+        for detail in check(shown, profile, issuer):
+            found.append(Finding(f"profile.{name}", Severity.ERROR, clause, detail))  # noqa: PERF401 - as Rule.apply
+    except (Malformed, InvalidValue, ValueError, IndexError):
+        found.append(Finding(f"profile.{name}", Severity.ERROR, clause, "cannot be read"))
+    return found
 
 
 def _serial(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[str]:
@@ -115,14 +119,20 @@ def _subject_field(field: SubjectField, part: names.Attribute, issuer: Authority
     form = _FORMS.get(field.text)
     if form is not None and not form.match(part.text or ""):
         yield f"the common name is not {field.text}"
-    fixed = {
-        Text.COUNTRY: issuer.parameters.country,
-        Text.ORGANIZATION: issuer.parameters.organization,
-        Text.UNIT: issuer.parameters.roman_unit(issuer.purpose),
-        Text.AGENCY: issuer.parameters.agency,
-    }.get(field.text)
-    if fixed is not None and part.text != fixed:
+    if field.text in _FIXED_TEXTS and part.text != _fixed_text(field.text, issuer):
         yield f"the attribute {field.type} is not {field.text}"
+
+
+_FIXED_TEXTS = frozenset({Text.COUNTRY, Text.ORGANIZATION, Text.UNIT, Text.AGENCY})
+
+
+def _fixed_text(text: Text, issuer: Authority) -> str:
+    parameters = issuer.parameters
+    if text is Text.COUNTRY:
+        return parameters.country
+    if text is Text.ORGANIZATION:
+        return parameters.organization
+    return parameters.roman_unit(issuer.purpose) if text is Text.UNIT else parameters.agency
 
 
 def _key(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[str]:
@@ -232,7 +242,7 @@ def _person(certificate: ReadCertificate, profile: Profile, issuer: Authority) -
     found = certificate.find(oids.SUBJECT_ALT_NAME)
     if found is None:
         return
-    pairs = [_other_name(part) for part in der.read_whole(found.value).children()]
+    pairs = [_other_name(name) for name in read_general_names(found.value)]
     if tuple(oid for oid, _ in pairs) != _PERSON_ORDER:
         yield "the person's attributes are not the six, in their order"
         return
@@ -254,10 +264,12 @@ def _person(certificate: ReadCertificate, profile: Profile, issuer: Authority) -
         yield f"the person is younger than {SIGNATURE_AGE}"
 
 
-def _other_name(part: der.Node) -> tuple[str, str]:
-    kind, value = part.expect(0xA0, "an otherName").children()
+def _other_name(name: GeneralName) -> tuple[str, str]:
+    if name.other is None:
+        raise Malformed("an otherName expected", name.node.start)
+    kind, value = name.other
     (text,) = value.children()
-    return kind.oid(), text.expect(der.UTF8_STRING, "a UTF8String").value.decode("utf-8")
+    return kind, text.expect(der.UTF8_STRING, "a UTF8String").value.decode("utf-8")
 
 
 def _access(certificate: ReadCertificate, profile: Profile, issuer: Authority) -> Iterator[str]:
@@ -343,4 +355,3 @@ _CHECKS: tuple[_Row, ...] = (
 """Name, clause, check, and the parts of the certificate that it looks at: it is shown no other."""
 _VARYING = tuple(row for row in _CHECKS if VARYING & set(row[3]))
 _FIXED = tuple(row for row in _CHECKS if not VARYING & set(row[3]))
-_FIXED_READS = tuple(dict.fromkeys(name for row in _FIXED for name in row[3]))

@@ -11,7 +11,7 @@ from functools import lru_cache
 from ca.authority import key_identifier
 from ca.findings import Finding, Severity
 from ca.key_policy import is_readable, rsa_faults
-from ca.reading import ReadCertificate
+from ca.reading import VARYING, GeneralName, ReadCertificate, read_general_names
 from pki import der, names, oids
 from pki.algorithms import ALGORITHMS
 from pki.errors import InvalidValue, Malformed
@@ -21,8 +21,9 @@ Check = Callable[[ReadCertificate], Iterator[str]]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule: `check` yields a line for each breach. `reads` names every part of the certificate that it looks at
-    (`ReadCertificate.part`); it is shown no other."""
+    """One rule: `check` yields a line for each breach. `reads` names every part of the certificate that it looks at: a
+    field by its name, an extension by its identifier, `layout` (all extensions' types and criticality) or `explicit`.
+    """
 
     id: str
     severity: Severity
@@ -35,37 +36,21 @@ class Rule:
         """Whether it looks only at what an authority writes into certificate after certificate."""
         return VARYING.isdisjoint(self.reads)
 
-    def apply(self, certificate: ReadCertificate) -> Iterator[Finding]:
-        """Findings of this rule; a part that cannot be read is one too.
-
-        A rule whose verdict is kept for the same octets is shown nothing but what it reads: no verdict can depend on
-        more than it is kept by.
-        """
+    def apply(self, certificate: ReadCertificate) -> list[Finding]:
+        """Findings of this rule; a part that cannot be read is one too."""
+        found: list[Finding] = []
         try:
-            for detail in self.check(certificate.only(self.reads) if self.fixed else certificate):
-                yield Finding(self.id, self.severity, self.clause, detail)
+            # Not a comprehension: what was found before a part that cannot be read stays found.
+            for detail in self.check(certificate):
+                found.append(Finding(self.id, self.severity, self.clause, detail))  # noqa: PERF401
         except (Malformed, InvalidValue) as error:
-            yield Finding(self.id, Severity.ERROR, self.clause, f"cannot be read: {error.what}")
+            found.append(Finding(self.id, Severity.ERROR, self.clause, f"cannot be read: {error.what}"))
         except (ValueError, IndexError):
-            yield Finding(self.id, Severity.ERROR, self.clause, "cannot be read")
+            found.append(Finding(self.id, Severity.ERROR, self.clause, "cannot be read"))
+        return found
 
 
 RULES: list[Rule] = []
-
-
-VARYING = frozenset(
-    {
-        "serial",
-        "subject",
-        "spki",
-        "not_before",
-        "not_after",
-        "life",
-        oids.SUBJECT_KEY_IDENTIFIER,
-        oids.SUBJECT_ALT_NAME,
-    }
-)
-"""Parts that differ from certificate to certificate."""
 
 
 def rule(identifier: str, severity: Severity, clause: str, *reads: str) -> Callable[[Check], Check]:
@@ -387,22 +372,21 @@ def _alternative_faults(certificate: ReadCertificate, oid: str) -> Iterator[str]
     found = certificate.find(oid)
     if found is None:
         return
-    parts = der.read_whole(found.value).expect(der.SEQUENCE, "GeneralNames").children()
-    if not parts:
+    listed = read_general_names(found.value)
+    if not listed:
         yield f"extension {oid} is empty"
-    for part in parts:
-        yield from _general_name_faults(oid, part)
+    for name in listed:
+        if name.other is None:
+            yield from _general_name_faults(oid, name)
+        elif name.other[1].tag != 0xA0 or len(name.other[1].children()) != 1:
+            yield f"an otherName of extension {oid} is not a type and one value"
 
 
-def _general_name_faults(oid: str, part: der.Node) -> Iterator[str]:
+def _general_name_faults(oid: str, name: GeneralName) -> Iterator[str]:
+    part = name.node
     if part.tag == 0xA4:
         (directory,) = part.children()
         names.parse_name(directory.raw)
-    elif part.tag == 0xA0:
-        kind, value = part.children()
-        kind.oid()
-        if value.tag != 0xA0 or len(value.children()) != 1:
-            yield f"an otherName of extension {oid} is not a type and one value"
     elif part.tag in (0x81, 0x82, 0x86):
         if not part.value or not part.value.isascii():
             yield f"a name of extension {oid} is empty or not ASCII"

@@ -5,21 +5,40 @@ This reader shares no code with the template that writes: what one gets wrong, t
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from pki import der
+from pki import der, oids
 from pki.errors import Malformed
 from pki.instant import Instant
+
+VARYING = frozenset(
+    {
+        "serial",
+        "subject",
+        "spki",
+        "not_before",
+        "not_after",
+        "life",
+        oids.SUBJECT_KEY_IDENTIFIER,
+        oids.SUBJECT_ALT_NAME,
+    }
+)
+"""Parts that differ from certificate to certificate."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadExtension:
-    """One extension as found. `explicit_false`: criticality FALSE was written out, which DER forbids."""
+    """One extension as found. `explicit_false`: criticality FALSE was written out, which DER forbids.
+
+    `repeated`: the octets that an authority writes again and again: all of them, or those before the value where the
+    value is one of `VARYING`.
+    """
 
     oid: str
     critical: bool
     explicit_false: bool
     value: bytes
+    repeated: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +60,17 @@ class ReadCertificate:
     unique_identifiers: bool
     extensions: tuple[ReadExtension, ...]
 
-    def part(self, name: str) -> object:
-        """A field by its name, an extension by its identifier, or `layout`: all extensions' types and criticality."""
-        if name == "layout":
-            return tuple([(extension.oid, extension.critical) for extension in self.extensions])
-        return self.find(name) if name[0].isdigit() else getattr(self, name)
+    @property
+    def repeated(self) -> tuple[object, ...]:
+        """Every part that is not one of `VARYING`: two certificates that agree in this agree in all of those."""
+        outline = tuple([extension.repeated for extension in self.extensions])
+        return self.version, self.algorithm, self.issuer, self.unique_identifiers, outline
 
     def only(self, reads: tuple[str, ...]) -> "ReadCertificate":
         """A certificate that has these parts and nothing else: who asks for another is shown that it is not there."""
         outline = "layout" in reads or "explicit" in reads
         kept = [
-            one if one.oid in reads else ReadExtension(one.oid, one.critical, one.explicit_false, b"")
+            one if one.oid in reads else ReadExtension(one.oid, one.critical, one.explicit_false, b"", b"")
             for one in self.extensions
             if outline or one.oid in reads
         ]
@@ -70,7 +89,10 @@ class ReadCertificate:
 
     def find(self, oid: str) -> ReadExtension | None:
         """The first extension of this type."""
-        return next((extension for extension in self.extensions if extension.oid == oid), None)
+        for extension in self.extensions:
+            if extension.oid == oid:
+                return extension
+        return None
 
 
 @lru_cache(maxsize=256)
@@ -111,7 +133,7 @@ def read_tbs(tbs: bytes) -> ReadCertificate:
     extensions: tuple[ReadExtension, ...] = ()
     if rest and rest[0].tag == 0xA3:
         (listed,) = _exactly(rest[0], 1)
-        extensions = tuple(map(_extension, listed.expect(der.SEQUENCE, "Extensions").children()))
+        extensions = tuple([_extension(node) for node in listed.expect(der.SEQUENCE, "Extensions").children()])
         if not extensions:
             raise Malformed("at least one extension expected", listed.start)
         rest = rest[1:]
@@ -139,11 +161,45 @@ def _exactly(node: der.Node, count: int) -> list[der.Node]:
 
 
 def _extension(node: der.Node) -> ReadExtension:
-    parts = node.expect(der.SEQUENCE, "an Extension").children()
+    try:
+        return _read_extension(node.expect(der.SEQUENCE, "an Extension").raw)
+    except Malformed as error:
+        raise Malformed(error.what, node.start if error.offset is None else node.start + error.offset) from None
+
+
+@lru_cache(maxsize=256)
+def _read_extension(encoded: bytes) -> ReadExtension:
+    """Seven extensions in nine are the same octets in every certificate of an authority: they are read once."""
+    node = der.read(encoded)
+    parts = node.children()
     critical = explicit_false = False
     if len(parts) == 3:
         critical = parts[1].boolean()
         explicit_false = not critical
     elif len(parts) != 2:
         raise Malformed("an Extension of two or three parts expected", node.start)
-    return ReadExtension(parts[0].oid(), critical, explicit_false, parts[-1].octets())
+    oid = parts[0].oid()
+    repeated = encoded[node.content_start : parts[-1].start] if oid in VARYING else encoded
+    return ReadExtension(oid, critical, explicit_false, parts[-1].octets(), repeated)
+
+
+class GeneralName(NamedTuple):
+    """One of GeneralNames (RFC 5280 4.2.1.6). `other`: type and value of an otherName, None for the other kinds."""
+
+    node: der.Node
+    other: tuple[str, der.Node] | None
+
+
+@lru_cache(maxsize=16)
+def read_general_names(encoded: bytes) -> tuple[GeneralName, ...]:
+    """The names of a GeneralNames, which several rules ask for. Errors: Malformed."""
+    return tuple(
+        [_general_name(part) for part in der.read_whole(encoded).expect(der.SEQUENCE, "GeneralNames").children()]
+    )
+
+
+def _general_name(part: der.Node) -> GeneralName:
+    if part.tag != 0xA0:
+        return GeneralName(part, None)
+    kind, value = _exactly(part, 2)
+    return GeneralName(part, (kind.oid(), value))

@@ -5,7 +5,7 @@ TBSCertificate ::= SEQUENCE { [0] version 2, serialNumber, signature, issuer, va
 request but the key.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -92,39 +92,40 @@ def _below(random: Callable[[int], bytes], limit: int) -> int:
 
 def subject_name(profile: Profile, issuer: Authority, contents: Contents) -> bytes:
     """The subject, in the order of the profile. Errors: ProfileMismatch when a text is missing."""
-    parameters, municipality = issuer.parameters, contents.municipality
-    texts: Mapping[Text, str | None] = {
-        Text.COUNTRY: parameters.country,
-        Text.ORGANIZATION: parameters.organization,
-        Text.UNIT: parameters.roman_unit(issuer.purpose),
-        Text.AGENCY: parameters.agency,
-        Text.PREFECTURE: municipality.prefecture_roman if municipality else None,
-        Text.MUNICIPALITY: municipality.municipality_roman if municipality else None,
-        Text.SIGNATURE_CN: contents.common_name,
-        Text.AUTHENTICATION_CN: contents.common_name,
-        Text.RESPONDER_CN: contents.common_name,
-        Text.ORDERED_CN: contents.common_name,
-        Text.ORDERED_ORGANIZATION: contents.organization,
-    }
     rdns = []
     for field in profile.subject:
-        text = texts[field.text]
+        text = _text(field.text, issuer, contents)
         if text is None:
             raise ProfileMismatch(profile.name, f"{field.text} is missing")
         rdns.append(names.attribute(field.type, text, printable=field.printable))
     return names.name(*rdns)
 
 
+def _text(text: Text, issuer: Authority, contents: Contents) -> str | None:
+    parameters, municipality = issuer.parameters, contents.municipality
+    match text:
+        case Text.COUNTRY:
+            return parameters.country
+        case Text.ORGANIZATION:
+            return parameters.organization
+        case Text.UNIT:
+            return parameters.roman_unit(issuer.purpose)
+        case Text.AGENCY:
+            return parameters.agency
+        case Text.PREFECTURE:
+            return municipality.prefecture_roman if municipality else None
+        case Text.MUNICIPALITY:
+            return municipality.municipality_roman if municipality else None
+        case Text.ORDERED_ORGANIZATION:
+            return contents.organization
+        case Text.SIGNATURE_CN | Text.AUTHENTICATION_CN | Text.RESPONDER_CN | Text.ORDERED_CN:
+            return contents.common_name
+
+
 def build(profile: Profile, issuer: Authority, contents: Contents) -> bytes:
     """The TBSCertificate. Errors: ProfileMismatch, InvalidValue."""
     if contents.validity.not_after > issuer.validity.not_after:
         raise ProfileMismatch(profile.name, "it would end after its issuer")
-    extensions = [
-        _repeated(profile, extension, issuer, contents)
-        if extension.value in _REPEATED
-        else _encoded(profile, extension, issuer, contents)
-        for extension in profile.extensions
-    ]
     return der.sequence(
         der.context(0, der.integer(2)),
         der.integer(contents.serial),
@@ -135,7 +136,7 @@ def build(profile: Profile, issuer: Authority, contents: Contents) -> bytes:
         if profile.subject_given and contents.subject is not None
         else subject_name(profile, issuer, contents),
         contents.spki,
-        der.context(3, der.sequence(*extensions)),
+        der.context(3, der.sequence(*_extensions(profile, issuer, contents))),
     )
 
 
@@ -157,19 +158,27 @@ _REPEATED = frozenset(
     }
 )
 """Extensions that depend on nothing but profile, issuer, assurance and partition."""
-_Key = tuple[int, int, str, Assurance, bytes]
-_kept: dict[_Key, tuple[Profile, Authority, bytes]] = {}
-_MOST_KEPT = 4096
+_Key = tuple[int, int, Assurance, int, bytes]
+_Frame = tuple[bytes | Extension, ...]
+"""A profile's extensions: those that are repeated in DER, between them those that are still to be encoded."""
+_kept: dict[_Key, tuple[Profile, Authority, _Frame]] = {}
+_MOST_KEPT = 1024
 
 
-def _repeated(profile: Profile, extension: Extension, issuer: Authority, contents: Contents) -> bytes:
-    """An extension that was encoded before, or now (profile and issuer are held, so that their ids stay theirs)."""
-    key = (id(profile), id(issuer), extension.oid, contents.assurance, contents.point)
-    if key not in _kept:
+def _extensions(profile: Profile, issuer: Authority, contents: Contents) -> list[bytes]:
+    """The extensions in order, repeated ones as they were encoded for the first certificate that had them."""
+    key = (id(profile), id(issuer), contents.assurance, contents.partition, contents.point)
+    kept = _kept.get(key)
+    if kept is None:
+        frame = tuple(
+            _encoded(profile, extension, issuer, contents) if extension.value in _REPEATED else extension
+            for extension in profile.extensions
+        )
         if len(_kept) >= _MOST_KEPT:
             _kept.clear()
-        _kept[key] = (profile, issuer, _encoded(profile, extension, issuer, contents))
-    return _kept[key][2]
+        # Profile and issuer are held, so that their ids stay theirs.
+        kept = _kept[key] = (profile, issuer, frame)
+    return [part if isinstance(part, bytes) else _encoded(profile, part, issuer, contents) for part in kept[2]]
 
 
 def _encoded(profile: Profile, extension: Extension, issuer: Authority, contents: Contents) -> bytes:

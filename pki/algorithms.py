@@ -4,7 +4,7 @@ Whether an algorithm may still be believed at some date is not decided here: tha
 an authority uses is its profile's.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import cast
 
@@ -28,18 +28,18 @@ class KeyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SignatureAlgorithm:
-    """One row of the table: `parameters` is what follows the identifier in an AlgorithmIdentifier."""
+    """One row of the table: `parameters` is what follows the identifier in an AlgorithmIdentifier, `identifier` the
+    whole of it, encoded."""
 
     name: str
     oid: str
     key_kind: KeyKind
     hash_name: str | None
     parameters: bytes
+    identifier: bytes = field(init=False)
 
-    @property
-    def identifier(self) -> bytes:
-        """The AlgorithmIdentifier, encoded."""
-        return der.sequence(der.oid(self.oid), self.parameters)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "identifier", der.sequence(der.oid(self.oid), self.parameters))
 
 
 _NULL = der.null()

@@ -44,6 +44,7 @@ class Attribute:
     raw: bytes
 
 
+@lru_cache(maxsize=1024)
 def attribute(type_: str, text: str, *, printable: bool = False) -> bytes:
     """A relative distinguished name with one attribute, encoded."""
     value = der.printable(text) if printable else der.utf8(text)
@@ -62,10 +63,23 @@ def parse_name(encoded: bytes) -> tuple[tuple[Attribute, ...], ...]:
     """
     rdns = []
     for rdn in der.read_whole(encoded).expect(der.SEQUENCE, "a Name").iterate():
-        rdns.append(tuple(_attribute(pair) for pair in rdn.expect(der.SET, "a RelativeDistinguishedName").iterate()))
-        if not rdns[-1]:
-            raise Malformed("a RelativeDistinguishedName without attributes", rdn.start)
+        try:
+            rdns.append(_rdn(rdn.expect(der.SET, "a RelativeDistinguishedName").raw))
+        except Malformed as error:
+            if error.offset is None or rdn.tag != der.SET:
+                raise
+            raise Malformed(error.what, rdn.start + error.offset) from None
     return tuple(rdns)
+
+
+@lru_cache(maxsize=1024)
+def _rdn(encoded: bytes) -> tuple[Attribute, ...]:
+    """The attributes of one RelativeDistinguishedName: of a thousand names most share all but one of theirs."""
+    rdn = der.read(encoded)
+    found = tuple(map(_attribute, rdn.children()))
+    if not found:
+        raise Malformed("a RelativeDistinguishedName without attributes", rdn.start)
+    return found
 
 
 def _attribute(pair: der.Node) -> Attribute:
