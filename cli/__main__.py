@@ -40,11 +40,13 @@ COMMANDS = {
     "init": _Announced("cli.init", _START, "Make a new deployment: settings, secrets, database, authorities."),
     "sample": _Announced("cli.sample", _START, "Enter a few synthetic people, with virtual cards, into a trial."),
     "serve": _Announced("cli.serve", _START, "Run a deployment's services, all of them or one."),
+    "agent": _Announced("cli.agent", _DAILY, "Lend this PC's card readers to one service's pages; PINs stay here."),
     "card": _Announced("cli.card", _DAILY, "Look at a card, change its PINs, lend a virtual one."),
     "ledger": _Announced("cli.ledger", _DAILY, "One person's ledger: show it, explain what may be done, verify it."),
     "verify": _Announced("cli.verify", _DAILY, "Decide whether to believe a signature or a certificate."),
     "lint": _Announced("cli.lint", _DAILY, "Judge certificates, CRLs and OCSP answers of anybody, rule by rule."),
     "audit": _Announced("cli.audit", _DAILY, "Prove an access record; compare two checkpoints."),
+    "witness": _Announced("cli.witness", _KEEP, "Cosign other people's logs; ask for cosignatures of ours."),
     "responder": _Announced("cli.responder", _KEEP, "Answer OCSP by several fast processes; sign answers ahead."),
     "replay": _Announced(
         "cli.replay", _DAILY, "Recompute every status from journal and published files; name what differs."

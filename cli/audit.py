@@ -1,11 +1,15 @@
 """`jitsuin audit`: check a published transparency log from outside, with nothing but its public key."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from transparency.monitor import Audited
+    from transparency.note import Verifier
 
 app = typer.Typer(no_args_is_help=True, help="Check transparency logs from outside: proofs, checkpoints, forks.")
 
@@ -41,7 +45,6 @@ def verify(
     from rich.progress import Progress
 
     from transparency import monitor
-    from transparency.errors import BadNote
     from transparency.note import Verifier
 
     if Path(place).is_file():
@@ -63,9 +66,7 @@ def verify(
             )
             for path in _tiles_below(place, name):
                 monitor.fits(load, path, audited.checkpoint.size)
-            missing = {one.name for one in witnesses} - {one for one, _ in audited.witnesses}
-            if missing:
-                raise BadNote(f"not cosigned by {', '.join(sorted(missing))}")
+            witnessed = _witnessed(load, verifier, witnesses, audited)
             if older is not None:
                 before = monitor.read_checkpoint(older.read_bytes(), verifier).checkpoint
                 monitor.follow(before, audited.checkpoint, monitor.consistency(load, before, audited.checkpoint))
@@ -74,7 +75,8 @@ def verify(
                     "log": audited.checkpoint.origin,
                     "entries": audited.checkpoint.size,
                     "root": audited.checkpoint.root.hex(),
-                    "witnesses": [{"name": one, "at": at.iso()} for one, at in audited.witnesses],
+                    "witnesses": [{"name": one, "at": at.iso()} for one, at in witnessed.witnesses],
+                    "witnessed_entries": witnessed.checkpoint.size if witnesses else None,
                     "consistent_with_older": older is not None,
                 }
             )
@@ -83,6 +85,33 @@ def verify(
         return
     for log in told:
         typer.echo(f"OK  {log['log']}: {log['entries']} entries lead to the signed root {str(log['root'])[:16]}…")
+
+
+def _witnessed(
+    load: Callable[[str], bytes], verifier: "Verifier", witnesses: "Sequence[Verifier]", audited: "Audited"
+) -> "Audited":
+    """The checkpoint that all `witnesses` cosigned: the latest one, or the one before it out of which it has grown.
+
+    Errors: BadNote where one of them cosigned neither; ForkDetected, BadProof.
+    """
+    from transparency import monitor
+    from transparency.errors import BadNote, NotFound
+    from transparency.folder import COSIGNED
+
+    wanted = {one.name for one in witnesses}
+    missing = wanted - {one for one, _ in audited.witnesses}
+    if not missing:
+        return audited
+    try:
+        before = monitor.read_checkpoint(load(COSIGNED), verifier, witnesses)
+    except NotFound:
+        raise BadNote(f"not cosigned by {', '.join(sorted(missing))}") from None
+    missing = wanted - {one for one, _ in before.witnesses}
+    if missing:
+        raise BadNote(f"not cosigned by {', '.join(sorted(missing))}")
+    proof = monitor.consistency(load, before.checkpoint, audited.checkpoint)
+    monitor.follow(before.checkpoint, audited.checkpoint, proof)
+    return before
 
 
 def _history_line(told: dict[str, object]) -> str:

@@ -151,6 +151,8 @@ class LogTable(_Table):
     """Published here as static files, one folder a municipality, for any web server or CDN."""
     keys: Path = Path("secrets/log")
     """The folder of the logs' signing keys, mode 0600 each."""
+    witnesses: tuple[str, ...] = ()
+    """Who cosigns the logs: for each an address, a space, and the key that it cosigns with."""
 
 
 class CapsTable(_Table):

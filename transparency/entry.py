@@ -22,6 +22,8 @@ class EntryKind(StrEnum):
     """Somebody was told something about a person."""
     LEDGER = "jitsuin-ledger-v1"
     """An event of a person's ledger."""
+    ACT = "jitsuin-act-v1"
+    """Something that an operator did, signed by their card."""
 
 
 def entry(kind: EntryKind, digest: bytes) -> bytes:

@@ -7,6 +7,10 @@ Error (pki)
     ├── ForkDetected           two checkpoints that no single log can have
     ├── LogBehind              the store is older than what was published
     ├── ClockStepped           the present lies before the last checkpoint
+    ├── UnknownLog             a witness does not follow that log
+    ├── BadSubmission          what was posted to a witness is no submission
+    ├── NotSeenLast            the witness cosigned another size last
+    ├── WitnessRefused         a witness did not cosign
     └── NotFound               no such entry, tile or checkpoint
 """
 
@@ -86,4 +90,49 @@ class NotFound(TransparencyError):
     why = "there is no {what}"
     todo = "Check the number or the name."
 
+    what: str
+
+
+@dataclass(eq=False)
+class UnknownLog(TransparencyError):
+    """The witness does not follow the log of that name."""
+
+    code = "transparency.unknown-log"
+    why = "this witness does not follow that log"
+    todo = "Give the witness's operator the log's verifier key."
+
+
+@dataclass(eq=False)
+class BadSubmission(TransparencyError):
+    """Octets that are no add-checkpoint request."""
+
+    code = "transparency.bad-submission"
+    why = "that is no submission to a witness: {what}"
+    todo = "See c2sp.org/tlog-witness for its form."
+
+    what: str
+
+
+@dataclass(eq=False)
+class NotSeenLast(TransparencyError):
+    """The submission starts from another size than the one that the witness cosigned last."""
+
+    code = "transparency.not-seen-last"
+    why = "this witness cosigned {size} entries last"
+    todo = "Send the proof from that size on."
+
+    size: int
+
+
+@dataclass(eq=False)
+class WitnessRefused(TransparencyError):
+    """A witness did not cosign, or could not be reached."""
+
+    code = "transparency.witness-refused"
+    why = "{witness} did not cosign: {what}"
+    todo = (
+        "If it says that it cosigned more than was published, keep everything and find out why; else ask again later."
+    )
+
+    witness: str
     what: str

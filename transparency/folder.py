@@ -10,11 +10,13 @@ from pathlib import Path
 from transparency.note import Verifier
 
 CHECKPOINT = "checkpoint"
+COSIGNED = "cosigned"
 KEY = "key"
 
 
 class Folder:
-    """A published log: `checkpoint`, `key`, and the tiles below `tile/`.
+    """A published log: `checkpoint`, `key`, the tiles below `tile/`, and `cosigned`: the last checkpoint that every
+    witness cosigned.
 
     Tiles never change once they are there; the checkpoint is replaced whole. Each file is flushed to the disk before
     it gets its name, and the checkpoint comes last, so that whatever it speaks of is there.
@@ -54,6 +56,17 @@ class Folder:
     def put_checkpoint(self, signed: bytes) -> None:
         """Make a checkpoint known."""
         self._write(CHECKPOINT, signed)
+
+    def cosigned(self) -> bytes | None:
+        """The last checkpoint that every witness cosigned, None before the first."""
+        try:
+            return (self.path / COSIGNED).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def put_cosigned(self, signed: bytes) -> None:
+        """Make a cosigned checkpoint known."""
+        self._write(COSIGNED, signed)
 
     def _write(self, name: str, octets: bytes) -> None:
         target = self.path / name

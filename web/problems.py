@@ -138,6 +138,12 @@ TITLES: Mapping[str, Title] = MappingProxyType(
         "enrollment.key-not-from-card": REFUSED,
         "enrollment.management-refused": FORBIDDEN,
         "enrollment.wrong-state": CONFLICT,
+        "enrollment.filing-too-early": REFUSED,
+        "enrollment.filing-too-late": REFUSED,
+        "enrollment.code-wrong": REFUSED,
+        "enrollment.letter-over": GONE,
+        "enrollment.act-not-signed": FORBIDDEN,
+        "enrollment.act-refused": REFUSED,
         "ca.malformed-request": BAD_REQUEST,
         "ca.possession-not-proven": REFUSED,
         "ca.weak-key": REFUSED,
@@ -162,6 +168,14 @@ TITLES: Mapping[str, Title] = MappingProxyType(
         "web.no-such-conversation": NOT_FOUND,
         "web.too-many-conversations": LATER,
         "web.conversation-failed": REFUSED,
+        "web.not-paired": CONFLICT,
+        "web.reader-silent": LATER,
+        "web.reader-refused": CONFLICT,
+        "web.no-session": UNAUTHENTICATED,
+        "web.form-refused": FORBIDDEN,
+        "web.no-such-work": NOT_FOUND,
+        "web.work-refused": CONFLICT,
+        "web.glyph-missing": REFUSED,
         "verifier.format-failure": BAD_REQUEST,
         "verifier.unacceptable-algorithm": REFUSED,
         "verifier.unacceptable-key": REFUSED,
@@ -198,6 +212,9 @@ UNTOLD: frozenset[str] = frozenset(
         # what an auditor's own program says, and what only the log's keeper may learn
         *("transparency.bad-proof", "transparency.bad-note", "transparency.fork", "transparency.log-behind"),
         "transparency.clock-stepped",
+        # a witness answers with the specification's own statuses (web/witness.py)
+        *("transparency.unknown-log", "transparency.bad-submission", "transparency.not-seen-last"),
+        "transparency.witness-refused",
     }
 )
 """Every code that becomes a 500 on purpose: it would tell a stranger about our inside, and could tell nobody else."""

@@ -22,7 +22,6 @@ from transparency.folder import Folder
 from transparency.log import Log
 from transparency.merkle import leaf_hash, verify_inclusion
 from transparency.note import KeyType, Signer
-from transparency.witness import Witness
 
 ORIGIN = "mihon.example/access"
 SIGNER = Signer(ORIGIN, Ed25519PrivateKey.from_private_bytes(bytes(32)))
@@ -276,33 +275,6 @@ def test_tiles_beyond_the_checkpoint_are_not_judged(
     whole = folder.path / "tile/0/000"
     whole.write_bytes(b"\xff" + whole.read_bytes()[1:])
     assert CliRunner().invoke(app, ["verify", str(folder.path)]).exit_code != 0
-
-
-def test_a_witness_cosigns_only_what_grows(log: Log, database: Database, folder: Folder, at: Instant) -> None:
-    witness = Witness(
-        Signer("witness.example", Ed25519PrivateKey.from_private_bytes(bytes([7] * 32)), KeyType.COSIGNATURE),
-        [SIGNER.verifier],
-        {},
-    )
-    add(log, database, at, 3)
-    first = log.sequence(at)
-    signed = (folder.path / "checkpoint").read_bytes()
-    line = witness.add_checkpoint(signed, 0, [], at)
-    audited = monitor.read_checkpoint(signed + line, SIGNER.verifier, [witness._signer.verifier])
-    assert audited.witnesses == (("witness.example", at),)
-    add(log, database, at, 3, 3)
-    second = log.sequence(at)
-    newer = (folder.path / "checkpoint").read_bytes()
-    with pytest.raises(ForkDetected):
-        witness.add_checkpoint(newer, 0, [], at)
-    with pytest.raises(BadProof):
-        witness.add_checkpoint(newer, 3, [], at)
-    assert witness.add_checkpoint(newer, 3, monitor.consistency(load(folder), first, second), at)
-    with pytest.raises(ForkDetected):
-        witness.add_checkpoint(signed, 3, [], at)
-    stranger = Signer("stranger.example", Ed25519PrivateKey.generate())
-    with pytest.raises(BadNote):
-        witness.add_checkpoint(note.sign(first.text.replace(b"mihon", b"other"), at, stranger), 0, [], at)
 
 
 def test_the_audit_compares_with_an_older_checkpoint_and_wants_its_witnesses(
