@@ -1,7 +1,7 @@
 """Which CRLs are due, and making them: on schedule, and at once when a revocation is urgent.
 
 Every authority that may still sign has a full CRL; where its certificates name partitions, one for each partition too.
-A delta follows each full CRL at once and is made anew between full ones. What is urgent makes a full CRL at once, too:
+A delta follows each full CRL by a round and is made anew in between. What is urgent makes a full CRL at once, too:
 most verifiers read no deltas. Several instances may run this at the same time: leases keep them off each other.
 """
 
@@ -20,6 +20,7 @@ from ca.crl_shelf import Shelf
 from ca.directory import Database, Directory
 from ca.keys import KeyStore, SigningKey
 from ca.points import WHOLE, delta_uri
+from ca.profiles import PROFILES, Kind, Value
 from ca.store import crls as store
 from ca.store import status as status_store
 from pki.errors import Error, InvalidValue
@@ -69,18 +70,16 @@ class CrlMaker:
         Errors: the first one, after everything else was made: a token that is away keeps no other authority waiting.
         """
         made: list[SignedCrl] = []
-        failed: dict[tuple[str, str], Error] = {}
-        for _ in (CrlKind.FULL, CrlKind.DELTA):
-            for each in self._database.read(lambda conn: list(self._due(conn, at))):
-                place = (each.authority.id, each.scope.name)
-                try:
-                    one = None if place in failed else self._leased(each, at)
-                except Error as error:
-                    failed[place] = error
-                else:
-                    made += [] if one is None else [one]
+        failed: list[Error] = []
+        for each in self._database.read(lambda conn: list(self._due(conn, at))):
+            try:
+                one = self._leased(each, at)
+            except Error as error:
+                failed.append(error)
+            else:
+                made += [] if one is None else [one]
         if failed:
-            raise next(iter(failed.values()))
+            raise failed[0]
         return made
 
     def make(self, authority_id: str, at: Instant, scope_name: str = "full", kind: CrlKind = CrlKind.FULL) -> SignedCrl:
@@ -114,7 +113,8 @@ class CrlMaker:
             return None
         delta = store.newest(conn, authority.id, scope.name, CrlKind.DELTA, published_only=True)
         if delta is None or delta.number < full.number:
-            return CrlKind.DELTA
+            # RFC 5280 5.2.3: made in the same second, the two would have to share a number.
+            return CrlKind.DELTA if Instant(full.this_update) < at else None
         return CrlKind.DELTA if Instant(delta.this_update) + self._policy.delta_every <= at else None
 
     def _leased(self, due: Due, at: Instant) -> SignedCrl | None:
@@ -136,11 +136,17 @@ class CrlMaker:
         if key is None:
             key = self._opened[authority.id] = self._keys.open(authority.key_label)
         issuer = CrlIssuer(authority.id, authority.subject, authority.key_identifier, key)
-        freshest = delta_uri(authority.parameters, authority.id, due.scope.partition or WHOLE) if self._deltas else None
-        uris = () if freshest is None else (freshest,)
-        signed = make_crl(self._database, issuer, due.scope, at, self._policy, due.kind, uris)
+        signed = make_crl(self._database, issuer, due.scope, at, self._policy, due.kind, self._freshest(due))
         Publisher(authority.id, authority.certificate, self._shelf, self._database).publish(signed, due.scope, at)
         return signed
+
+    def _freshest(self, due: Due) -> tuple[str, ...]:
+        """Where full CRLs say that deltas are: in the variants whose certificates say so."""
+        extensions = PROFILES[Kind(due.authority.purpose.value), due.authority.variant].extensions
+        if not self._deltas or all(row.value is not Value.FRESHEST for row in extensions):
+            return ()
+        uri = delta_uri(due.authority.parameters, due.authority.id, due.scope.partition or WHOLE)
+        return () if uri is None else (uri,)
 
 
 def scopes_of(conn: Connection, authority: Authority) -> dict[str, Scope]:

@@ -364,7 +364,8 @@ def _keys(kind: Kind, variant: Variant) -> frozenset[KeyShape]:
 
 
 def _extensions(kind: Kind, variant: Variant) -> tuple[Extension, ...]:
-    """JPKI's certificates have no freshestCRL, and those of its shape have none here: their CRLs tell of deltas."""
+    """JPKI's certificates have no freshestCRL, and those of its shape (and their CRLs) have none here either: there are
+    deltas, but no verifier is made to look for them."""
     listed = _EXTENSIONS[kind]
     if variant in _FIVE_BIRTHDAYS or _POINT not in listed:
         return listed

@@ -25,7 +25,7 @@ from pki.instant import Instant
 from pki.revocation import Reason
 from tests.ca.status_world import AT, AUTHORITY, START, World, key, make_responder, make_world
 
-SPAN = timedelta(minutes=5)
+SPAN, SECOND = timedelta(minutes=5), timedelta(seconds=1)
 POINT = der.context(0, der.tlv(0x86, b"http://crl.example/7.crl"))
 
 
@@ -80,16 +80,18 @@ def test_on_schedule_and_at_once_when_urgent(world: World, tmp_path: Path) -> No
 
 def test_deltas_in_between(world: World, tmp_path: Path) -> None:
     one = maker(world, tmp_path, deltas=True)
-    assert made(one, AT) == [("full", "full", 1), ("full", "delta", 2)], "a delta to each full one, at once"
-    assert made(one, AT) == []
+    assert made(one, AT) == [("full", "full", 1)]
+    assert made(one, AT) == [], "of one second, they would have to share a number (RFC 5280 5.2.3)"
+    assert made(one, AT + SECOND) == [("full", "delta", 2)], "a delta follows each full one"
     revoke_at(world, Reason.SUPERSEDED, AT + timedelta(minutes=1))
     assert made(one, AT + timedelta(minutes=2)) == []
-    assert made(one, AT + timedelta(hours=1)) == [("full", "delta", 3)]
-    revoke_at(world, Reason.KEY_COMPROMISE, AT + timedelta(hours=1, minutes=1))
-    urgent = [("full", "full", 4), ("full", "delta", 5)]
-    assert made(one, AT + timedelta(hours=1, minutes=1)) == urgent, "most verifiers read no deltas"
-    assert made(one, AT + timedelta(hours=1, minutes=2)) == []
-    assert made(one, AT + timedelta(hours=1, minutes=1, days=1)) == [("full", "full", 6), ("full", "delta", 7)]
+    assert made(one, AT + timedelta(hours=1, seconds=1)) == [("full", "delta", 3)]
+    soon = AT + timedelta(hours=1, minutes=1)
+    revoke_at(world, Reason.KEY_COMPROMISE, soon)
+    assert made(one, soon) == [("full", "full", 4)], "most verifiers read no deltas"
+    assert made(one, soon + SECOND) == [("full", "delta", 5)]
+    assert made(one, soon + 2 * SECOND) == []
+    assert made(one, soon + timedelta(days=1)) == [("full", "full", 6)]
 
 
 def test_what_fails_for_one_partition_holds_up_no_other(world: World, tmp_path: Path) -> None:
@@ -98,13 +100,8 @@ def test_what_fails_for_one_partition_holds_up_no_other(world: World, tmp_path: 
     (tmp_path / AUTHORITY).mkdir()
     (tmp_path / AUTHORITY / "full.crl").write_bytes(b"not a CRL")
     with pytest.raises(Malformed):
-        maker(world, tmp_path, deltas=True).run(AT)
-    assert sorted(path.name for path in (tmp_path / AUTHORITY).glob("7*.crl")) == [
-        "7-1.crl",
-        "7-delta-2.crl",
-        "7-delta.crl",
-        "7.crl",
-    ]
+        maker(world, tmp_path).run(AT)
+    assert sorted(path.name for path in (tmp_path / AUTHORITY).glob("7*.crl")) == ["7-1.crl", "7.crl"]
 
 
 def test_partitions_that_certificates_name(world: World, tmp_path: Path) -> None:
