@@ -21,8 +21,7 @@ from verifier.inputs import PathInputs, Profile
 from verifier.keys import check_key, load_key
 from verifier.name_preparation import same
 from verifier.path import ValidPath
-from verifier.path_building import SignatureCache
-from verifier.signature import holds
+from verifier.path_steps import PathCache
 from verifier.sources import Finding, Source, Sources, StatusAnswer, StatusRules, weigh
 
 Trusts = Callable[[ParsedCertificate, TrustAnchor, bool], bool]
@@ -53,7 +52,7 @@ class CrlChecker:
         rules: StatusRules,
         inputs: PathInputs,
         meter: Meter,
-        cache: SignatureCache,
+        cache: PathCache,
         trusts: Trusts,
     ) -> None:
         self._sources, self._at = sources, at
@@ -187,14 +186,10 @@ class CrlChecker:
         algorithm = algorithm_of(crl.outer_algorithm)
         if self._at > algorithm.until:
             raise UnacceptableAlgorithm(f"{algorithm.name} is no longer accepted")
-        known = self._cache.get(crl.fingerprint, spki)
-        if known is None:
-            key = load_key(spki)
-            check_key(key, self._at, self._min_rsa_bits)
-            self._meter.spend("signatures", key.weight)
-            known = holds(algorithm, key, crl.signature, crl.tbs)
-            self._cache.put(crl.fingerprint, spki, known)
-        return known
+        check_key(load_key(spki), self._at, self._min_rsa_bits)
+        return self._cache.signatures.verifies(
+            crl.fingerprint, spki, crl.outer_algorithm, crl.signature, crl.tbs, self._meter
+        )
 
 
 def _bears(signer: ParsedCertificate, name: bytes) -> bool:

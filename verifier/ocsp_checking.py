@@ -22,8 +22,8 @@ from verifier.keys import check_key, load_key
 from verifier.name_preparation import same
 from verifier.ocsp import ParsedOcsp, SingleResponse
 from verifier.path import ValidPath, process
-from verifier.path_building import SignatureCache, is_signed_by
-from verifier.signature import holds
+from verifier.path_steps import PathCache
+from verifier.signature_cache import is_signed_by
 from verifier.sources import Finding, Source, Sources, StatusAnswer, StatusRules, weigh
 
 _OCSP_SIGNING: Final = key_of(oids.OCSP_SIGNING)
@@ -44,7 +44,7 @@ class OcspChecker:
         rules: StatusRules,
         inputs: PathInputs,
         meter: Meter,
-        cache: SignatureCache,
+        cache: PathCache,
         is_unrevoked: IsUnrevoked,
     ) -> None:
         self._sources, self._at, self._rules, self._inputs = sources, at, rules, inputs
@@ -134,7 +134,7 @@ class OcspChecker:
             if not _is(response, delegate.subject, delegate.spki) or not delegate.is_issued_by_name(name):
                 continue
             try:
-                if not is_signed_by(delegate, spki, self._meter, self._cache) or not self._verifies(
+                if not is_signed_by(delegate, spki, self._meter, self._cache.signatures) or not self._verifies(
                     response, delegate.spki
                 ):
                     continue
@@ -176,14 +176,10 @@ class OcspChecker:
             yield from self._sources.certificates.find(response.responder_name)
 
     def _verifies(self, response: ParsedOcsp, spki: bytes) -> bool:
-        known = self._cache.get(response.fingerprint, spki)
-        if known is None:
-            key = load_key(spki)
-            check_key(key, self._at, self._inputs.min_rsa_bits)
-            self._meter.spend("signatures", key.weight)
-            known = holds(algorithm_of(response.algorithm), key, response.signature, response.tbs)
-            self._cache.put(response.fingerprint, spki, known)
-        return known
+        check_key(load_key(spki), self._at, self._inputs.min_rsa_bits)
+        return self._cache.signatures.verifies(
+            response.fingerprint, spki, response.algorithm, response.signature, response.tbs, self._meter
+        )
 
 
 def _is(response: ParsedOcsp, name: bytes, spki: bytes) -> bool:

@@ -6,65 +6,24 @@ Key identifiers only order the candidates, for they are hints that anybody may w
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from pki.errors import Malformed
-from verifier.algorithms import algorithm_of
 from verifier.anchors import TrustAnchor
 from verifier.budget import Meter
 from verifier.certificate import ParsedCertificate
-from verifier.errors import BudgetExhausted, UnacceptableAlgorithm, UnacceptableKey
-from verifier.keys import load_key
+from verifier.errors import UnacceptableAlgorithm, UnacceptableKey
 from verifier.name_preparation import canonical
-from verifier.signature import holds
+from verifier.signature_cache import SignatureCache, is_signed_by
 
 _T = TypeVar("_T")
-
-
-class SignatureCache:
-    """Certificates, CRLs and OCSP answers already checked, by SHA-256 of their octets and the issuer's key.
-
-    Never by a signature's value, a name or a key identifier: an old genuine signature under new octets must miss.
-    What is kept is arithmetic, true for ever; whether an algorithm is still believed is asked every time.
-    """
-
-    __slots__ = ("_kept", "_most")
-
-    def __init__(self, most: int = 1 << 16) -> None:
-        self._most = most
-        self._kept: dict[tuple[bytes, bytes], bool] = {}
-
-    def get(self, fingerprint: bytes, spki: bytes) -> bool | None:
-        """What is known of the object with this SHA-256 under that key."""
-        return self._kept.get((fingerprint, spki))
-
-    def put(self, fingerprint: bytes, spki: bytes, answer: bool) -> None:
-        """Keep one answer; the oldest goes when it is full."""
-        if len(self._kept) >= self._most:
-            # two threads may find it full at once: whoever comes second removes one more, which only costs a check
-            self._kept.pop(next(iter(self._kept)), None)
-        self._kept[fingerprint, spki] = answer
-
-
-def is_signed_by(certificate: ParsedCertificate, spki: bytes, meter: Meter, cache: SignatureCache) -> bool:
-    """Whether the certificate's signature verifies under `spki`.
-
-    Errors: UnacceptableAlgorithm, UnacceptableKey, BudgetExhausted.
-    """
-    known = cache.get(certificate.fingerprint, spki)
-    if known is None:
-        algorithm = algorithm_of(certificate.outer_algorithm)
-        key = load_key(spki)
-        meter.spend("signatures", key.weight)
-        known = holds(algorithm, key, certificate.signature, certificate.tbs)
-        cache.put(certificate.fingerprint, spki, known)
-    return known
+_MOST_KEPT_NAMES: Final = 1024
 
 
 class NameIndex(Generic[_T]):
     """Things found by an encoded Name: first by its very octets, then by what RFC 5280 7.1 calls the same name."""
 
-    __slots__ = ("_canonical", "_raw", "_rows")
+    __slots__ = ("_canonical", "_found", "_raw", "_rows")
 
     def __init__(self, rows: Iterable[tuple[bytes, _T]]) -> None:
         self._rows = list(rows)
@@ -72,27 +31,32 @@ class NameIndex(Generic[_T]):
         for name, thing in self._rows:
             self._raw.setdefault(name, []).append(thing)
         self._canonical: dict[object, list[tuple[bytes, _T]]] | None = None
+        self._found: dict[bytes, list[_T]] = {}
 
-    def find(self, name: bytes) -> Iterator[_T]:
+    def find(self, name: bytes) -> list[_T]:
         """Every thing of that name. Errors: none; a name that cannot be read finds its own octets only."""
-        for group in self.groups(name):
-            yield from group
+        found = self._found.get(name)
+        if found is None:
+            found = [*self.exactly(name), *self.otherwise(name)]
+            if len(self._found) < _MOST_KEPT_NAMES:
+                self._found[name] = found
+        return found
 
-    def groups(self, name: bytes) -> Iterator[list[_T]]:
-        """First what bears these very octets, then what bears the same name in other octets."""
-        found = self._raw.get(name)
-        if found:
-            yield found
-        if len(self._rows) == len(found or ()):
-            return
+    def exactly(self, name: bytes) -> list[_T]:
+        """What bears these very octets."""
+        return self._raw.get(name, [])
+
+    def otherwise(self, name: bytes) -> list[_T]:
+        """What bears the same name in other octets."""
+        if len(self._rows) == len(self._raw.get(name, ())):
+            return []
         # made when the first index did not do: preparing names costs more than a signature
         if self._canonical is None:
-            self._canonical = {}
+            made: dict[object, list[tuple[bytes, _T]]] = {}
             for its_name, thing in self._rows:
-                self._canonical.setdefault(_canonical(its_name), []).append((its_name, thing))
-        others = [thing for its_name, thing in self._canonical.get(_canonical(name), ()) if its_name != name]
-        if others:
-            yield others
+                made.setdefault(_canonical(its_name), []).append((its_name, thing))
+            self._canonical = made
+        return [thing for its_name, thing in self._canonical.get(_canonical(name), ()) if its_name != name]
 
 
 def _canonical(name: bytes) -> object:
@@ -154,9 +118,11 @@ class PathBuilder:
             if (admits is None or admits(anchor)) and self._verifies(certificate, anchor.spki, anchor.certificate):
                 yield anchor, chain
         tried: set[bytes] = set()
-        for group in self._intermediates.groups(certificate.issuer):
+        for group in (self._intermediates.exactly, self._intermediates.otherwise):
             # the same name and key twice in one path adds nothing and is how loops are made
-            candidates = [issuer for issuer in group if (issuer.subject, issuer.spki) not in visited]
+            candidates = [
+                issuer for issuer in group(certificate.issuer) if (issuer.subject, issuer.spki) not in visited
+            ]
             if not candidates:
                 continue
             if len(chain) >= self._meter.budget.depth:
@@ -193,6 +159,3 @@ def _unlikeliness(certificate: ParsedCertificate, issuer: ParsedCertificate, at:
     offered = issuer.key_identifier
     fits = 1 if wanted is None or offered is None else (0 if wanted == offered else 2)
     return not (issuer.ca and issuer.not_before <= at <= issuer.not_after), fits, -issuer.not_before
-
-
-__all__ = ["BudgetExhausted", "BuildingReport", "NameIndex", "PathBuilder", "SignatureCache", "is_signed_by"]

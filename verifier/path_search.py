@@ -9,8 +9,9 @@ from verifier.certificate import ParsedCertificate
 from verifier.errors import BudgetExhausted
 from verifier.indication import Indication, SubIndication
 from verifier.inputs import PathInputs
-from verifier.path import Check, PathFailure, ValidPath, process
-from verifier.path_building import NameIndex, PathBuilder, SignatureCache
+from verifier.path import PathFailure, ValidPath, process
+from verifier.path_building import NameIndex, PathBuilder
+from verifier.path_steps import Check, PathCache
 
 
 def validate_path(
@@ -20,7 +21,7 @@ def validate_path(
     at: Instant,
     inputs: PathInputs | None = None,
     budget: Budget | Meter | None = None,
-    cache: SignatureCache | None = None,
+    cache: PathCache | None = None,
 ) -> ValidPath | PathFailure:
     """The first path from `leaf` to an anchor that holds at `at`; the failure that came furthest otherwise.
 
@@ -45,17 +46,17 @@ class PathSearch:
         at: Instant,
         inputs: PathInputs,
         budget: Budget | Meter | None = None,
-        cache: SignatureCache | None = None,
+        cache: PathCache | None = None,
         admits: Callable[[TrustAnchor], bool] | None = None,
     ) -> None:
         self._leaf, self._at, self._inputs, self._admits = leaf, at, inputs, admits
         self.meter = budget if isinstance(budget, Meter) else Meter(budget or Budget())
-        self._cache = cache if cache is not None else SignatureCache()
+        self._cache = cache if cache is not None else PathCache()
         self._builder = PathBuilder(
             anchors if isinstance(anchors, NameIndex) else index_anchors(anchors),
             intermediates if isinstance(intermediates, NameIndex) else index_certificates(intermediates),
             self.meter,
-            self._cache,
+            self._cache.signatures,
         )
         self._best: PathFailure | None = None
         self._exhausted: BudgetExhausted | None = None

@@ -31,6 +31,12 @@ class PolicyGraph:
         self._left = max_nodes
         self.is_null = False
 
+    def copy(self) -> "PolicyGraph":
+        """The same graph, for one leaf: a level that is added there is not added here. The nodes are shared."""
+        made = PolicyGraph.__new__(PolicyGraph)
+        made._levels, made._left, made.is_null = list(self._levels), self._left, self.is_null
+        return made
+
     def _add(
         self, level: dict[bytes, _Node], policy: bytes, expected: frozenset[bytes], parents: frozenset[bytes]
     ) -> None:

@@ -13,8 +13,9 @@ from verifier.crl_checking import CrlChecker
 from verifier.inputs import PathInputs
 from verifier.ocsp_checking import OcspChecker
 from verifier.path import ValidPath
-from verifier.path_building import NameIndex, SignatureCache
+from verifier.path_building import NameIndex
 from verifier.path_search import PathSearch
+from verifier.path_steps import PathCache
 from verifier.sources import RevocationMode, Sources, StatusAnswer, StatusRules
 
 
@@ -45,7 +46,7 @@ class StatusChecker:
         rules: StatusRules,
         inputs: PathInputs,
         meter: Meter,
-        cache: SignatureCache,
+        cache: PathCache,
     ) -> None:
         self._sources, self._anchors, self._at, self._rules, self._inputs = sources, anchors, at, rules, inputs
         self._meter, self._cache = meter, cache

@@ -24,9 +24,10 @@ from verifier.host_names import PeerName, stands_for
 from verifier.indication import Indication, SubIndication
 from verifier.inputs import PathInputs
 from verifier.ocsp import ParsedOcsp, parse_ocsp
-from verifier.path import Check, PathFailure, ValidPath
-from verifier.path_building import NameIndex, SignatureCache
+from verifier.path import PathFailure, ValidPath
+from verifier.path_building import NameIndex
 from verifier.path_search import PathSearch, index_anchors, index_certificates
+from verifier.path_steps import Check, PathCache
 from verifier.sources import RevocationMode, Sources, StatusAnswer, StatusRules, index_crls
 from verifier.status import StatusChecker
 
@@ -74,10 +75,10 @@ class EngineCache:
     Nothing in it depends on time, anchors or names. Safe to share between threads: entries are only added or dropped.
     """
 
-    __slots__ = ("_certificates", "_crl_octets", "_crls", "_most", "_ocsp", "signatures")
+    __slots__ = ("_certificates", "_crl_octets", "_crls", "_most", "_ocsp", "paths")
 
     def __init__(self, most: int = 4096) -> None:
-        self.signatures = SignatureCache()
+        self.paths = PathCache()
         self._most = most
         self._crl_octets = 0
         self._certificates: dict[bytes, ParsedCertificate] = {}
@@ -174,7 +175,7 @@ class Validator:
             return _exhausted(BudgetExhausted("certificates or octets of evidence"))
         sources, unreadable = self._sources(evidence)
         meter = Meter(self._budget)
-        request = _Request(parsed, at, known_at or at, inputs, rules, meter, self._cache.signatures)
+        request = _Request(parsed, at, known_at or at, inputs, rules, meter, self._cache.paths)
         result = request.run(sources, self._anchors)
         return replace(result, unreadable=unreadable) if unreadable else result
 
@@ -220,11 +221,11 @@ class _Request:
     inputs: PathInputs
     rules: StatusRules
     meter: Meter
-    signatures: SignatureCache
+    paths: PathCache
 
     def run(self, sources: Sources, anchors: NameIndex[TrustAnchor]) -> Result:
-        search = PathSearch(self.leaf, sources.certificates, anchors, self.at, self.inputs, self.meter, self.signatures)
-        checker = StatusChecker(sources, anchors, self.known_at, self.rules, self.inputs, self.meter, self.signatures)
+        search = PathSearch(self.leaf, sources.certificates, anchors, self.at, self.inputs, self.meter, self.paths)
+        checker = StatusChecker(sources, anchors, self.known_at, self.rules, self.inputs, self.meter, self.paths)
         furthest: Result | None = None
         try:
             for path in search:
