@@ -1,11 +1,11 @@
-"""The tables of this package: relying parties, their verifications and their calls."""
+"""The tables of this package: relying parties with their verifications and calls; the pages' sessions and work."""
 
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
 
-from web.store.tables import METADATA
+from web.store.tables_pages import METADATA
 
 _T = TypeVar("_T")
 
