@@ -54,6 +54,8 @@ DECIDERS: Final[Mapping[Affair, Role]] = {
     Affair.END_OF_SERVICE: Role.SUPERVISOR,
     Affair.CORRECTION: Role.SUPERVISOR,
     Affair.PROTECTION: Role.PROTECTION,
+    Affair.GATEWAY: Role.SUPERVISOR,
+    Affair.PIN_RESET: Role.SUPERVISOR,  # where the deployment's rule wants it (`enrollment.pin_reset`)
 }
 """The affairs that need two people, and the role of the second."""
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 from ca.revocation import HoldPolicy
 from enrollment import certificates
-from enrollment.application import Application, ApplicationEvent, ApplicationState
+from enrollment.application import Application, ApplicationEvent, ApplicationKind, ApplicationState
 from enrollment.cards import Card
+from enrollment.errors import CardNotUsable
 from enrollment.person import PersonId, Random
 from enrollment.store import Connection
 from enrollment.store import work as rows
@@ -102,3 +103,17 @@ def _withdraw_promises(conn: Connection, card: Card, at: Instant, cause: str, ra
             certificates.change(conn, noted, ApplicationEvent.WITHDRAW, at, cause)
             ended += certificates.end_of_application(conn, noted, at, cause, random)
     return ended
+
+
+def require_usable(conn: Connection, application: Application, card_id: str) -> None:
+    """A fresh card, or for a renewal the person's own. Errors: CardNotUsable."""
+    card = rows.find_card(conn, card_id)
+    if card is None:
+        if application.kind is ApplicationKind.RENEWAL:
+            raise CardNotUsable(card_id, "unknown")
+        return
+    own = card.person == application.person
+    if not own or (application.kind is not ApplicationKind.RENEWAL and application.state is ApplicationState.APPROVED):
+        raise CardNotUsable(card_id, "issued already")
+    if card.state not in (CardState.PREPARED, CardState.ACTIVE):
+        raise CardNotUsable(card_id, card.state.value)

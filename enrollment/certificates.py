@@ -3,10 +3,13 @@
 from dataclasses import replace
 
 from ca import issuance, revocation
+from ca.directory import Directory
 from ca.intents import IntentId
+from ca.profiles import PROFILES, Kind
 from ca.revocation import HoldPolicy
+from ca.validity import Birthdays, renewal_window
 from enrollment import outbox
-from enrollment.application import Application, ApplicationEvent, ApplicationState, advance
+from enrollment.application import Application, ApplicationEvent, ApplicationKind, ApplicationState, advance
 from enrollment.person import PersonId, Random
 from enrollment.store import Connection
 from enrollment.store import work as rows
@@ -153,3 +156,13 @@ def octets_of(conn: Connection, held: HeldCertificate) -> bytes | None:
     """The certificate in DER, if it is signed."""
     issued = issuance.certificate_of(conn, IntentId(held.intent))
     return issued.der if issued else None
+
+
+def renewed_in_window(conn: Connection, application: Application, at: Instant) -> bool:
+    """Renewed within the last months of the certificate: the new one runs to one more birthday (jpki.md 3.1)."""
+    held = live(conn, application.person, Purpose.AUTHENTICATION, at)
+    if application.kind is not ApplicationKind.RENEWAL or held is None or held.not_after is None:
+        return False
+    variant = Directory().active(conn, Purpose.AUTHENTICATION).variant
+    lifetime = PROFILES[Kind.AUTHENTICATION, variant].lifetime
+    return isinstance(lifetime, Birthdays) and renewal_window(lifetime, held.not_after).contains(at)

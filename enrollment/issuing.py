@@ -12,38 +12,33 @@ without its promise: both are the one transaction.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from ca.directory import Directory
 from ca.intents import IntentId
 from ca.issuance import Registrar
 from ca.orders import Assurance, Order
-from ca.profiles import PROFILES, Kind
-from ca.validity import Birthdays, renewal_window
 from enrollment import card_life, certificates, deciding, ledger, outbox, registry
 from enrollment.application import Application, ApplicationEvent, ApplicationKind, ApplicationState, advance
 from enrollment.approvals import Approved
 from enrollment.canonical import Json, digest
 from enrollment.card_keys import require_made_on
 from enrollment.cards import CardSlot
-from enrollment.counters import Affair, Counter
+from enrollment.counters import Affair
+from enrollment.counterside import counterside, require_resident
 from enrollment.errors import (
     AlreadyIssued,
     CardDiffers,
-    CardNotUsable,
     EvidenceTooWeak,
     EvidenceUsed,
     NeedsApproval,
     NotSignedYet,
     NotYours,
-    OutOfScope,
     WrongCard,
-    WrongState,
 )
 from enrollment.events import EventKind
 from enrollment.evidence import InPersonEvidence
 from enrollment.ledger import Happening
 from enrollment.officers import require_own_signature
-from enrollment.operators import Operator, Role
-from enrollment.person import MINOR_AGE, Person, PersonId, PersonStatus, Random, age_at, draw_id
+from enrollment.operators import Role
+from enrollment.person import MINOR_AGE, Person, PersonId, Random, age_at, draw_id
 from enrollment.registry import FOUR_ATTRIBUTES, Access
 from enrollment.store import Connection, Database, records
 from enrollment.store import people as people_rows
@@ -62,29 +57,6 @@ AFFAIRS: Mapping[ApplicationKind, Affair] = {
     ApplicationKind.REISSUE: Affair.REISSUE,
 }
 """What may be applied for at a counter with the person present."""
-
-
-@dataclass(frozen=True, slots=True)
-class Counterside:
-    """Who files, where: an operator at a desk, both of one municipality."""
-
-    operator: Operator
-    counter: Counter
-
-    def require(self, affair: Affair, at: Instant, subject: PersonId) -> None:
-        """Errors: NotYours, OutOfScope, NotDesignated, RoleMissing, OperatorNotValid, SelfDealing."""
-        if self.operator.owner != self.counter.owner:
-            raise NotYours(self.counter.owner)
-        if self.operator.counter != self.counter.counter:
-            raise OutOfScope(self.counter.counter, affair.value)
-        self.counter.require(affair, at)
-        self.operator.require(Role.CLERK, at, subject)
-
-
-def counterside(conn: Connection, operator: str) -> Counterside:
-    """An operator at the desk that they are bound to. Errors: UnknownOperator, UnknownCounter."""
-    found = people_rows.operator_of(conn, operator)
-    return Counterside(found, people_rows.counter_of(conn, found.counter))
 
 
 def file(
@@ -137,13 +109,6 @@ def file(
     application = replace(application, approval=approval.approval)
     rows.add_application(conn, application)
     return application
-
-
-def require_resident(conn: Connection, person: PersonId, act: str) -> None:
-    """Errors: WrongState for a record that has ended."""
-    status = people_rows.person_of(conn, person).status
-    if status is not PersonStatus.RESIDENT:
-        raise WrongState("record", status.value, act)
 
 
 def _require_free(conn: Connection, kind: ApplicationKind, person: PersonId) -> None:
@@ -259,13 +224,13 @@ class Issuing:
 
     def _make_keys(self, application: Application, card: CardSlot, at: Instant) -> None:
         card_id = card.card_id()
-        self.database.read(lambda conn: _require_usable(conn, application, card_id))
+        self.database.read(lambda conn: card_life.require_usable(conn, application, card_id))
         person = self.database.transaction(lambda conn: self._person(conn, application, "card-application", at))
         requests = {purpose: _proven_request(card, purpose) for purpose in purposes_for(person, at)}
 
         def keep(conn: Connection) -> None:
             now = rows.application_of(conn, application.application)
-            _require_usable(conn, now, card_id)
+            card_life.require_usable(conn, now, card_id)
             for purpose, request in requests.items():
                 require_made_on(conn, card_id, purpose, request)
             for purpose, request in requests.items():
@@ -286,9 +251,9 @@ class Issuing:
                 raise NeedsApproval(now.kind.value)
             people_rows.hold_person(conn, now.person)
             deciding.use(conn, now.approval, AFFAIRS[now.kind], now.application, _content(now), at)
-            _require_usable(conn, now, now.card_id)
+            card_life.require_usable(conn, now, now.card_id)
             person = self._person(conn, now, now.kind.value, at)
-            window = _renewed_in_window(conn, now, at)
+            window = certificates.renewed_in_window(conn, now, at)
             replaced = certificates.held_by(conn, now.person)
             ledger.record(
                 conn,
@@ -414,35 +379,11 @@ def _proven_request(card: CardSlot, purpose: Purpose) -> bytes:
     return assemble_request(info, algorithm_for(spki).oid, card.prove(purpose, info))
 
 
-def _require_usable(conn: Connection, application: Application, card_id: str) -> None:
-    """A fresh card, or for a renewal the person's own. Errors: CardNotUsable."""
-    card = rows.find_card(conn, card_id)
-    if card is None:
-        if application.kind is ApplicationKind.RENEWAL:
-            raise CardNotUsable(card_id, "unknown")
-        return
-    own = card.person == application.person
-    if not own or (application.kind is not ApplicationKind.RENEWAL and application.state is ApplicationState.APPROVED):
-        raise CardNotUsable(card_id, "issued already")
-    if card.state not in (CardState.PREPARED, CardState.ACTIVE):
-        raise CardNotUsable(card_id, card.state.value)
-
-
 def _level(conn: Connection, evidence: str) -> str:
     found = records.evidence_of(conn, evidence)
     if found is None:
         raise EvidenceTooWeak("the record of the check is missing")
     return found.level().value
-
-
-def _renewed_in_window(conn: Connection, application: Application, at: Instant) -> bool:
-    """Renewed within the last months of the certificate: the new one runs to one more birthday (jpki.md 3.1)."""
-    held = certificates.live(conn, application.person, Purpose.AUTHENTICATION, at)
-    if application.kind is not ApplicationKind.RENEWAL or held is None or held.not_after is None:
-        return False
-    variant = Directory().active(conn, Purpose.AUTHENTICATION).variant
-    lifetime = PROFILES[Kind.AUTHENTICATION, variant].lifetime
-    return isinstance(lifetime, Birthdays) and renewal_window(lifetime, held.not_after).contains(at)
 
 
 def deliver_card(conn: Connection, card_id: str, at: Instant, random: Random) -> None:

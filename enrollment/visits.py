@@ -8,6 +8,7 @@ from enrollment import ledger, outbox, rules
 from enrollment.canonical import Json
 from enrollment.caps import Decision
 from enrollment.counters import Affair, Counter, CounterKind
+from enrollment.counterside import counterside, require_resident
 from enrollment.errors import (
     EvidenceTooWeak,
     EvidenceUsed,
@@ -19,7 +20,6 @@ from enrollment.errors import (
 )
 from enrollment.events import EventKind, LedgerEvent
 from enrollment.evidence import InPersonEvidence
-from enrollment.issuing import counterside, require_resident
 from enrollment.ledger import Happening
 from enrollment.officers import require_own_signature
 from enrollment.operators import Operator, Role

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from enrollment.errors.root import EnrollmentError
+from pki.instant import Instant
 
 
 @dataclass(eq=False)
@@ -73,3 +74,30 @@ class NotSignedYet(EnrollmentError):
     why = "the CA has not signed the certificate yet"
     todo = "continue the application in a moment"
     application: str
+
+
+@dataclass(eq=False)
+class PinNotPermitted(EnrollmentError):
+    """Nobody permitted that a PIN of this card is set anew."""
+
+    code = "enrollment.pin-not-permitted"
+    why = "there is no permission {number} to set a PIN of this card anew"
+    todo = "have an officer see the holder at a counter and give the permission"
+    number: int
+
+
+@dataclass(eq=False)
+class PinPermissionUsed(EnrollmentError):
+    code = "enrollment.pin-permission-used"
+    why = "the permission {number} was used, or is being used by somebody else"
+    todo = "have an officer give another permission if the PIN is not known"
+    number: int
+
+
+@dataclass(eq=False)
+class PinPermissionExpired(EnrollmentError):
+    code = "enrollment.pin-permission-expired"
+    why = "the permission {number} was good until {expires_at}"
+    todo = "have an officer give another one while the holder is there"
+    number: int
+    expires_at: Instant

@@ -1,0 +1,41 @@
+"""Who stands behind a counter: an operator at the desk that they are bound to, and whom they may deal with there."""
+
+from dataclasses import dataclass
+
+from enrollment.counters import Affair, Counter
+from enrollment.errors import NotYours, OutOfScope, WrongState
+from enrollment.operators import Operator, Role
+from enrollment.person import PersonId, PersonStatus
+from enrollment.store import Connection
+from enrollment.store import people as people_rows
+from pki.instant import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Counterside:
+    """Who files, where: an operator at a desk, both of one municipality."""
+
+    operator: Operator
+    counter: Counter
+
+    def require(self, affair: Affair, at: Instant, subject: PersonId) -> None:
+        """Errors: NotYours, OutOfScope, NotDesignated, RoleMissing, OperatorNotValid, SelfDealing."""
+        if self.operator.owner != self.counter.owner:
+            raise NotYours(self.counter.owner)
+        if self.operator.counter != self.counter.counter:
+            raise OutOfScope(self.counter.counter, affair.value)
+        self.counter.require(affair, at)
+        self.operator.require(Role.CLERK, at, subject)
+
+
+def counterside(conn: Connection, operator: str) -> Counterside:
+    """An operator at the desk that they are bound to. Errors: UnknownOperator, UnknownCounter."""
+    found = people_rows.operator_of(conn, operator)
+    return Counterside(found, people_rows.counter_of(conn, found.counter))
+
+
+def require_resident(conn: Connection, person: PersonId, act: str) -> None:
+    """Errors: WrongState for a record that has ended."""
+    status = people_rows.person_of(conn, person).status
+    if status is not PersonStatus.RESIDENT:
+        raise WrongState("record", status.value, act)
