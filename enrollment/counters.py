@@ -21,6 +21,7 @@ class Affair(StrEnum):
     END_OF_SERVICE = "end-of-service"
     CORRECTION = "correction"
     PROTECTION = "protection"
+    GATEWAY = "gateway"
 
 
 class CounterKind(StrEnum):

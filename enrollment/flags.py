@@ -87,6 +87,10 @@ class Flag:
             "version": self.version,
         }
 
+    def notice_from(self, owner: str) -> dict[str, Json]:
+        """The same for a channel of a municipality that the person left: it does not say where they went."""
+        return {**self.notice(), "contact_desk": owner, "owner": owner}
+
 
 @dataclass(frozen=True, slots=True)
 class Unlock:

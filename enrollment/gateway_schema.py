@@ -1,4 +1,4 @@
-"""What may pass the gate between a municipality's resident record and this service: six kinds of message, no free text.
+"""What may pass the gate between a municipality's resident record and us: seven kinds of message, no free text.
 
 Octets are parsed, every field is validated against its own rule, and the message is built anew from the values: no
 octet that came in goes further. A field more or less, a second key of one name, a fraction, a letter that names and
@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from enrollment.canonical import Json, canonical
 from enrollment.errors import GatewayRefused
-from pki.attributes import MAX_ADDRESS, MAX_NAME, Gender
+from pki.attributes import MAX_ADDRESS, MAX_NAME, Attributes, Gender
 from pki.errors import InvalidValue
 from pki.instant import Instant
 
@@ -31,6 +31,7 @@ class MessageKind(StrEnum):
     DEATH = "death"
     HOUSEHOLD = "household"
     CORRECTION = "correction"
+    RETRACTION = "retraction"
     PROTECTION = "protection"
 
 
@@ -91,6 +92,8 @@ def _written(limit: int) -> Callable[[Any], str]:
             raise _refuse(f"a text has 1 to {limit} characters")
         if any(c not in _ALSO and unicodedata.category(c) not in _CATEGORIES for c in value):
             raise _refuse("a character that names and addresses do not use")
+        if value.strip() != value or unicodedata.category(value[0]).startswith("M"):
+            raise _refuse("a text begins and ends with a letter")
         return value
 
     return read
@@ -103,23 +106,34 @@ def _flags(value: Any) -> str:
 
 
 def _day(value: Any) -> str:
+    if not isinstance(value, str) or len(value) != 10 or not value.isascii() or (value[4], value[7]) != ("-", "-"):
+        raise _refuse("a day is written like 2026-11-23")  # neither an era nor a week
     try:
         return date.fromisoformat(value).isoformat()
-    except (TypeError, ValueError):
+    except ValueError:
         raise _refuse("a day is written like 2026-11-23") from None
 
 
 def _gender(value: Any) -> str:
     try:
         return Gender(value).value
-    except ValueError:
+    except (ValueError, TypeError):
         raise _refuse("unknown gender digit") from None
 
 
+def _time(value: Any) -> Instant:
+    if not isinstance(value, str) or len(value) > 40 or not value.isascii():
+        raise _refuse("sent_at is not a time")
+    try:
+        return Instant.parse(value)
+    except (InvalidValue, OverflowError):
+        raise _refuse("sent_at is not a time") from None
+
+
 def _relation(value: Any) -> str:
-    if value not in ("head", "spouse", "child", "parent", "other"):
+    if not isinstance(value, str) or value not in ("head", "spouse", "child", "parent", "other"):
         raise _refuse("unknown relation")
-    return str(value)
+    return value
 
 
 def _members(value: Any) -> Json:
@@ -149,6 +163,7 @@ FIELDS: Final[Mapping[MessageKind, Mapping[str, Callable[[Any], Json]]]] = {
     MessageKind.DEATH: {"died_on": _day},
     MessageKind.HOUSEHOLD: {"members": _members, "version": _version},
     MessageKind.CORRECTION: {**_FOUR, "municipality": _municipality, "supersedes": _hex32},
+    MessageKind.RETRACTION: {"supersedes": _hex32},
     MessageKind.PROTECTION: {},
 }
 """Exactly these fields, each read by its own rule."""
@@ -165,13 +180,38 @@ def _no_fraction(_text: str) -> None:
     raise _refuse("no fractions here")
 
 
+def _no_giant(text: str) -> int:
+    if len(text) > 20:
+        raise _refuse("a number is too long")
+    return int(text)
+
+
+def attributes_of(values: Mapping[str, Any]) -> Attributes:
+    """The four attributes among the values of a message. Errors: GatewayRefused for flags that do not fit the text."""
+    try:
+        return Attributes(
+            values["name"],
+            date.fromisoformat(values["date_of_birth"]),
+            Gender(values["gender"]),
+            values["address"],
+            values["name_substitutes"],
+            values["address_substitutes"],
+        )
+    except InvalidValue as error:
+        raise _refuse(error.what) from None
+
+
 def parse_message(octets: bytes) -> GatewayMessage:
     """Errors: GatewayRefused, with a reason that repeats nothing of what came in."""
     if len(octets) > MAX_OCTETS:
         raise _refuse(f"longer than {MAX_OCTETS} octets")
     try:
         record: Any = json.loads(
-            octets, object_pairs_hook=_no_twice, parse_float=_no_fraction, parse_constant=_no_fraction
+            octets.decode("utf-8"),  # json would guess at UTF-16 and UTF-32 too
+            object_pairs_hook=_no_twice,
+            parse_int=_no_giant,
+            parse_float=_no_fraction,
+            parse_constant=_no_fraction,
         )
     except (ValueError, RecursionError):
         raise _refuse("not JSON in UTF-8") from None
@@ -182,20 +222,19 @@ def parse_message(octets: bytes) -> GatewayMessage:
         raise _refuse("another version of the schema")
     try:
         kind = MessageKind(record["kind"])
-    except ValueError:
+    except (ValueError, TypeError):
         raise _refuse("a kind of message that may not pass") from None
     fields, values = FIELDS[kind], record["values"]
     if not isinstance(values, dict) or values.keys() != fields.keys():
         raise _refuse("not exactly the fields of its kind")
-    try:
-        sent_at = Instant.parse(record["sent_at"])
-    except (InvalidValue, TypeError):
-        raise _refuse("sent_at is not a time") from None
+    rebuilt = {name: fields[name](values[name]) for name in sorted(fields)}
+    if fields.keys() >= _FOUR.keys():
+        attributes_of(rebuilt)
     return GatewayMessage(
         kind,
         _hex32(record["message"]),
         _municipality(record["owner"]),
         _hex32(record["person"]),
-        sent_at,
-        {name: fields[name](values[name]) for name in sorted(fields)},
+        _time(record["sent_at"]),
+        rebuilt,
     )

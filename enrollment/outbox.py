@@ -34,21 +34,25 @@ def put(
 
 
 def deliver(
-    database: Database, handlers: Mapping[str, Callable[[Message], None]], at: Instant, limit: int = 100
+    database: Database,
+    handlers: Mapping[str, Callable[[Message], None]],
+    at: Instant,
+    limit: int = 100,
+    go_on: Callable[[], bool] = lambda: True,
 ) -> tuple[int, int]:
-    """Hand what is due to the handler of its topic; (delivered, failed).
+    """Hand what is due to the handler of its topic; (delivered, failed). Stops early once `go_on()` says no.
 
     A handler runs outside any transaction and may see a message again after a crash. Messages about one subject come
-    in order: while one fails, the later ones of the same subject wait. A topic without a handler waits too.
+    in order: while one fails, the later ones of the same subject wait. What has no handler here waits for a process
+    that has one, and holds up nobody.
     """
     delivered = failed = 0
-    due = database.read(lambda conn: rows.messages_due(conn, at, limit))
+    due = database.read(lambda conn: rows.messages_due(conn, at, limit, list(handlers)))
     for message in due:
-        handler = handlers.get(message.topic)
-        if handler is None:
-            continue
+        if not go_on():
+            break
         try:
-            handler(message)
+            handlers[message.topic](message)
         except Error:
             wait = RETRY[min(message.attempts, len(RETRY) - 1)]
             database.transaction(partial(rows.message_failed, message=message.message, retry_at=at + wait))

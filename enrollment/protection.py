@@ -32,6 +32,8 @@ COOLING_OFF: Final = timedelta(days=7)
 """Between the second person's approval and the release itself; anybody of the municipality may stop it meanwhile."""
 ACKNOWLEDGE: Final = timedelta(minutes=15)
 """A channel that has not said within this time that it has the flag is an alarm."""
+FLAG_TOPIC: Final = "protection.flag"
+"""What the outbox calls a flag on its way to a channel."""
 MASKED = "＊＊＊（閲覧制限）＊＊＊"
 """What stands where an address would."""
 
@@ -116,10 +118,37 @@ def _change(conn: Connection, flag: Flag, at: Instant, random: Random) -> Flag:
 
 
 def _propagate(conn: Connection, flag: Flag, at: Instant, random: Random) -> None:
-    """Tell every channel of the municipality in the same transaction: all of them, or the flag does not change."""
-    for channel in rows.channels_of(conn, flag.owner):
+    """Tell every channel of the municipality in the same transaction: all of them, or the flag does not change.
+
+    Who was told of it before, in a municipality that the person left, is told too: old addresses stay masked there.
+    """
+    for channel, owner in rows.channels_to_tell(conn, flag):
         rows.add_notice(conn, flag, channel, at, at + ACKNOWLEDGE)
-        outbox.put(conn, f"flag:{channel}", "protection.flag", {"channel": channel, **flag.notice()}, at, random)
+        _tell(conn, flag, channel, owner, at, random)
+
+
+def _tell(conn: Connection, flag: Flag, channel: str, owner: str, at: Instant, random: Random) -> None:
+    told = flag.notice() if owner == flag.owner else flag.notice_from(owner)
+    outbox.put(conn, f"flag:{channel}", FLAG_TOPIC, {"channel": channel, **told}, at, random)
+
+
+def register_channel(
+    conn: Connection, channel: str, owner: str, name_ja: str, address: str, at: Instant, random: Random
+) -> None:
+    """A new channel of a municipality; it is told of every flag that masks. Errors: UnknownMunicipality."""
+    people_rows.municipality_of(conn, owner)
+    rows.add_channel(conn, channel, owner, name_ja, at, address)
+    for flag in rows.flags_of_owner(conn, owner):
+        if flag.state.masks:
+            tell_again(conn, channel, flag, at, random)
+
+
+def tell_again(conn: Connection, channel: str, flag: Flag, at: Instant, random: Random) -> None:
+    """A channel lacks a flag, or has it old: it is told once more. Errors: UnknownChannel."""
+    owner = rows.channel_owner(conn, channel)
+    if not rows.was_told(conn, channel, flag):
+        rows.add_notice(conn, flag, channel, at, at + ACKNOWLEDGE)
+    _tell(conn, flag, channel, owner, at, random)
 
 
 def confirm(conn: Connection, person: PersonId, operator: Operator, at: Instant, random: Random) -> Flag:
@@ -236,7 +265,11 @@ def unlock(conn: Connection, person: PersonId, approved: Approved, reason: str, 
 
 
 def acknowledge(conn: Connection, channel: str, flag: str, version: int, at: Instant) -> bool:
-    """A channel has this version of a flag; False if it was never told. Repeating it changes nothing."""
+    """A channel has this version of a flag; False if it was never told. Repeating it changes nothing.
+
+    Errors: UnknownChannel.
+    """
+    rows.channel_owner(conn, channel)
     return rows.acknowledge(conn, channel, flag, version, at)
 
 
@@ -270,12 +303,24 @@ class Reconciled:
 
 
 def reconcile(conn: Connection, channel: str, held: Mapping[str, int], day: date) -> Reconciled:
-    """The daily comparison: `held` is the channel's own list, flag → version, of flags that mask. `day` is its date."""
-    owner = rows.channel_owner(conn, channel)
-    ours = {flag.flag: flag for flag in rows.flags_of_owner(conn, owner) if flag.since.jst_date() <= day}
-    masking = {name: flag.version for name, flag in ours.items() if flag.state.masks}
+    """The daily comparison: `held` is the channel's own list, flag → version, of flags that mask. `day` is its date.
+
+    Flags that it was told of after that day are not missed, and what it was told lately is not unknown.
+    Errors: UnknownChannel.
+    """
+    ours = {flag.flag: flag for flag in flags_for(conn, channel)}
+    masking = {name: flag.version for name, flag in ours.items() if flag.state.masks and flag.since.jst_date() <= day}
+    known = {name for name, flag in ours.items() if flag.state.masks}
     return Reconciled(
         tuple(sorted(masking.keys() - held.keys())),
         tuple(sorted(name for name, version in masking.items() if name in held and held[name] != version)),
-        tuple(sorted(held.keys() - masking.keys())),
+        tuple(sorted(held.keys() - known)),
     )
+
+
+def flags_for(conn: Connection, channel: str) -> list[Flag]:
+    """The flags that a channel should know: its municipality's, and what it was told while they were. Errors:
+    UnknownChannel."""
+    owner = rows.channel_owner(conn, channel)
+    found = {flag.flag: flag for flag in (*rows.flags_told(conn, channel), *rows.flags_of_owner(conn, owner))}
+    return [found[name] for name in sorted(found)]

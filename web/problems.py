@@ -102,6 +102,7 @@ TITLES: Mapping[str, Title] = MappingProxyType(
         "enrollment.residence-unproven": REFUSED,
         "enrollment.signature-invalid": REFUSED,
         "enrollment.gateway-refused": REFUSED,
+        "enrollment.gateway-flooded": TOO_MANY,
         "enrollment.braked": LATER,
         "enrollment.snapshot-damaged": REFUSED,
         "enrollment.output-blocked": FORBIDDEN,

@@ -204,6 +204,10 @@ WHY_AND_WHAT_TO_DO: dict[str, tuple[str, str]] = {
         "新しい住所にお住まいであることを確認できません。",
         "次のいずれかをご用意ください: {choices}。",
     ),
+    "enrollment.gateway-flooded": (
+        "市区町村 {owner} からの通知が、取り決めた1分あたり {limit} 件を超えています。",
+        "1分ほど待ってから、同じ通知をもう一度送ってください。",
+    ),
     "enrollment.already-adopted": (
         "規則 {version}、または同じ日から適用される規則がすでにあります。",
         "新しい版の名前と適用日を付けてください。定めた規則は変更できません。",

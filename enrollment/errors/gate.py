@@ -16,6 +16,17 @@ class GatewayRefused(EnrollmentError):
 
 
 @dataclass(eq=False)
+class GatewayFlooded(EnrollmentError):
+    """More messages than agreed; nothing is kept of those above."""
+
+    code = "enrollment.gateway-flooded"
+    why = "municipality {owner} sends more than {limit} messages a minute"
+    todo = "send the same message again a minute later"
+    owner: str
+    limit: int
+
+
+@dataclass(eq=False)
 class Braked(EnrollmentError):
     code = "enrollment.braked"
     why = "changes from municipality {owner} are stopped: {because}"

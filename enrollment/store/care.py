@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, or_, select, update
 
 from enrollment.canonical import canonical
 from enrollment.errors import Stale, UnknownChannel
@@ -79,9 +79,50 @@ def change_flag(conn: Connection, flag: Flag) -> None:
         raise Stale("the flag")
 
 
-def add_channel(conn: Connection, channel: str, owner: str, name_ja: str, at: Instant) -> None:
+def add_channel(conn: Connection, channel: str, owner: str, name_ja: str, at: Instant, address: str = "") -> None:
     """Register whoever shows or prints records of this municipality."""
-    conn.execute(insert(t.channels).values(channel=channel, owner=owner, name_ja=name_ja, registered_at=at.seconds))
+    conn.execute(
+        insert(t.channels).values(
+            channel=channel, owner=owner, name_ja=name_ja, registered_at=at.seconds, address=address
+        )
+    )
+
+
+def channels_to_tell(conn: Connection, flag: Flag) -> list[tuple[str, str]]:
+    """(channel, its municipality) of every channel that must know of a flag, or was told of it once."""
+    n = t.notices.c
+    told = select(n.channel).where(n.flag == flag.flag)
+    c = t.channels.c
+    query = select(c.channel, c.owner).where(or_(c.owner == flag.owner, c.channel.in_(told))).order_by(c.channel)
+    return [(row[0], row[1]) for row in conn.execute(query)]
+
+
+def was_told(conn: Connection, channel: str, flag: Flag) -> bool:
+    """Whether this version of the flag was sent to the channel before."""
+    n = t.notices.c
+    query = select(n.flag).where(n.flag == flag.flag, n.version == flag.version, n.channel == channel)
+    return conn.execute(query).one_or_none() is not None
+
+
+def flags_told(conn: Connection, channel: str) -> list[Flag]:
+    """Every flag that a channel was ever told of, as it stands now."""
+    told = select(t.notices.c.flag).where(t.notices.c.channel == channel)
+    query = select(t.protection).where(t.protection.c.flag.in_(told)).order_by(t.protection.c.flag)
+    return [_flag(row) for row in conn.execute(query).mappings()]
+
+
+def all_channels(conn: Connection) -> list[tuple[str, str, str]]:
+    """(channel, its municipality, its address) of all of them."""
+    c = t.channels.c
+    return [(row[0], row[1], row[2]) for row in conn.execute(select(c.channel, c.owner, c.address).order_by(c.channel))]
+
+
+def channel_address(conn: Connection, channel: str) -> str:
+    """Where a channel is told; empty for one that has no address. Errors: UnknownChannel."""
+    address = conn.execute(select(t.channels.c.address).where(t.channels.c.channel == channel)).scalar_one_or_none()
+    if address is None:
+        raise UnknownChannel(channel)
+    return str(address)
 
 
 def channels_of(conn: Connection, owner: str) -> list[str]:
@@ -148,6 +189,14 @@ def add_unlock(conn: Connection, unlock: Unlock, approval: str, reason: str) -> 
             expires_at=unlock.expires_at.seconds,
         )
     )
+
+
+def unlock_of(conn: Connection, unlock: str) -> tuple[Unlock, str] | None:
+    """A permission and the approval behind it."""
+    row = conn.execute(select(t.unlocks).where(t.unlocks.c.unlock == unlock)).mappings().one_or_none()
+    if row is None:
+        return None
+    return Unlock(row["unlock"], PersonId(row["person"]), Instant(row["expires_at"])), row["approval"]
 
 
 def use_unlock(conn: Connection, unlock: str, person: PersonId, at: Instant, used_by: str) -> bool:

@@ -1,5 +1,6 @@
 """Messages at the gate, and the brake."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,8 @@ from enrollment.person import PersonId
 from enrollment.store import tables_care as t
 from enrollment.store.connection import Connection, is_unique_violation
 from pki.instant import Instant
+
+_NEVER = Instant(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class GateRow:
     settled_at: Instant | None
     supersedes: str | None
     reason: str
+    sent_at: Instant = _NEVER
 
 
 def _row(row: Any) -> GateRow:
@@ -45,6 +49,7 @@ def _row(row: Any) -> GateRow:
         None if row["settled_at"] is None else Instant(row["settled_at"]),
         row["supersedes"],
         row["reason"],
+        Instant(row["sent_at"]),
     )
 
 
@@ -65,6 +70,7 @@ def add(conn: Connection, row: GateRow) -> None:
                 settled_at=None if row.settled_at is None else row.settled_at.seconds,
                 supersedes=row.supersedes,
                 reason=row.reason,
+                sent_at=row.sent_at.seconds,
             )
         )
     except IntegrityError as error:
@@ -93,15 +99,54 @@ def settle(conn: Connection, owner: str, message: str, state: str, at: Instant, 
 
 
 def due(conn: Connection, owner: str, at: Instant, limit: int) -> list[GateRow]:
-    """What may take effect, in the order in which it came."""
+    """What may take effect, in the order in which it was sent, whatever the line did to it."""
     g = t.gateway.c
     query = (
         select(t.gateway)
         .where(g.owner == owner, g.state == "held", g.due_at <= at.seconds)
-        .order_by(g.received_at, g.message)
+        .order_by(g.sent_at, g.message)
         .limit(limit)
     )
     return [_row(row) for row in conn.execute(query).mappings()]
+
+
+def held(conn: Connection, owner: str, kind: str) -> list[GateRow]:
+    """Every message of a kind that waits."""
+    g = t.gateway.c
+    query = select(t.gateway).where(g.owner == owner, g.state == "held", g.kind == kind).order_by(g.message)
+    return [_row(row) for row in conn.execute(query).mappings()]
+
+
+def waiting_for(conn: Connection, owner: str, message: str) -> list[GateRow]:
+    """Corrections and retractions that came before what they name, the newest first."""
+    g = t.gateway.c
+    query = (
+        select(t.gateway)
+        .where(g.owner == owner, g.supersedes == message, g.state == "held")
+        .order_by(g.sent_at.desc(), g.message.desc())
+    )
+    return [_row(row) for row in conn.execute(query).mappings()]
+
+
+def put_off(conn: Connection, owner: str, message: str, due_at: Instant) -> None:
+    """A held message takes effect at another time."""
+    g = t.gateway.c
+    conn.execute(
+        update(t.gateway).where(g.owner == owner, g.message == message, g.state == "held").values(due_at=due_at.seconds)
+    )
+
+
+def newest_applied(conn: Connection, owner: str, person: str, kinds: Collection[str]) -> tuple[Instant, str] | None:
+    """When the last message of these kinds that took effect for `person` was sent, and which it is."""
+    g = t.gateway.c
+    query = (
+        select(g.sent_at, g.message)
+        .where(g.owner == owner, g.person == person, g.state == "released", g.kind.in_(kinds))
+        .order_by(g.sent_at.desc(), g.message.desc())
+        .limit(1)
+    )
+    row = conn.execute(query).one_or_none()
+    return (Instant(row[0]), row[1]) if row else None
 
 
 def count_since(conn: Connection, owner: str, since: Instant) -> int:
@@ -123,7 +168,9 @@ def count_changes_since(conn: Connection, owner: str, since: Instant, after: Ins
 def correction_of(conn: Connection, owner: str, message: str) -> Instant | None:
     """When a correction of this message took effect."""
     g = t.gateway.c
-    query = select(func.min(g.settled_at)).where(g.owner == owner, g.supersedes == message, g.state == "released")
+    query = select(func.min(g.settled_at)).where(
+        g.owner == owner, g.supersedes == message, g.state == "released", g.kind == "correction"
+    )
     found = conn.execute(query).scalar_one_or_none()
     return None if found is None else Instant(found)
 
@@ -134,18 +181,45 @@ def newest(conn: Connection, owner: str, person: PersonId, kind: str) -> GateRow
     query = (
         select(t.gateway)
         .where(g.owner == owner, g.person == person, g.kind == kind, g.state == "released")
-        .order_by(g.received_at.desc(), g.message.desc())
+        .order_by(g.sent_at.desc(), g.message.desc())
         .limit(1)
     )
     row = conn.execute(query).mappings().one_or_none()
     return _row(row) if row else None
 
 
-def quarantined(conn: Connection, owner: str) -> list[GateRow]:
-    """What was stopped, oldest first."""
+def quarantined(conn: Connection, owner: str, limit: int = 1000) -> list[GateRow]:
+    """What was stopped, the newest first."""
     g = t.gateway.c
-    query = select(t.gateway).where(g.owner == owner, g.state == "quarantined").order_by(g.received_at, g.message)
+    query = (
+        select(t.gateway)
+        .where(g.owner == owner, g.state == "quarantined")
+        .order_by(g.received_at.desc(), g.message)
+        .limit(limit)
+    )
     return [_row(row) for row in conn.execute(query).mappings()]
+
+
+def count_by_state(conn: Connection, owner: str) -> dict[str, int]:
+    """How many messages are in each state."""
+    g = t.gateway.c
+    query = select(g.state, func.count()).where(g.owner == owner).group_by(g.state)
+    return {row[0]: row[1] for row in conn.execute(query)}
+
+
+def owners_with_held(conn: Connection, at: Instant) -> list[str]:
+    """Municipalities with something that may take effect."""
+    g = t.gateway.c
+    query = select(g.owner).where(g.state == "held", g.due_at <= at.seconds).distinct().order_by(g.owner)
+    return list(conn.execute(query).scalars())
+
+
+def brake_since(conn: Connection, owner: str) -> tuple[int, Instant, str] | None:
+    """Number, time and reason of the brake that is pulled."""
+    b = t.brakes.c
+    query = select(b.number, b.pulled_at, b.reason).where(b.owner == owner, b.released_at.is_(None))
+    row = conn.execute(query).one_or_none()
+    return (row[0], Instant(row[1]), row[2]) if row else None
 
 
 def brake_of(conn: Connection, owner: str) -> str | None:

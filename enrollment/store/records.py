@@ -1,5 +1,6 @@
 """Evidence, approvals, confirmations, filings, requests already answered, and what is to be told to others."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -298,8 +299,9 @@ def put_message(conn: Connection, subject: str, message: str, topic: str, body: 
         raise
 
 
-def messages_due(conn: Connection, at: Instant, limit: int) -> list[Message]:
-    """Undelivered messages whose time has come, oldest first; none before an earlier undelivered one of its subject."""
+def messages_due(conn: Connection, at: Instant, limit: int, topics: Collection[str]) -> list[Message]:
+    """Undelivered messages on these topics whose time has come, oldest first; none before an earlier one of its subject
+    that is on one of them too."""
     o = t.outbox
     earlier = o.alias("earlier")
     blocked = (
@@ -308,12 +310,13 @@ def messages_due(conn: Connection, at: Instant, limit: int) -> list[Message]:
             earlier.c.subject == o.c.subject,
             earlier.c.number < o.c.number,
             earlier.c.delivered_at.is_(None),
+            earlier.c.topic.in_(topics),
         )
         .exists()
     )
     query = (
         select(o)
-        .where(o.c.delivered_at.is_(None), o.c.due_at <= at.seconds, ~blocked)
+        .where(o.c.delivered_at.is_(None), o.c.due_at <= at.seconds, o.c.topic.in_(topics), ~blocked)
         .order_by(o.c.due_at, o.c.subject, o.c.number)
         .limit(limit)
     )

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enrollment import gateway as gate
-from enrollment import outbox, protection, registry
-from enrollment.errors import Braked, GatewayRefused, NotYours, RoleMissing, WrongState
+from enrollment import gateway_desk, gateway_release, outbox, protection, registry
+from enrollment.errors import Braked, GatewayRefused, NeedsApproval, NotYours, RoleMissing, SamePerson, WrongState
+from enrollment.errors.gate import GatewayFlooded
 from enrollment.events import EventKind
 from enrollment.gateway import GatePolicy, Gateway, MessageState
 from enrollment.gateway_schema import MessageKind, parse_message
@@ -49,7 +50,7 @@ class Line:
         return self.peer.message("attributes-changed", person, at, {**VALUES, **values})
 
     def release(self, at=NOON):
-        return self.database.transaction(lambda conn: self.gateway.release_due(conn, TOWN, at))
+        return gateway_release.release_due(self.database, TOWN, at, self.gateway.random)
 
     def address(self, person):
         return self.database.read(lambda conn: rows.person_of(conn, person)).attributes.address
@@ -133,9 +134,52 @@ def correction(line, person, original, at=AT, **values):
 
 def test_a_correction_in_time_means_the_wrong_value_never_was(line, person):
     wrong = line.send(line.change(person, address="東京都見本区誤字町１番"))
-    assert correction(line, person, wrong.message).state is MessageState.RELEASED
+    right = correction(line, person, wrong.message)
+    assert (right.state, right.due_at) == (MessageState.HELD, NOON)  # it waits in the place of the wrong one
+    assert line.release() == 1
+    assert line.address(person) == VALUES["address"]
+    assert line.database.read(lambda conn: gateway_desk.who_received(conn, TOWN, wrong.message)) == ()
+
+
+def retraction(line, person, original, at=AT):
+    return line.send(line.peer.message("retraction", person, at, {"supersedes": original}), at)
+
+
+def test_a_retraction_in_time_means_that_nothing_happens(line, person):
+    before = line.address(person)
+    wrong = line.send(line.change(person))
+    assert retraction(line, person, wrong.message).state is MessageState.RELEASED
     assert line.release() == 0
-    assert "誤字" not in line.address(person)
+    assert line.address(person) == before
+    released = line.send(line.change(person))
+    line.release()
+    late = retraction(line, person, released.message, NOON)
+    assert (late.state, late.reason) == (MessageState.QUARANTINED, "the original took effect: send a correction")
+
+
+@pytest.mark.parametrize("kind", ["correction", "retraction"])
+def test_what_calls_back_may_come_before_what_it_names(line, person, kind):
+    before = line.address(person)
+    wrong = line.change(person, address="東京都見本区誤字町１番")
+    name = json.loads(wrong)["message"]
+    early = correction(line, person, name) if kind == "correction" else retraction(line, person, name)
+    assert early.state is MessageState.HELD
+    assert line.send(wrong).state is MessageState.RETRACTED
+    assert line.release() == (1 if kind == "correction" else 0)
+    assert line.address(person) == (VALUES["address"] if kind == "correction" else before)
+
+
+def test_a_wrong_death_can_be_corrected_but_what_ended_stays_ended(sqlite_database, tmp_path):
+    office = open_office(sqlite_database, tmp_path, "gate")
+    line = Line(sqlite_database, office.random)
+    person, _ = office.enrolled()
+    wrong = line.send(line.peer.message("death", person, AT, {"died_on": "2026-11-22"}))
+    line.release()
+    correction(line, person, wrong.message, NOON)
+    assert line.release() == 1
+    assert office.database.read(lambda conn: rows.person_of(conn, person)).status is PersonStatus.RESIDENT
+    assert office.database.read(lambda conn: work.card_of(conn, "CARD0001")).state is CardState.ENDED
+    assert all(one.ended_at is not None for one in office.certificates(person))
 
 
 def test_a_late_correction_writes_the_right_value_and_names_who_saw_the_wrong_one(line, person, random):
@@ -144,14 +188,19 @@ def test_a_late_correction_writes_the_right_value_and_names_who_saw_the_wrong_on
     access = Access("inquiry", "question", "tax", TOWN, "見本区 税務課", FOUR_ATTRIBUTES, "地方税法")
     registry.look(line.database, person, access, NOON + timedelta(minutes=5), random)
     correction(line, person, wrong.message, NOON + timedelta(hours=1))
+    line.release(NOON + timedelta(hours=1))
     assert line.address(person) == VALUES["address"]
     registry.look(line.database, person, access, NOON + timedelta(hours=2), random)
-    told = line.database.read(lambda conn: gate.who_received(conn, TOWN, wrong.message))
+    told = line.database.read(lambda conn: gateway_desk.who_received(conn, TOWN, wrong.message))
     assert [(one.recipient, one.at) for one in told] == [("見本区 税務課", NOON + timedelta(minutes=5))]
 
 
 def test_a_correction_of_nothing_is_quarantined(line, person):
-    assert correction(line, person, "f" * 32).state is MessageState.QUARANTINED
+    held = correction(line, person, "f" * 32)
+    assert (held.state, held.due_at) == (MessageState.HELD, AT + gate.ORIGINAL_WITHIN)
+    assert line.release(held.due_at) == 0
+    (kept,) = line.database.read(lambda conn: gate_rows.quarantined(conn, TOWN))
+    assert (kept.message, kept.reason) == (held.message, "it corrects nothing known")
 
 
 def test_a_clerk_can_take_a_held_message_back(line, person):
@@ -159,7 +208,7 @@ def test_a_clerk_can_take_a_held_message_back(line, person):
 
     def retract(who):
         return line.database.transaction(
-            lambda conn: gate.retract(conn, TOWN, held.message, rows.operator_of(conn, who), AT)
+            lambda conn: gateway_desk.retract(conn, TOWN, held.message, rows.operator_of(conn, who), AT)
         )
 
     with pytest.raises(NotYours):
@@ -180,14 +229,84 @@ def test_too_many_changes_in_an_hour_stop_everything_until_somebody_looked(sqlit
         line.release()
     assert all("誤字" not in line.address(person) for person in people)
 
-    def let_go(who):
-        return line.database.transaction(lambda conn: gate.let_go(conn, TOWN, rows.operator_of(conn, who), AT))
+    def do(act, who, *more):
+        return line.database.transaction(lambda conn: act(conn, *more[:1], rows.operator_of(conn, who), AT, *more[1:]))
 
-    with pytest.raises(RoleMissing):
-        let_go("clerk")
-    assert let_go("boss")
-    assert not let_go("boss")
+    asked = line.database.transaction(
+        lambda conn: gateway_desk.propose_go(conn, rows.operator_of(conn, "boss"), AT, random, "looked")
+    ).approval
+    for who, error in (("clerk", RoleMissing), ("boss", SamePerson), ("other-boss", WrongState)):
+        with pytest.raises(error):
+            do(gateway_desk.let_go, who, asked)
+    with pytest.raises(NeedsApproval):
+        do(gateway_desk.let_go, "boss2", "0" * 32)
+    do(gateway_desk.let_go, "boss2", asked)
+    with pytest.raises(WrongState):
+        do(gateway_desk.let_go, "boss2", asked)
     assert line.release() == 7
+
+
+def test_a_flood_of_deaths_stops_no_cards_until_somebody_looked(sqlite_database, tmp_path):
+    office = open_office(sqlite_database, tmp_path, "gate")
+    line = Line(sqlite_database, office.random, brake_least=1)
+    one, _ = office.enrolled()
+    other, _ = office.enrolled(card_id="CARD0002")
+    for person in (one, other):
+        line.send(line.peer.message("death", person, AT, {"died_on": "2026-11-22"}))
+
+    def states():
+        return [office.database.read(lambda conn, c=c: work.card_of(conn, c)).state for c in ("CARD0001", "CARD0002")]
+
+    assert states() == [CardState.SUSPENDED, CardState.ACTIVE]
+    gateway_release.stop_cards_of_the_dead(sqlite_database, TOWN, AT, office.random)
+    assert states() == [CardState.SUSPENDED, CardState.ACTIVE]
+    sqlite_database.transaction(lambda conn: gate_rows.release_brake(conn, TOWN, AT, "two"))
+    gateway_release.stop_cards_of_the_dead(sqlite_database, TOWN, AT, office.random)
+    assert states() == [CardState.SUSPENDED, CardState.SUSPENDED]
+
+
+def test_one_message_that_cannot_take_effect_holds_up_nobody(line, person, random):
+    second = line.database.transaction(lambda conn: resident(conn, random))
+    gone = line.send(line.change(person))
+    line.send(line.change(second))
+    kept = line.database.read(lambda conn: rows.person_of(conn, person))
+    line.database.transaction(lambda conn: registry.move(conn, kept, OTHER_TOWN, kept.attributes, AT, random))
+    assert line.release() == 1
+    assert line.address(second) == VALUES["address"]
+    assert line.address(person) != VALUES["address"]
+    row = line.database.read(lambda conn: gate_rows.find(conn, TOWN, gone.message))
+    assert (row.state, row.reason) == ("quarantined", "enrollment.not-yours")
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+@pytest.mark.parametrize("together", [True, False])
+def test_the_end_is_the_same_in_whatever_order_they_come(line, person, order, together):
+    sent = [AT + timedelta(seconds=number) for number in range(3)]
+    messages = [line.change(person, at, address=f"東京都見本区北町{n}番") for n, at in enumerate(sent)]
+    for number in order:
+        line.send(messages[number], AT + timedelta(seconds=3))
+        if not together:
+            line.release()
+    line.release()
+    assert line.address(person) == "東京都見本区北町2番"
+
+
+PLAUSIBLE = {
+    "death": [{"died_on": "2026-11-25"}, {"died_on": "1979-01-01"}],
+    "move": [
+        {**VALUES, "moved_on": "2027-12-01", "municipality": OTHER_TOWN},
+        {**VALUES, "moved_on": "2026-11-20", "municipality": "99999"},
+    ],
+    "attributes-changed": [
+        {**VALUES, "date_of_birth": "2027-01-01"},
+        {**VALUES, "date_of_birth": "1990-01-01", "name": "別人　太郎"},
+    ],
+}
+
+
+@pytest.mark.parametrize(("kind", "values"), [(kind, one) for kind, many in PLAUSIBLE.items() for one in many])
+def test_what_cannot_be_true_is_not_believed(line, person, kind, values):
+    assert line.send(line.peer.message(kind, person, AT, values)).state is MessageState.QUARANTINED
 
 
 def test_the_same_message_again_and_out_of_order_on_a_bad_line(line, person):
@@ -275,8 +394,11 @@ def test_a_flood_is_shed(sqlite_database, random):
     sqlite_database.transaction(found)
     line = Line(sqlite_database, random, per_minute=3)
     person = sqlite_database.transaction(lambda conn: resident(conn, random))
-    states = [line.send(line.change(person)).state for _ in range(5)]
-    assert states == [MessageState.HELD] * 3 + [MessageState.QUARANTINED] * 2
+    assert [line.send(line.change(person)).state for _ in range(3)] == [MessageState.HELD] * 3
+    for octets in (line.change(person), b"no message at all"):
+        with pytest.raises(GatewayFlooded):
+            line.send(octets)
+    assert line.database.read(lambda conn: gate_rows.count_by_state(conn, TOWN)) == {"held": 3}
     assert line.send(line.change(person), AT + timedelta(minutes=2)).state is MessageState.HELD
 
 

@@ -1,0 +1,75 @@
+"""What nobody may overlook, as alarms that stand until their reason is gone; and the daily comparison with channels."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from enrollment import protection
+from enrollment.canonical import Json, canonical
+from enrollment.person import Random
+from enrollment.protection import Reconciled
+from enrollment.store import Connection, care, gate, people
+from enrollment.store import peers as rows
+from pki.instant import Instant
+
+UNACKNOWLEDGED: Final = "flag-unacknowledged"
+DISAGREES: Final = "channel-disagrees"
+SILENT: Final = "channel-silent"
+BRAKED: Final = "gateway-braked"
+"""The kinds of alarm."""
+
+
+def look(conn: Connection, at: Instant) -> tuple[int, int]:
+    """Begin an alarm for everything that is wrong now, end those whose reason is gone; (begun, ended)."""
+    found: dict[tuple[str, str], tuple[str, str]] = {}
+    for one in protection.alarms(conn, at):
+        owner = care.channel_owner(conn, one.channel)
+        detail = _detail(channel=one.channel, flag=one.flag, version=one.version, due_at=one.due_at.iso())
+        found.setdefault((UNACKNOWLEDGED, f"{one.channel}/{one.flag}"), (owner, detail))
+    for municipality in people.municipalities(conn):
+        brake = gate.brake_since(conn, municipality.code)
+        if brake is not None:
+            detail = _detail(brake=brake[0], since=brake[1].iso(), reason=brake[2])
+            found[BRAKED, municipality.code] = (municipality.code, detail)
+    begun = sum(
+        rows.raise_alarm(conn, kind, subject, owner, detail, at) for (kind, subject), (owner, detail) in found.items()
+    )
+    ended = 0
+    for kind in (UNACKNOWLEDGED, BRAKED):
+        for alarm in rows.standing_alarms(conn, kind):
+            if (alarm.kind, alarm.subject) not in found:
+                ended += rows.end_alarm(conn, alarm.kind, alarm.subject, at)
+    return begun, ended
+
+
+def _detail(**record: Json) -> str:
+    return canonical(record).decode()
+
+
+def compare(conn: Connection, channel: str, held: Mapping[str, int], at: Instant, random: Random) -> Reconciled | None:
+    """The comparison of this day, once: what a channel lacks or has old it is told again, and an alarm stands until a
+    later comparison agrees. None if it was made today already. Errors: UnknownChannel.
+    """
+    day = at.jst_date()
+    if rows.compared(conn, channel, day.isoformat()):
+        return None
+    told = protection.reconcile(conn, channel, held, day)
+    counts = (len(told.missing), len(told.outdated), len(told.unknown))
+    rows.add_comparison(conn, rows.Comparison(channel, day.isoformat(), at, *counts))
+    rows.end_alarm(conn, SILENT, channel, at)
+    if told.agrees:
+        rows.end_alarm(conn, DISAGREES, channel, at)
+        return told
+    lacking = {*told.missing, *told.outdated}
+    for flag in protection.flags_for(conn, channel):
+        if flag.flag in lacking:
+            protection.tell_again(conn, channel, flag, at, random)
+    owner = care.channel_owner(conn, channel)
+    detail = _detail(channel=channel, missing=counts[0], outdated=counts[1], unknown=counts[2])
+    rows.raise_alarm(conn, DISAGREES, channel, owner, detail, at)
+    return told
+
+
+def silent(conn: Connection, channel: str, at: Instant) -> bool:
+    """A channel did not answer the comparison; True if that alarm begins now. Errors: UnknownChannel."""
+    owner = care.channel_owner(conn, channel)
+    return rows.raise_alarm(conn, SILENT, channel, owner, _detail(channel=channel, since=at.iso()), at)
