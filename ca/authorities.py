@@ -14,11 +14,12 @@ from ca.authority import Authority, AuthorityState, ResponderCertificate
 from ca.directory import Database, Directory
 from ca.errors import KeyUnavailable, NoActiveResponder, OutlivesAuthority, ProfileMismatch, WrongState
 from ca.intents import IntentId, Plan, Random, existing, key_hash, write
-from ca.issuance import Signer, days_validity
+from ca.issuance import Signer
 from ca.keys import KeyStore, SigningKey
 from ca.lifecycle import AuthorityEvent, advance_authority
 from ca.orders import Assurance
 from ca.parameters import Parameters
+from ca.planning import days_validity
 from ca.points import WHOLE, authority_name, point_name
 from ca.profiles import ISSUER_KEYS, PROFILES, KeyShape, Kind, Variant
 from ca.request import prove_possession

@@ -19,6 +19,7 @@ from ca.errors import AuthorityError, IdempotencyConflict, LintFailed, RequestRe
 from ca.intents import IntentId
 from ca.issuance import IssuedCertificate, Registrar, Signer
 from ca.orders import Assurance, Order, ServiceKind, ServiceOrder
+from ca.planning import Asked, prove
 from pki.attributes import Attributes, Gender
 from pki.errors import Error, InvalidValue
 from pki.instant import Instant
@@ -192,12 +193,8 @@ def issue(
 def _issue_group(
     database: Database, registrar: Registrar, signer: Signer, batch: Sequence[Order | ServiceOrder], at: Instant
 ) -> list[Outcome]:
-    taken: list[IntentId | AuthorityError]
-    try:
-        taken = list(database.transaction(lambda conn: registrar.intend_many(conn, batch, at)))
-    except (RequestRefused, IdempotencyConflict, LintFailed):
-        # At least one is refused: only now each gets a transaction of its own.
-        taken = [_intend_one(database, registrar, order, at) for order in batch]
+    proven = [_proven(order) for order in batch]
+    taken = _take_group(database, registrar, proven, at)
     intents = list(dict.fromkeys(one for one in taken if not isinstance(one, AuthorityError)))
     issued = dict(zip(intents, signer.sign_many(database, intents, at), strict=True)) if intents else {}
     return [
@@ -208,10 +205,38 @@ def _issue_group(
     ]
 
 
-def _intend_one(
-    database: Database, registrar: Registrar, order: Order | ServiceOrder, at: Instant
-) -> IntentId | AuthorityError:
+def _proven(order: Order | ServiceOrder) -> Asked | AuthorityError:
     try:
-        return database.transaction(lambda conn: registrar.intend(conn, order, at))
+        return prove(order)
+    except RequestRefused as refused:
+        return refused
+
+
+def _take_group(
+    database: Database, registrar: Registrar, proven: Sequence[Asked | AuthorityError], at: Instant
+) -> list[IntentId | AuthorityError]:
+    """The intents of a group, or what refused its orders.
+
+    Serials are drawn, octets built and linted while no lock is held; the transaction only looks and writes.
+    """
+    asked = [one for one in proven if isinstance(one, Asked)]
+    found: Iterator[IntentId | AuthorityError]
+    try:
+        found = iter(_take(database, registrar, asked, at) if asked else [])
+    except (RequestRefused, IdempotencyConflict, LintFailed):
+        # At least one is refused: only now each gets a transaction of its own.
+        found = iter([_take_one(database, registrar, one, at) for one in asked])
+    return [next(found) if isinstance(one, Asked) else one for one in proven]
+
+
+def _take(database: Database, registrar: Registrar, asked: Sequence[Asked], at: Instant) -> list[IntentId]:
+    drafts = database.read(lambda conn: registrar.draft(conn, asked, at))
+    return database.transaction(lambda conn: registrar.take(conn, drafts, at))
+
+
+def _take_one(database: Database, registrar: Registrar, asked: Asked, at: Instant) -> IntentId | AuthorityError:
+    try:
+        (identifier,) = _take(database, registrar, [asked], at)
     except (RequestRefused, IdempotencyConflict, LintFailed) as error:
         return error
+    return identifier

@@ -4,7 +4,7 @@ Nothing here has a key. Whoever holds the signing key signs what is stored here 
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NewType
 
@@ -26,6 +26,8 @@ from pki.serial import SerialNumber
 
 IntentId = NewType("IntentId", str)
 Random = Callable[[int], bytes]
+Values = Mapping[str, Any]
+"""A row by its columns."""
 
 _DRAWS = 8
 """Two equal serials of 158 random bits never happen; a broken random source must not loop for ever."""
@@ -117,20 +119,26 @@ def write(conn: Connection, plan: Plan, at: Instant, random: Random) -> IntentId
     return identifier
 
 
-def write_many(conn: Connection, plans: Sequence[Plan], at: Instant, random: Random) -> list[IntentId]:
+def write_many(
+    conn: Connection,
+    plans: Sequence[Plan],
+    at: Instant,
+    random: Random,
+    drawn: Mapping[str, Values] | None = None,
+) -> list[IntentId]:
     """Draw serials, build, lint and store; the intents' ids in the order of the plans. At most one for a key.
+
+    `drawn` are rows that `draft_row` has already made, by idempotency key.
 
     Errors: KeyBlocked, KeyAlreadySeen, OutlivesAuthority, ProfileMismatch, LintFailed, IdempotencyConflict; whatever
     is raised, the caller's transaction must not be committed.
     """
-    for plan in plans:
-        if plan.validity.not_after > plan.authority.validity.not_after:
-            raise OutlivesAuthority(plan.authority.id)
     _check_keys(conn, plans)
     done: dict[str, IntentId] = {}
     waiting = {plan.idempotency_key: plan for plan in plans}
     for _ in range(_DRAWS):
-        rows = [_row(plan, at, random) for plan in waiting.values()]
+        rows = [drawn[key] if drawn and key in drawn else draft_row(plan, at, random) for key, plan in waiting.items()]
+        drawn = None
         if store.insert_intents(conn, rows) == len(rows):
             done.update({row["idempotency_key"]: row["id"] for row in rows})
             waiting = {}
@@ -144,7 +152,13 @@ def write_many(conn: Connection, plans: Sequence[Plan], at: Instant, random: Ran
     raise Retryable
 
 
-def _row(plan: Plan, at: Instant, random: Random) -> dict[str, Any]:
+def draft_row(plan: Plan, at: Instant, random: Random) -> Values:
+    """The intent as it is going to be stored: its serial drawn, its octets built and linted.
+
+    Errors: OutlivesAuthority, ProfileMismatch, LintFailed.
+    """
+    if plan.validity.not_after > plan.authority.validity.not_after:
+        raise OutlivesAuthority(plan.authority.id)
     serial = SerialNumber.draw(random)
     linted = lint(build(plan.profile, plan.authority, _contents(plan, serial)), plan.profile, plan.authority)
     return {

@@ -8,28 +8,29 @@ serial and the same octets; after the signature but before it is stored, the sam
 to nobody); after that, the certificate. So one order never has two certificates.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from ca import journal, orders
+from ca import journal
 from ca.authority import Authority
 from ca.directory import Database, Directory
-from ca.errors import IdempotencyConflict, LintFailed, ProfileMismatch, SignatureMismatch, UnknownIntent, WrongState
-from ca.intents import IntentId, Plan, Random, same_order, write_many
+from ca.errors import IdempotencyConflict, LintFailed, SignatureMismatch, UnknownIntent, WrongState
+from ca.intents import IntentId, Plan, Random, Values, draft_row, same_order, write_many
 from ca.keys import KeyStore, SigningKey
 from ca.lifecycle import IntentEvent, IntentState, advance_intent
 from ca.lint import Linted, lint
-from ca.orders import Assurance, Order, ServiceOrder
-from ca.points import WHOLE, choose_partition, point_name
-from ca.profiles import KeyShape, Kind, Profile, Profiles, Text, Variant
-from ca.request import ProvenRequest, accept_shape, prove_possession
+from ca.orders import Order, ServiceOrder
+from ca.planning import Asked, Planner, prove
+from ca.points import WHOLE
+from ca.profiles import Kind, Profiles, Variant
 from ca.store import issued as store
-from ca.template import assemble, authentication_common_name, signature_common_name
-from ca.validity import Birthdays, Days, person_validity
+from ca.template import assemble
+from pki import der
 from pki.algorithms import load_public_key, verify_raw
 from pki.certificate import Certificate
 from pki.instant import Instant, Validity
@@ -51,8 +52,15 @@ class IssuedCertificate:
     intent_id: IntentId
 
 
-Points = dict[tuple[str, int], bytes]
-"""Distribution points that this transaction has already asked for, by authority and partition."""
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What an order becomes: the intent that is there already, or a plan and the row that writes it down, its serial
+    drawn, its octets built and linted."""
+
+    asked: Asked
+    before: IntentId | None
+    plan: Plan | None
+    row: Values | None
 
 
 class Registrar:
@@ -61,7 +69,7 @@ class Registrar:
     def __init__(
         self, profiles: Profiles, authorities: Directory, random: Random, variant: Variant | None = None
     ) -> None:
-        self._profiles = profiles
+        self._planner = Planner(profiles, random)
         self._authorities = authorities
         self._random = random
         self._variant = variant
@@ -72,137 +80,81 @@ class Registrar:
         The same idempotency key with the same order gives the same intent, however often and from wherever.
         Errors: RequestRefused (its leaves say why), IdempotencyConflict, LintFailed, NoActiveAuthority.
         """
-        (identifier,) = self.intend_many(conn, [order], at)
+        (identifier,) = self._write(conn, self.draft(conn, [prove(order)], at), at)
         return identifier
 
-    def intend_many(self, conn: Connection, wanted: Sequence[Order | ServiceOrder], at: Instant) -> list[IntentId]:
-        """As `intend`, for several orders at once, with few statements; the intents' ids in the orders' order.
+    def draft(self, conn: Connection, asked: Sequence[Asked], at: Instant) -> list[Draft]:
+        """What several orders become; nothing is written, so this may run where no writer is held up.
 
-        All or nothing: the first order that is refused raises, and the caller rolls back.
+        Errors: as `intend`, for the first order that is refused.
         """
-        came = [prove_possession(order.request, frozenset(KeyShape)) for order in wanted]
-        digests = [orders.digest(order, proven.spki) for order, proven in zip(wanted, came, strict=True)]
-        before = store.intents_by_key(conn, [order.idempotency_key for order in wanted])
-        plans: dict[str, Plan] = {}
+        before = store.intents_by_key(conn, [one.order.idempotency_key for one in asked])
         authorities: dict[Purpose, Authority] = {}
-        points: Points = {}
-        for order, proven, digest in zip(wanted, came, digests, strict=True):
-            key = order.idempotency_key
-            if key in before:
-                same_order(before[key], digest)
-            elif key in plans and plans[key].order_digest != digest:
-                raise IdempotencyConflict
-            elif key not in plans:
-                purpose = order.purpose if isinstance(order, Order) else Purpose.AUTHENTICATION
-                if purpose not in authorities:
-                    authorities[purpose] = self._authorities.active(conn, purpose, self._variant, at)
-                plans[key] = self._plan(conn, order, authorities[purpose], proven, digest, at, points)
-        made = dict(zip(plans, write_many(conn, list(plans.values()), at, self._random), strict=True)) if plans else {}
-        return [
-            IntentId(before[order.idempotency_key].id)
-            if order.idempotency_key in before
-            else made[order.idempotency_key]
-            for order in wanted
-        ]
+        points: dict[tuple[str, int], bytes] = {}
 
-    def _plan(
-        self,
-        conn: Connection,
-        order: Order | ServiceOrder,
-        authority: Authority,
-        proven: ProvenRequest,
-        digest: str,
-        at: Instant,
-        points: Points,
-    ) -> Plan:
-        if isinstance(order, Order):
-            return self._person_plan(conn, order, authority, proven, digest, at, points)
-        return self._service_plan(order, authority, proven, digest, at)
+        def point_of(authority: Authority, partition: int, would_be: Callable[[], bytes]) -> bytes:
+            if (authority.id, partition) not in points:
+                stands = None if partition == WHOLE else store.partition_point(conn, authority.id, partition)
+                points[authority.id, partition] = would_be() if stands is None else stands
+            return points[authority.id, partition]
 
-    def _person_plan(
-        self,
-        conn: Connection,
-        order: Order,
-        authority: Authority,
-        proven: ProvenRequest,
-        digest: str,
-        at: Instant,
-        points: Points,
-    ) -> Plan:
-        kind = Kind.SIGNATURE if order.purpose is Purpose.SIGNATURE else Kind.AUTHENTICATION
-        profile = self._profiles[kind, authority.variant]
-        if not isinstance(profile.lifetime, Birthdays):
-            raise ProfileMismatch(profile.name, "its lifetime does not end on a birthday")
-        if kind is Kind.SIGNATURE and (
-            order.attributes is None or order.attributes.date_of_birth != order.date_of_birth
-        ):
-            raise ProfileMismatch(profile.name, "the person's attributes are missing, or of another date of birth")
-        validity = person_validity(
-            profile.lifetime,
-            order.date_of_birth,
-            at,
-            renewed_in_window=order.renewed_in_window,
-            card_not_after=order.card_not_after,
-            not_past=order.not_past,
-        )
-        partition = choose_partition(authority.parameters, order.municipality, self._random)
-        if (authority.id, partition) not in points:
-            point = point_name(authority.parameters, authority.purpose, authority.id, partition, order.municipality)
-            if partition != WHOLE:
-                point = store.remember_partition(conn, authority.id, partition, point)
-            points[authority.id, partition] = point
-        return Plan(
-            profile=profile,
-            authority=authority,
-            proven=accept_shape(proven, profile.keys),
-            request=order.request,
-            order_digest=digest,
-            idempotency_key=order.idempotency_key,
-            owner=order.owner,
-            card_id=order.card_id,
-            assurance=order.assurance,
-            validity=validity,
-            partition=partition,
-            point=points[authority.id, partition],
-            common_name=signature_common_name(at, self._random)
-            if kind is Kind.SIGNATURE
-            else authentication_common_name(order.municipality, self._random),
-            municipality=order.municipality,
-            attributes=order.attributes if kind is Kind.SIGNATURE else None,
-        )
+        drafts: dict[str, Draft] = {}
+        for one in asked:
+            key = one.order.idempotency_key
+            if key in drafts:
+                if drafts[key].asked.digest != one.digest:
+                    raise IdempotencyConflict
+            elif key in before:
+                drafts[key] = Draft(one, same_order(before[key], one.digest), None, None)
+            else:
+                if one.purpose not in authorities:
+                    authorities[one.purpose] = self._authorities.active(conn, one.purpose, self._variant, at)
+                plan = self._planner.plan(one, authorities[one.purpose], at, point_of)
+                drafts[key] = Draft(one, None, plan, draft_row(plan, at, self._random))
+        return [drafts[one.order.idempotency_key] for one in asked]
 
-    def _service_plan(
-        self, order: ServiceOrder, authority: Authority, proven: ProvenRequest, digest: str, at: Instant
-    ) -> Plan:
-        kind = Kind(order.kind.value)
-        profile = self._profiles[kind, authority.variant]
-        for text, name in ((order.common_name, Text.ORDERED_CN), (order.organization, Text.ORDERED_ORGANIZATION)):
-            if not 0 < len(text) <= 64 or not text.isprintable() or text != text.strip():
-                raise ProfileMismatch(profile.name, f"{name} has 1 to 64 printable characters")
-        return Plan(
-            profile=profile,
-            authority=authority,
-            proven=accept_shape(proven, profile.keys),
-            request=order.request,
-            order_digest=digest,
-            idempotency_key=order.idempotency_key,
-            owner=order.owner,
-            card_id=order.card_id,
-            assurance=Assurance.IN_PERSON,
-            validity=days_validity(profile, authority, at, order.not_past),
-            partition=WHOLE,
-            point=point_name(authority.parameters, authority.purpose, authority.id, WHOLE, None),
-            common_name=order.common_name,
-            organization=order.organization,
-        )
+    def take(self, conn: Connection, drafts: Sequence[Draft], at: Instant) -> list[IntentId]:
+        """Store what was drafted outside of this transaction; the intents' ids in the drafts' order.
+
+        Whatever is no longer so (the order came from elsewhere, another authority takes the orders) is drafted anew.
+        All or nothing: the first order that is refused raises, and the caller rolls back. Errors: as `intend`.
+        """
+        stale = store.intents_by_key(conn, [draft.asked.order.idempotency_key for draft in drafts])
+        active = {
+            purpose: self._authorities.active(conn, purpose, self._variant, at)
+            for purpose in {draft.asked.purpose for draft in drafts}
+        }
+        if stale or any(draft.plan is None or draft.plan.authority != active[draft.asked.purpose] for draft in drafts):
+            drafts = self.draft(conn, [draft.asked for draft in drafts], at)
+        return self._write(conn, drafts, at)
+
+    def _write(self, conn: Connection, drafts: Sequence[Draft], at: Instant) -> list[IntentId]:
+        rows = {
+            draft.asked.order.idempotency_key: (draft.plan, draft.row)
+            for draft in drafts
+            if draft.plan is not None and draft.row is not None
+        }
+        points = _remember_points(conn, [plan for plan, _ in rows.values()])
+        for key, (plan, _) in rows.items():
+            stands = points.get((plan.authority.id, plan.partition), plan.point)
+            if stands != plan.point:
+                moved = replace(plan, point=stands)
+                rows[key] = moved, draft_row(moved, at, self._random)
+        made: dict[str, IntentId] = {}
+        if rows:
+            plans = [plan for plan, _ in rows.values()]
+            drawn = {key: row for key, (_, row) in rows.items()}
+            made = dict(zip(rows, write_many(conn, plans, at, self._random, drawn), strict=True))
+        return [made[draft.asked.order.idempotency_key] if draft.before is None else draft.before for draft in drafts]
 
 
-def days_validity(profile: Profile, authority: Authority, at: Instant, not_past: Instant | None) -> Validity:
-    """From `at` for the days that the authority's parameters give the profile, never past `not_past`."""
-    if not isinstance(profile.lifetime, Days):
-        raise ProfileMismatch(profile.name, "its lifetime is not counted in days")
-    end = at + timedelta(days=getattr(authority.parameters, profile.lifetime.parameter), seconds=-1)
-    return Validity(at, end if not_past is None else max(at, min(end, not_past)))
+def _remember_points(conn: Connection, plans: Sequence[Plan]) -> dict[tuple[str, int], bytes]:
+    """The points that stand for the plans' partitions from now on; written in one order by all transactions."""
+    wanted = {(plan.authority.id, plan.partition): plan.point for plan in plans if plan.partition != WHOLE}
+    return {
+        (authority, partition): store.remember_partition(conn, authority, partition, point)
+        for (authority, partition), point in sorted(wanted.items())
+    }
 
 
 class Signer:
@@ -230,9 +182,10 @@ class Signer:
             for identifier, (row, authority, before) in found.items()
             if before is None
         }
-        if signed:
-            found = database.transaction(lambda conn: self._store(conn, signed, intent_ids, at))
-        return [_issued(found[identifier]) for identifier in intent_ids]
+        stored = {} if not signed else database.transaction(lambda conn: self._store(conn, found, signed, at))
+        return [
+            _issued(*found[identifier][:2], stored.get(identifier) or found[identifier][2]) for identifier in intent_ids
+        ]
 
     def sign_pending(self, database: Database, at: Instant, limit: int = 100) -> int:
         """Sign what waits, the oldest first, at most `limit`; how many were signed.
@@ -289,22 +242,30 @@ class Signer:
         return self._opened[label]
 
     def _store(
-        self, conn: Connection, signed: dict[IntentId, bytes], wanted: list[IntentId], at: Instant
-    ) -> "dict[IntentId, Loaded]":
-        rows = {row.id: row for row in store.intents(conn, list(signed), lock=True)}
-        fresh = {
-            identifier: der for identifier, der in signed.items() if rows[identifier].state == IntentState.INTENDED
-        }
+        self, conn: Connection, found: "dict[IntentId, Loaded]", signed: dict[IntentId, bytes], at: Instant
+    ) -> dict[IntentId, bytes]:
+        """The certificates that stand: those just signed, or what another signer stored a moment before."""
+        states = store.lock_intents(conn, list(signed))
+        fresh = {one: encoded for one, encoded in signed.items() if states[one] == IntentState.INTENDED}
         if fresh:
-            store.insert_certificates(conn, [_row(rows[identifier], der, at) for identifier, der in fresh.items()])
+            rows = [_row(found[identifier][0], encoded, at) for identifier, encoded in fresh.items()]
+            store.insert_certificates(conn, rows)
             store.set_intents_state(conn, list(fresh), IntentState.INTENDED, IntentState.ISSUED)
-            for identifier, der in fresh.items():
-                _certify(conn, rows[identifier], der)
-            journal.record(conn, [_event(rows[identifier], der, at) for identifier, der in fresh.items()])
-        return self._load(conn, wanted)
+            for row in rows:
+                _certify(conn, row)
+            journal.record(conn, [_event(row, at) for row in rows])
+        late = [identifier for identifier in signed if identifier not in fresh]
+        if not late:
+            return fresh
+        others = store.certificates_of_intents(conn, late)
+        for identifier in late:
+            if identifier not in others:
+                raise WrongState("the intent", states[identifier], IntentEvent.STORE.value)
+        return fresh | others
 
 
-Loaded = tuple[Row[Any], Authority, Row[Any] | None]
+Loaded = tuple[Row[Any], Authority, bytes | None]
+"""An intent, its issuer, and its certificate if there is one."""
 
 
 def sign_linted(linted: Linted, authority: Authority, key: SigningKey) -> bytes:
@@ -317,12 +278,18 @@ def sign_linted(linted: Linted, authority: Authority, key: SigningKey) -> bytes:
         raise SignatureMismatch(authority.id)
     signature = key.sign(linted.tbs)
     encoded = assemble(linted.tbs, authority.algorithm.identifier, signature)
-    certificate = Certificate(encoded)
-    if certificate.tbs != linted.tbs or not verify_raw(
-        load_public_key(authority.spki), authority.algorithm, certificate.signature, linted.tbs
+    parts = der.read_whole(encoded).children()
+    if (
+        [part.raw for part in parts[:2]] != [linted.tbs, authority.algorithm.identifier]
+        or len(parts) != 3
+        or not verify_raw(_loaded_key(authority.spki), authority.algorithm, parts[2].bits(), linted.tbs)
     ):
         raise SignatureMismatch(authority.id)
     return encoded
+
+
+_loaded_key = lru_cache(maxsize=64)(load_public_key)
+"""The authorities' public keys; each checks every signature made under it."""
 
 
 def certificate_of(conn: Connection, intent_id: IntentId) -> IssuedCertificate | None:
@@ -331,7 +298,7 @@ def certificate_of(conn: Connection, intent_id: IntentId) -> IssuedCertificate |
     if row is None:
         raise UnknownIntent
     before = store.certificates_of_intents(conn, [intent_id]).get(intent_id)
-    return None if before is None else _issued((row, Directory().get(conn, row.issuer), before))
+    return None if before is None else _issued(row, Directory().get(conn, row.issuer), before)
 
 
 def withdraw(conn: Connection, intent_id: IntentId) -> bool:
@@ -350,7 +317,7 @@ def withdraw(conn: Connection, intent_id: IntentId) -> bool:
     return store.set_intents_state(conn, [intent_id], row.state, after) == 1
 
 
-def _row(intent: Row[Any], der: bytes, at: Instant) -> dict[str, Any]:
+def _row(intent: Row[Any], encoded: bytes, at: Instant) -> dict[str, Any]:
     return {
         "issuer": intent.issuer,
         "serial": intent.serial,
@@ -364,38 +331,35 @@ def _row(intent: Row[Any], der: bytes, at: Instant) -> dict[str, Any]:
         "not_before": intent.not_before,
         "not_after": intent.not_after,
         "issued_at": at.seconds,
-        "fingerprint": Certificate(der).fingerprint.hex(),
-        "der": der,
+        "fingerprint": hashlib.sha256(encoded).hexdigest(),
+        "der": encoded,
     }
 
 
-def _certify(conn: Connection, intent: Row[Any], der: bytes) -> None:
+def _certify(conn: Connection, row: Mapping[str, Any]) -> None:
     """A root and a responder's certificate also complete the row that waits for them."""
-    if intent.profile == Kind.ROOT:
-        fingerprint = Certificate(der).fingerprint.hex()
-        store.certify_authority(conn, intent.issuer, der, fingerprint, "active")
-    elif intent.profile == Kind.RESPONDER:
-        store.certify_responder(conn, intent.owner, der, intent.serial)
+    if row["profile"] == Kind.ROOT:
+        store.certify_authority(conn, row["issuer"], row["der"], row["fingerprint"], "active")
+    elif row["profile"] == Kind.RESPONDER:
+        store.certify_responder(conn, row["owner"], row["der"], row["serial"])
 
 
-def _event(intent: Row[Any], der: bytes, at: Instant) -> journal.Event:
-    fingerprint = Certificate(der).fingerprint.hex()
-    return journal.issued(at, intent.issuer, intent.serial, Instant(intent.not_after), intent.partition, fingerprint)
+def _event(row: Mapping[str, Any], at: Instant) -> journal.Event:
+    end = Instant(row["not_after"])
+    return journal.issued(at, row["issuer"], row["serial"], end, row["partition"], row["fingerprint"])
 
 
-def _issued(loaded: Loaded) -> IssuedCertificate:
-    intent, authority, row = loaded
-    if row is None:
+def _issued(intent: Row[Any], authority: Authority, encoded: bytes | None) -> IssuedCertificate:
+    if encoded is None:
         raise WrongState("the intent", intent.state, IntentEvent.STORE.value)
-    der = bytes(row.der)
-    issuer = authority.certificate.fingerprint if authority.certificate is not None else Certificate(der).fingerprint
+    issuer = authority.certificate if authority.certificate is not None else Certificate(encoded)
     return IssuedCertificate(
-        der,
-        SerialNumber(int(row.serial, 16)),
+        encoded,
+        SerialNumber(int(intent.serial, 16)),
         authority.purpose,
-        Kind(row.profile),
-        Validity(Instant(row.not_before), Instant(row.not_after)),
+        Kind(intent.profile),
+        Validity(Instant(intent.not_before), Instant(intent.not_after)),
         authority.id,
-        issuer,
+        issuer.fingerprint,
         IntentId(intent.id),
     )
