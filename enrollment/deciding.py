@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
+from enrollment import acts
 from enrollment.approvals import DECIDERS, LIFETIME, Approval, ApprovalEvent, ApprovalState, Approved, advance
+from enrollment.canonical import digest
 from enrollment.counters import Affair
 from enrollment.errors import ApprovalExpired, NeedsApproval, NotYours, SamePerson
 from enrollment.operators import Operator, Role
@@ -21,12 +23,17 @@ def propose(
     at: Instant,
     random: Random,
     reason: str = "",
+    *,
+    is_signed: bool = False,
 ) -> Approval:
-    """Ask for a second operator. `content`: digest of exactly what shall be done.
+    """Ask for a second operator. `content`: digest of exactly what shall be done. `is_signed`: the caller has used the
+    operator's signed act for it.
 
-    Errors: OperatorNotValid, RoleMissing.
+    Errors: OperatorNotValid, RoleMissing, ActNotSigned.
     """
     operator.require(Role.CLERK, at)
+    if not is_signed:
+        acts.use(conn, operator, acts.What.PROPOSE, subject, content, at)
     approval = Approval(
         approval=draw_id(random),
         owner=operator.owner,
@@ -62,6 +69,8 @@ def _decide(
         raise SamePerson(operator.operator)
     if at > found.expires_at:
         raise ApprovalExpired(approval)
+    what = acts.What.APPROVE if event is ApprovalEvent.APPROVE else acts.What.REJECT
+    acts.use(conn, operator, what, approval, decision_content(found, event), at)
     decided = replace(
         found,
         state=advance(found.state, event),
@@ -88,13 +97,27 @@ def reject(conn: Connection, approval: str, operator: Operator, at: Instant, rea
     return _decide(conn, approval, operator, ApprovalEvent.REJECT, at, reason)
 
 
-def withdraw(conn: Connection, approval: str, operator: Operator) -> Approval:
+def decision_content(approval: Approval, event: ApprovalEvent) -> str:
+    """What the one who decides signs: this proposal with just this content, and yes or no."""
+    return digest(
+        {
+            "affair": approval.affair.value,
+            "approval": approval.approval,
+            "content": approval.content,
+            "decision": event.value,
+            "subject": approval.subject,
+        }
+    )
+
+
+def withdraw(conn: Connection, approval: str, operator: Operator, at: Instant) -> Approval:
     """The proposer takes it back. Errors: NeedsApproval, NotYours, SamePerson for anybody else, WrongState."""
     found = _load(conn, approval, approval)
     if found.owner != operator.owner:
         raise NotYours(operator.owner)
     if operator.operator != found.proposed_by:
         raise SamePerson(operator.operator)
+    acts.use(conn, operator, acts.What.WITHDRAW, approval, decision_content(found, ApprovalEvent.WITHDRAW), at)
     taken_back = replace(found, state=advance(found.state, ApprovalEvent.WITHDRAW))
     rows.change_approval(conn, taken_back, found.state)
     return taken_back

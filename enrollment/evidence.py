@@ -9,10 +9,8 @@ from typing import Any
 
 from enrollment.canonical import Json, canonical
 from enrollment.canonical import digest as digest_of
-from enrollment.errors import EvidenceTooWeak, NotPresent, SignatureInvalid
+from enrollment.errors import EvidenceTooWeak, NotPresent
 from enrollment.person import PersonId
-from pki.algorithms import algorithm_for, load_public_key, verify_raw
-from pki.certificate import parse_certificate
 from pki.instant import Instant
 
 
@@ -123,26 +121,6 @@ class InPersonEvidence:
         if photos and self.photo_matched:
             return Level.IAL3
         return Level.IAL2 if len(good) >= 2 else Level.IAL1
-
-    def verify_officer(self, certificate: bytes | None, card_fingerprint: str) -> None:
-        """See that the officer's own card signed exactly this. `certificate`: the officer's, in DER.
-
-        Evidence without a signature passes here; whether one is demanded is said by `require_signature`.
-        Errors: SignatureInvalid if there is a signature and it is not by the card of that fingerprint (SHA-256, hex).
-        """
-        if self.signature is None:
-            return
-        found = parse_certificate(certificate) if certificate is not None else None
-        if found is None or found.fingerprint.hex() != card_fingerprint:
-            raise SignatureInvalid(self.officer)
-        spki = found.spki
-        if not verify_raw(load_public_key(spki), algorithm_for(spki), self.signature, self.octets()):
-            raise SignatureInvalid(self.officer)
-
-    def require_signature(self) -> None:
-        """For deployments whose officers all have cards. Errors: SignatureInvalid."""
-        if self.signature is None:
-            raise SignatureInvalid(self.officer)
 
     def require_anchor(self, catalogue: Mapping[str, DocumentKind] = CATALOGUE) -> Level:
         """The level, if it can carry an ANCHOR: a compared photo, or two documents of which the officer kept the rule.

@@ -168,7 +168,34 @@ class Consent:
         return canonical(record)
 
 
-Filing = MoveFiling | ReissueFiling | HouseholdFiling | Consent
+@dataclass(frozen=True, slots=True)
+class MoveOutFiling:
+    """A person tells that they will move, or have moved, to another municipality; the move in is told separately."""
+
+    kind: ClassVar[str] = "move-out"
+
+    filing: str
+    municipality: str
+    planned_on: date
+    void_after: Instant
+
+    def __post_init__(self) -> None:
+        _require(_hex(self.filing, 32), "filing is 32 hex digits")
+        _require(len(self.municipality) == 5 and set(self.municipality) <= set("0123456789"), "municipality")
+
+    def document(self) -> bytes:
+        """The octets to sign."""
+        record: dict[str, Json] = {
+            "filing": self.filing,
+            "kind": self.kind,
+            "municipality": self.municipality,
+            "planned_on": self.planned_on.isoformat(),
+            "void_after": self.void_after.iso(),
+        }
+        return canonical(record)
+
+
+Filing = MoveFiling | ReissueFiling | HouseholdFiling | Consent | MoveOutFiling
 
 
 def parse_filing(document: bytes) -> Filing:
@@ -186,6 +213,7 @@ def parse_filing(document: bytes) -> Filing:
         ReissueFiling.kind: _read_reissue,
         HouseholdFiling.kind: _read_household,
         Consent.kind: _read_consent,
+        MoveOutFiling.kind: _read_move_out,
     }
     _require(kind in readers, "unknown kind")
     try:
@@ -235,6 +263,15 @@ def _read_household(record: Mapping[str, str]) -> Filing:
 
 def _read_consent(record: Mapping[str, str]) -> Filing:
     return Consent(record["filing"], record["document_digest"], Instant.parse(record["void_after"]))
+
+
+def _read_move_out(record: Mapping[str, str]) -> Filing:
+    return MoveOutFiling(
+        record["filing"],
+        record["municipality"],
+        date.fromisoformat(record["planned_on"]),
+        Instant.parse(record["void_after"]),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from enrollment import acts
+from enrollment.canonical import digest
 from enrollment.counters import Affair
 from enrollment.errors import NotGranted, NotYours
 from enrollment.operators import Operator, Role
@@ -60,13 +62,58 @@ def give(
     operator.require(Role.CLERK, at, holder)
     if Affair.IN_PERSON_CHECK in scope or person == holder:
         raise NotGranted(Affair.IN_PERSON_CHECK.value)
+    content = content_of(person, holder, kind, scope, validity, evidence)
+    acts.use(conn, operator, acts.What.GRANT, person, content, at)
     grant = Grant(draw_id(random), person, holder, kind, scope, validity, evidence)
     rows.add_grant(conn, grant.grant, person, holder, kind.value, sorted(scope), validity, evidence)
     return grant
 
 
-def revoke(conn: Connection, grant: str, at: Instant) -> bool:
-    """End a grant from now on; False if there is none, or it ended before."""
+def content_of(
+    person: PersonId,
+    holder: PersonId,
+    kind: GrantKind,
+    scope: frozenset[Affair],
+    validity: Validity,
+    evidence: str,
+) -> str:
+    """What the officer signs who gives a grant."""
+    return digest(
+        {
+            "act": "grant",
+            "evidence": evidence,
+            "holder": holder,
+            "kind": kind.value,
+            "not_after": validity.not_after.iso(),
+            "not_before": validity.not_before.iso(),
+            "person": person,
+            "scope": sorted(scope),
+        }
+    )
+
+
+def revoke_content(person: PersonId, grant: str) -> str:
+    """What the officer signs who ends one."""
+    return digest({"act": "revoke-grant", "grant": grant, "person": person})
+
+
+def revoke(conn: Connection, person: PersonId, grant: str, by: Operator | PersonId, at: Instant) -> bool:
+    """End a grant over `person` from now on; False if there is none, or it ended before.
+
+    The person may, who acts for them may give it up, and an operator of their municipality may.
+    Errors: UnknownPerson; NotYours, RoleMissing, OperatorNotValid, ActNotSigned; NotGranted for anybody else.
+    """
+    owner = people_rows.hold_person(conn, person)
+    found = next((one for one in grants_of(conn, person) if one.grant == grant), None)
+    if found is None:
+        return False
+    if isinstance(by, Operator):
+        if owner != by.owner:
+            raise NotYours(by.owner)
+        by.require(Role.CLERK, at, found.holder)
+        acts.use(conn, by, acts.What.REVOKE_GRANT, person, revoke_content(person, grant), at)
+    elif by not in (person, found.holder):
+        raise NotGranted("revoke")
     return rows.revoke_grant(conn, grant, at)
 
 

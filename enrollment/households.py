@@ -13,44 +13,55 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 from typing import Any, Final
 
 from ca.issuance import Registrar
-from enrollment import certificates, issuing, ledger, outbox, protection, registry
-from enrollment.application import Application, ApplicationEvent, ApplicationKind, ApplicationState
+from enrollment import (
+    certificates,
+    channels,
+    deadlines,
+    issuing,
+    ledger,
+    outbox,
+    protection,
+    registry,
+    residence,
+    transfers,
+)
+from enrollment.application import ApplicationKind
 from enrollment.canonical import Json, canonical
-from enrollment.card_keys import require_made_on
+from enrollment.card_waiting import await_card
+from enrollment.channels import Channel, Procedure
 from enrollment.counters import Affair
+from enrollment.deadline import DeadlineKind, in_person_by, online_window
 from enrollment.errors import (
     CertificateEnded,
-    CertificateExpired,
     FilingMalformed,
     FilingReplayed,
     FilingVoid,
     NotGranted,
-    UnknownCertificate,
-    WrongState,
+    RemoteBlocked,
+    ResidenceUnproven,
 )
 from enrollment.events import EventKind
 from enrollment.filing import Consent, HouseholdFiling, VerifiedFiling
 from enrollment.grants import acting_for
 from enrollment.idempotency import once
 from enrollment.ledger import Happening
-from enrollment.moves import promise_signature
-from enrollment.person import MINOR_AGE, Person, PersonId, PersonStatus, Random, age_at, draw_id
+from enrollment.person import Person, PersonId, PersonStatus, Random, age_at
+from enrollment.proofs import Piece, Proof
 from enrollment.signed import OwnerKeys
+from enrollment.signers import signer_of
 from enrollment.store import Connection, Database, care
 from enrollment.store import people as people_rows
 from enrollment.store import work as rows
-from pki.instant import Instant
+from pki.instant import Instant, end_of_japanese_day
 from pki.purpose import Purpose
 from pki.revocation import Reason
 
 ADULT: Final = 18
-IN_PERSON_WITHIN: Final = timedelta(days=14)
-"""A move is told within fourteen days (住民基本台帳法 22 条): so long there is to come in person."""
 
 
 class Relation(StrEnum):
@@ -184,15 +195,21 @@ class Households:
             raise FilingReplayed(filing.filing)
         if at > filing.void_after:
             raise FilingVoid(filing.void_after.iso())
-        filer = self._signer(conn, verified, at)
+        held = signer_of(conn, verified, at)
+        if not rows.card_of(conn, held.card_id).state.usable:
+            raise CertificateEnded(verified.serial)
+        filer = held.person
         if filer not in filing.members or filer not in assertion.members or at > assertion.valid_until:
             raise NotGranted(Affair.MOVE.value)
+        window = online_window(_procedure(filing, assertion.owner), filing.moved_on)
+        window.require(at)
         results = []
         for member in filing.members:
             person = issuing.person_for_issuing(
                 conn, PersonId(member), people_rows.owner_of(conn, PersonId(member)), filing.kind, at, self.random
             )
             reason = self._obstacle(conn, verified, assertion, consents, filer, person, at)
+            reason = reason or _unproven(conn, filing, person, at)
             if reason is None:
                 results.append(self._judge(conn, verified, filing, filer, person, at))
             else:
@@ -202,17 +219,10 @@ class Households:
             care.add_member(conn, filing.filing, result.person, filer, result.outcome.value, told, at)
             body: dict[str, Json] = {"filing": filing.filing, "outcome": result.outcome.value}
             outbox.put(conn, result.person, "household.member", body, at, self.random)
+            if result.by is not None:
+                due = end_of_japanese_day(result.by)
+                deadlines.run(conn, result.person, DeadlineKind.IN_PERSON, filing.filing, due, at)
         return results
-
-    def _signer(self, conn: Connection, verified: VerifiedFiling, at: Instant) -> PersonId:
-        held = rows.certificate_by_fingerprint(conn, verified.signer)
-        if held is None or held.purpose is not Purpose.SIGNATURE:
-            raise UnknownCertificate(verified.serial)
-        if held.ended_at is not None or not rows.card_of(conn, held.card_id).state.usable:
-            raise CertificateEnded(verified.serial)
-        if held.not_after is None or at > held.not_after:
-            raise CertificateExpired(verified.serial)
-        return held.person
 
     def _obstacle(
         self,
@@ -288,59 +298,17 @@ class Households:
         _, decided = ledger.record(
             conn, Happening(person.person, EventKind.REMOTE_MOVE, actor=filer, evidence=(evidence,)), at, self.random
         )
+        if filing.municipality != person.owner:
+            transfers.complete(conn, person.person, filing.municipality, at)
         moved = registry.move(
             conn, person, filing.municipality, person.attributes.moved_to(filing.address), at, self.random
         )
         for held in certificates.held_by(conn, person.person, Purpose.SIGNATURE):
             certificates.end(conn, held, Reason.AFFILIATION_CHANGED, at, filing.kind, self.random)
-        application = self._await_card(conn, moved, filer, at)
+        waiting = await_card(conn, moved, ApplicationKind.REMOTE_MOVE, filer, at, self.random)
+        application = waiting.application if waiting else None
         told = json.loads(canonical(decided.to_json())) if decided else None
         return MemberResult(person.person, Outcome.ONLINE, "", None, told, application)
-
-    def _await_card(self, conn: Connection, person: Person, filer: PersonId, at: Instant) -> str | None:
-        """An application that waits for the member's own card; None for who has none, or is under fifteen."""
-        active = [card for card in rows.cards_of(conn, person.person) if card.state.usable]
-        if not active or age_at(person.attributes.date_of_birth, at.jst_date()) < MINOR_AGE:
-            return None
-        application = Application(
-            application=draw_id(self.random),
-            owner=person.owner,
-            person=person.person,
-            kind=ApplicationKind.REMOTE_MOVE,
-            state=ApplicationState.APPROVED,
-            version=1,
-            filed_by=filer,
-            filed_at=at,
-            changed_at=at,
-            card_not_after=active[-1].not_after,
-            card_id=active[-1].card_id,
-        )
-        rows.add_application(conn, application)
-        return application.application
-
-    def certify(self, application: str, request: bytes, at: Instant) -> Application:
-        """A member's own card has made its new key: promise the certificate. Asked again, it changes nothing.
-
-        That the key was made on the card of just this application stands for the member's presence with the card.
-        Errors: UnknownApplication, WrongState; KeyNotFromCard, RemoteBlocked, CardNotUsable; what the
-        authority says of the request.
-        """
-
-        def body(conn: Connection) -> Application:
-            found = rows.application_of(conn, application)
-            people_rows.hold_person(conn, found.person)
-            found = rows.application_of(conn, application)
-            if found.state.has_intents or found.state is ApplicationState.DELIVERED:
-                return found
-            if found.kind is not ApplicationKind.REMOTE_MOVE or found.state is not ApplicationState.APPROVED:
-                raise WrongState("application", found.state.value, ApplicationEvent.INTEND.value)
-            require_made_on(conn, str(found.card_id), Purpose.SIGNATURE, request)
-            person = issuing.person_for_issuing(conn, found.person, found.owner, "household-move", at, self.random)
-            promise_signature(conn, self.registrar, found, person, request, at)
-            proven = certificates.change(conn, found, ApplicationEvent.PROVE_KEYS, at)
-            return certificates.change(conn, proven, ApplicationEvent.INTEND, at)
-
-        return self.database.transaction(body)
 
 
 def results_of(conn: Connection, filing: str) -> tuple[MemberResult, ...]:
@@ -349,4 +317,26 @@ def results_of(conn: Connection, filing: str) -> tuple[MemberResult, ...]:
 
 
 def _in_person(person: PersonId, filing: HouseholdFiling, reason: str, decision: dict[str, Any] | None) -> MemberResult:
-    return MemberResult(person, Outcome.IN_PERSON, reason, filing.moved_on + IN_PERSON_WITHIN, decision, None)
+    return MemberResult(person, Outcome.IN_PERSON, reason, in_person_by(filing.moved_on), decision, None)
+
+
+def _procedure(filing: HouseholdFiling, owner: str) -> Procedure:
+    return Procedure.MOVE_WITHIN if filing.municipality == owner else Procedure.MOVE_IN
+
+
+def _unproven(conn: Connection, filing: HouseholdFiling, person: Person, at: Instant) -> str | None:
+    """Why the municipality does not take this member's move online: a closed channel, or evidence that is missing."""
+    procedure = _procedure(filing, person.owner)
+    signed = Piece(Proof.CARD_SIGNATURE, at)
+    try:
+        if procedure is Procedure.MOVE_IN:
+            channels.require(conn, person.owner, Procedure.MOVE_OUT, Channel.ONLINE, at)
+        residence.require(
+            conn, person.person, filing.municipality, procedure, Channel.ONLINE, filing.address, [signed],
+            filing.filing, at,
+        )  # fmt: skip
+    except RemoteBlocked:
+        return "look-at-counter"
+    except ResidenceUnproven:
+        return "residence-unproven"
+    return None

@@ -13,23 +13,34 @@ from typing import Any
 
 from ca.intents import IntentId
 from ca.issuance import Registrar
-from ca.orders import Assurance, Order
-from enrollment import certificates, issuing, ledger, outbox, protection, registry
+from ca.orders import Assurance
+from enrollment import (
+    certificates,
+    channels,
+    deadlines,
+    issuing,
+    ledger,
+    outbox,
+    protection,
+    registry,
+    residence,
+    transfers,
+)
 from enrollment.application import Application, ApplicationEvent, ApplicationKind, ApplicationState
 from enrollment.canonical import Json, canonical
 from enrollment.caps import Decision
 from enrollment.card_keys import require_made_on
+from enrollment.card_waiting import promise_signature
+from enrollment.channels import Channel, Procedure
+from enrollment.deadline import DeadlineKind, online_window
 from enrollment.errors import (
     CardNotUsable,
-    CertificateEnded,
-    CertificateExpired,
     FilingMalformed,
     FilingMismatch,
     FilingReplayed,
     FilingVoid,
     NothingChanges,
     RemoteBlocked,
-    UnknownCertificate,
     UnknownFiling,
 )
 from enrollment.events import EventKind
@@ -37,6 +48,8 @@ from enrollment.filing import Filing, MoveFiling, ReissueFiling, VerifiedFiling,
 from enrollment.idempotency import answer_to, once
 from enrollment.ledger import Happening
 from enrollment.person import MINOR_AGE, Person, PersonStatus, Random, age_at, draw_id
+from enrollment.proofs import Piece, Proof
+from enrollment.signers import signer_of, wait_turn
 from enrollment.store import Connection, Database, records
 from enrollment.store import people as people_rows
 from enrollment.store import work as rows
@@ -100,6 +113,7 @@ class Moves:
 
         Errors: CapReached with the decision; FilingReplayed, FilingVoid, FilingMismatch; UnknownCertificate,
         CertificateEnded, CertificateExpired, CardNotUsable; NothingChanges, RemoteBlocked; IdempotencyMismatch;
+        FilingTooEarly, FilingTooLate, ResidenceUnproven;
         UnknownMunicipality; what the authority says of the request (WeakKey, PossessionNotProven, KeyAlreadySeen, …).
         After any of them nothing has changed.
         """
@@ -107,22 +121,16 @@ class Moves:
         client = _client(verified.filing.filing)
 
         def body(conn: Connection) -> dict[str, Any]:
-            self._wait_turn(conn, verified)
+            wait_turn(conn, verified)
             return once(conn, client, key, asked, at, lambda: self._accept(conn, verified, request, at))
 
         outcome = self.database.transaction(body)
         return self.result(outcome["filing"], at)
 
-    def _wait_turn(self, conn: Connection, verified: VerifiedFiling) -> None:
-        """Nothing that decides is read before it is this person's turn: an identical request may just be committing."""
-        held = rows.certificate_by_fingerprint(conn, verified.signer)
-        if held is not None:
-            people_rows.hold_person(conn, held.person)
-
     def _accept(self, conn: Connection, verified: VerifiedFiling, request: bytes, at: Instant) -> dict[str, Json]:
         filing = verified.filing
         self._require_fresh(conn, filing, request, at)
-        held = self._signer(conn, verified, at)
+        held = signer_of(conn, verified, at)
         if filing.kind not in KINDS:
             raise FilingMalformed("this document is for another door")
         application_kind, event_kind, reason = KINDS[filing.kind]
@@ -131,6 +139,7 @@ class Moves:
             conn, held.person, people_rows.owner_of(conn, held.person), filing.kind, at, self.random
         )
         _require_remote(conn, before, filing, at)
+        _require_told_in_time(conn, before, filing, at)
         require_made_on(conn, held.card_id, Purpose.SIGNATURE, request)
         event, decision = ledger.record(
             conn,
@@ -157,7 +166,7 @@ class Moves:
         for old in certificates.held_by(conn, held.person, Purpose.SIGNATURE):
             certificates.end(conn, old, reason, at, filing.kind, self.random)
         rows.add_application(conn, application)
-        promise_signature(conn, self.registrar, application, person, request, at)
+        promise_signature(conn, self.registrar, application, person, request, Assurance.REMOTE, at)
         stored = StoredFiling(
             filing.filing,
             held.person,
@@ -190,19 +199,6 @@ class Moves:
         if named is not None and hashlib.sha256(request).hexdigest() != named:
             raise FilingMismatch(filing.filing)
 
-    def _signer(self, conn: Connection, verified: VerifiedFiling, at: Instant) -> HeldCertificate:
-        """Whose certificate signed it, judged once more by our own rows: of two filings signed with one certificate at
-        once, the second finds it ended by the first.
-        """
-        held = rows.certificate_by_fingerprint(conn, verified.signer)
-        if held is None or held.purpose is not Purpose.SIGNATURE:
-            raise UnknownCertificate(verified.serial)
-        if held.ended_at is not None:
-            raise CertificateEnded(verified.serial)
-        if held.not_after is None or at > held.not_after:
-            raise CertificateExpired(verified.serial)
-        return held
-
     def _settle_card(self, conn: Connection, held: HeldCertificate, at: Instant) -> None:
         """A signature by the new key proves that the certificate reached the card: an open delivery ends here."""
         application = rows.application_of(conn, held.application)
@@ -216,6 +212,9 @@ class Moves:
         if not isinstance(filing, MoveFiling):
             return person
         attributes = person.attributes.moved_to(filing.address, filing.address_substitutes)
+        if filing.municipality != person.owner:
+            transfers.complete(conn, person.person, filing.municipality, at)
+        deadlines.end(conn, person.person, DeadlineKind.IN_PERSON, at)
         return registry.move(conn, person, filing.municipality, attributes, at, self.random)
 
     def result(self, filing: str, at: Instant) -> FilingResult:
@@ -232,41 +231,6 @@ class Moves:
             return _result(conn, stored, at)
 
         return self.database.transaction(note)
-
-
-def promise_signature(
-    conn: Connection, registrar: Registrar, application: Application, person: Person, request: bytes, at: Instant
-) -> None:
-    """Promise a signature certificate for a remote procedure: it never outlives the authentication certificate.
-
-    Errors: RemoteBlocked without one; CardNotUsable; what the authority says of the request.
-    """
-    card = rows.card_of(conn, str(application.card_id))
-    if not card.state.usable:
-        raise CardNotUsable(card.card_id, card.state.value)
-    authentication = certificates.live(conn, person.person, Purpose.AUTHENTICATION, at)
-    if authentication is None:
-        raise RemoteBlocked("there is no valid authentication certificate")
-    order = Order(
-        purpose=Purpose.SIGNATURE,
-        request=request,
-        attributes=person.attributes,
-        municipality=people_rows.municipality_of(conn, person.owner),
-        assurance=Assurance.REMOTE,
-        date_of_birth=person.attributes.date_of_birth,
-        card_id=str(application.card_id),
-        card_not_after=application.card_not_after,
-        not_past=authentication.not_after,
-        renewed_in_window=False,
-        owner=person.person,
-        idempotency_key=f"{application.application}:{Purpose.SIGNATURE.value}",
-    )
-    intent = registrar.intend(conn, order, at)
-    rows.put_request(conn, application, Purpose.SIGNATURE, request)
-    held = HeldCertificate(
-        str(intent), application.application, person.person, Purpose.SIGNATURE, str(application.card_id)
-    )
-    rows.add_certificate(conn, held)
 
 
 def _client(filing: str) -> str:
@@ -318,3 +282,25 @@ def _require_remote(conn: Connection, person: Person, filing: Filing, at: Instan
         people_rows.municipality_of(conn, filing.municipality)
         if (filing.municipality, filing.address) == (person.owner, person.attributes.address):
             raise NothingChanges(filing.filing)
+
+
+def _require_told_in_time(conn: Connection, person: Person, filing: Filing, at: Instant) -> None:
+    """The channel is open, the time is right, and the new address is proven as the municipality there asks.
+
+    Errors: RemoteBlocked, FilingTooEarly, FilingTooLate, ResidenceUnproven.
+    """
+    if not isinstance(filing, MoveFiling):
+        channels.require(conn, person.owner, Procedure.REMOTE_REISSUE, Channel.ONLINE, at)
+        return
+    procedure, planned_on = Procedure.MOVE_WITHIN, None
+    if filing.municipality != person.owner:
+        procedure = Procedure.MOVE_IN
+        told = transfers.announced(conn, person.person, filing.municipality)
+        planned_on = told.planned_on if told else None
+        if told is None:
+            channels.require(conn, person.owner, Procedure.MOVE_OUT, Channel.ONLINE, at)
+    online_window(procedure, filing.moved_on, planned_on).require(at)
+    signed = Piece(Proof.CARD_SIGNATURE, at)
+    residence.require(
+        conn, person.person, filing.municipality, procedure, Channel.ONLINE, filing.address, [signed], filing.filing, at
+    )

@@ -35,9 +35,13 @@ class Operator:
 
     def require(self, role: Role, at: Instant, subject: PersonId | None = None) -> None:
         """Errors: OperatorNotValid outside the appointment, RoleMissing, SelfDealing if `subject` is the operator."""
-        if not self.validity.contains(at):
-            raise OperatorNotValid(self.operator)
+        self.require_valid(at)
         if role not in self.roles:
             raise RoleMissing(self.operator, role.value)
         if subject is not None and self.person == subject:
             raise SelfDealing(self.operator)
+
+    def require_valid(self, at: Instant) -> None:
+        """Errors: OperatorNotValid outside the appointment."""
+        if not self.validity.contains(at):
+            raise OperatorNotValid(self.operator)

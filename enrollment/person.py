@@ -1,11 +1,12 @@
 """The person: an opaque id that never changes, the four attributes, and the municipality that keeps them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import NewType
+from typing import Final, NewType
 
+from enrollment.machine import step
 from pki.attributes import Attributes
 from pki.instant import Instant
 
@@ -30,6 +31,29 @@ class PersonStatus(StrEnum):
     RESIDENT = "resident"
     EMIGRATED = "emigrated"
     DEAD = "dead"
+
+
+class StatusEvent(StrEnum):
+    """What can happen to the record as a whole."""
+
+    EMIGRATE = "emigrate"
+    DIE = "die"
+    REINSTATE = "reinstate"
+    """Back from abroad, or ended by mistake; nothing that was revoked comes back with it."""
+
+
+TRANSITIONS: Final[Mapping[tuple[PersonStatus, StatusEvent], PersonStatus]] = {
+    (PersonStatus.RESIDENT, StatusEvent.EMIGRATE): PersonStatus.EMIGRATED,
+    (PersonStatus.RESIDENT, StatusEvent.DIE): PersonStatus.DEAD,
+    (PersonStatus.EMIGRATED, StatusEvent.DIE): PersonStatus.DEAD,
+    (PersonStatus.EMIGRATED, StatusEvent.REINSTATE): PersonStatus.RESIDENT,
+    (PersonStatus.DEAD, StatusEvent.REINSTATE): PersonStatus.RESIDENT,
+}
+
+
+def advance(status: PersonStatus, event: StatusEvent) -> PersonStatus:
+    """Errors: WrongState."""
+    return step("record", TRANSITIONS, status, event)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,79 +1,32 @@
-"""What is done at a counter besides issuing: corrections, official changes, suspension, and the end of service."""
+"""What is done at a counter besides issuing: corrections, official changes, suspension, and the end of service.
 
-from enum import StrEnum
+A move or a new name told at a counter is in `enrollment.counter_change`."""
 
 from ca.revocation import HoldPolicy
-from enrollment import card_life, certificates, deciding, ledger, outbox, registry
+from enrollment import acts, card_life, certificates, deadlines, deciding, ledger, outbox, registry
 from enrollment.application import ApplicationEvent
 from enrollment.approvals import Approval
 from enrollment.canonical import Json, digest
 from enrollment.counters import Affair
+from enrollment.counterside import counterside
+from enrollment.deadline import DeadlineOutcome
 from enrollment.errors import NotYours, RemoteBlocked
 from enrollment.events import EventId, EventKind, LedgerEvent
 from enrollment.evidence import InPersonEvidence
-from enrollment.issuing import counterside
 from enrollment.ledger import Happening
+from enrollment.officers import require_own_signature
 from enrollment.operators import Operator, Role
-from enrollment.person import Person, PersonId, PersonStatus, Random
+from enrollment.person import Person, PersonId, PersonStatus, Random, StatusEvent
 from enrollment.store import Connection
 from enrollment.store import people as people_rows
 from enrollment.store import work as rows
 from pki.attributes import Attributes
 from pki.card_state import CardEvent, CardState
 from pki.instant import Instant
-from pki.purpose import Purpose
-from pki.revocation import Reason
 
 
-class Channel(StrEnum):
-    """How a procedure may be done."""
-
-    ONLINE = "online"
-    ASSISTED = "assisted"
-    IN_PERSON = "in-person"
-
-
-class Procedure(StrEnum):
-    """Every procedure of this service."""
-
-    FIRST_ISSUE = "first-issue"
-    RENEWAL = "renewal"
-    REISSUE_AFTER_LOSS = "reissue-after-loss"
-    PIN_RESET = "pin-reset"
-    MOVE_OUT = "move-out"
-    MOVE_IN = "move-in"
-    MOVE_WITHIN = "move-within"
-    ATTRIBUTE_CHANGE = "attribute-change"
-    SUSPENSION = "suspension"
-    END_OF_SUSPENSION = "end-of-suspension"
-    END_OF_SERVICE = "end-of-service"
-    CORRECTION = "correction"
-
-
-CHANNELS: dict[Procedure, frozenset[Channel]] = {
-    Procedure.FIRST_ISSUE: frozenset({Channel.IN_PERSON}),
-    Procedure.RENEWAL: frozenset({Channel.IN_PERSON}),
-    Procedure.REISSUE_AFTER_LOSS: frozenset({Channel.IN_PERSON}),
-    Procedure.PIN_RESET: frozenset({Channel.IN_PERSON}),
-    Procedure.MOVE_OUT: frozenset(Channel),
-    Procedure.MOVE_IN: frozenset(Channel),
-    Procedure.MOVE_WITHIN: frozenset(Channel),
-    Procedure.ATTRIBUTE_CHANGE: frozenset({Channel.IN_PERSON}),
-    Procedure.SUSPENSION: frozenset(Channel),
-    Procedure.END_OF_SUSPENSION: frozenset({Channel.IN_PERSON}),
-    Procedure.END_OF_SERVICE: frozenset({Channel.ASSISTED, Channel.IN_PERSON}),
-    Procedure.CORRECTION: frozenset({Channel.IN_PERSON}),
-}
-"""The most that each procedure may be opened to; a municipality's own switches only take away from it."""
-
-
-def require_channel(procedure: Procedure, channel: Channel, closed: frozenset[tuple[Procedure, Channel]]) -> None:
-    """`closed`: what this municipality switched off. Errors: RemoteBlocked."""
-    if channel not in CHANNELS[procedure] or (procedure, channel) in closed:
-        raise RemoteBlocked(f"{procedure.value} is not done {channel.value}")
-
-
-def _content(act: str, **fields: Json) -> str:
+def content_of(act: str, **fields: Json) -> str:
+    """The digest over an act and its parameters: what is proposed, approved and signed."""
     return digest({"act": act, **fields})
 
 
@@ -90,7 +43,7 @@ def propose_correction(
 ) -> Approval:
     """The first of two people who take an event back. Errors: NotYours, RoleMissing, OperatorNotValid, SelfDealing."""
     _own(conn, person, operator, Role.CLERK, at)
-    content = _content("correction", person=person, event=event)
+    content = content_of("correction", person=person, event=event)
     return deciding.propose(conn, operator, Affair.CORRECTION, person, content, at, random, reason)
 
 
@@ -99,18 +52,19 @@ def correct(
 ) -> LedgerEvent:
     """Take an event back once a second operator has approved just that. The event stays where it is; its place too.
 
-    Errors: NeedsApproval, ApprovalExpired; UnknownEvent, NotReversible; NotYours, RoleMissing, SelfDealing.
+    Errors: NeedsApproval, ApprovalExpired, ActNotSigned; UnknownEvent, NotReversible; NotYours, RoleMissing,
+    SelfDealing.
     """
     _own(conn, person, operator, Role.CLERK, at)
-    approved = deciding.use(
-        conn, approval, Affair.CORRECTION, person, _content("correction", person=person, event=event), at
-    )
+    content = content_of("correction", person=person, event=event)
+    approved = deciding.use(conn, approval, Affair.CORRECTION, person, content, at)
+    act = acts.use(conn, operator, acts.What.CORRECT, person, content, at)
     what = Happening(
         person,
         EventKind.CORRECTION,
         actor=operator.operator,
         channel=people_rows.counter_of(conn, operator.counter).kind.value,
-        evidence=(approved.content,),
+        evidence=tuple(one for one in (approved.content, act) if one is not None),
         corrects=event,
     )
     recorded, _ = ledger.record(conn, what, at, random)
@@ -127,57 +81,50 @@ def official_change(
     Errors: NotYours, RoleMissing, OperatorNotValid, SelfDealing.
     """
     kept = _own(conn, person, operator, Role.CLERK, at)
+    content = official_content(person, attributes)
+    act = acts.use(conn, operator, acts.What.OFFICIAL_CHANGE, person, content, at)
     registry.move(conn, kept, kept.owner, attributes, at, random)
-    event, _ = ledger.record(conn, Happening(person, EventKind.OFFICIAL_CHANGE, operator.operator), at, random)
-    return event
-
-
-def change_attributes(
-    conn: Connection,
-    evidence: InPersonEvidence,
-    owner: str,
-    attributes: Attributes,
-    operator: str,
-    at: Instant,
-    random: Random,
-) -> LedgerEvent:
-    """A move or a new name told at a counter, in person: the signature certificate ends, trust begins anew.
-
-    Another municipality's desk may do it for somebody who moves there: `owner` is then its own code.
-    Errors: NotPresent, EvidenceTooWeak; OutOfScope, NotDesignated, NotYours, RoleMissing, SelfDealing.
-    """
-    at_desk = counterside(conn, operator)
-    at_desk.require(Affair.ATTRIBUTE_CHANGE, at, evidence.person)
-    level = evidence.require_anchor()
-    before = people_rows.hold_person(conn, evidence.person)
-    if at_desk.operator.owner not in (before, owner):
-        raise NotYours(before)
-    kept = people_rows.person_of(conn, evidence.person)
-    registry.move(conn, kept, owner, attributes, at, random)
-    for held in certificates.held_by(conn, evidence.person, Purpose.SIGNATURE):
-        certificates.end(conn, held, Reason.AFFILIATION_CHANGED, at, "attribute-change", random)
-    what = Happening(
-        evidence.person,
-        EventKind.ANCHOR,
-        operator,
-        channel=at_desk.counter.kind.value,
-        level=level.value,
-        evidence=(evidence.digest(),),
+    event, _ = ledger.record(
+        conn,
+        Happening(
+            person,
+            EventKind.OFFICIAL_CHANGE,
+            operator.operator,
+            channel=people_rows.counter_of(conn, operator.counter).kind.value,
+            evidence=(act or content,),
+        ),
+        at,
+        random,
     )
-    event, _ = ledger.record(conn, what, at, random)
-    body: dict[str, Json] = {"event": event.event, "from": before, "to": owner}
-    outbox.put(conn, evidence.person, "person.changed", body, at, random)
     return event
+
+
+def official_content(person: PersonId, attributes: Attributes) -> str:
+    """What an officer signs for an official change."""
+    return content_of(
+        "official-change",
+        person=person,
+        address=attributes.address,
+        address_substitutes=attributes.address_substitutes,
+        name=attributes.name,
+        name_substitutes=attributes.name_substitutes,
+    )
 
 
 def suspend(conn: Connection, card_id: str, reported_by: str, at: Instant, random: Random) -> None:
     """Stop a card at once, by telephone or online, at any hour: its certificates are on hold. Stopping it again changes
-    nothing. Errors: UnknownCard; CardChangeRefused for a card that is not in use.
+    nothing. `reported_by`: an operator, the holder's person id, or a service.
+
+    Errors: UnknownCard; CardChangeRefused for a card that is not in use; ActNotSigned for an operator.
     """
     people_rows.hold_person(conn, rows.card_of(conn, card_id).person)
     card = rows.card_of(conn, card_id)
     if card.state is CardState.SUSPENDED:
         return
+    reporter = people_rows.find_operator(conn, reported_by)
+    if reporter is not None:
+        content = content_of("suspend", card_id=card_id)
+        acts.use(conn, reporter, acts.What.SUSPEND, card.person, content, at)
     card_life.change(conn, card, CardEvent.SUSPEND, at, "card-suspended", random)
     body: dict[str, Json] = {"card_id": card_id, "reported_by": reported_by}
     outbox.put(conn, card.person, "card.suspended", body, at, random)
@@ -202,9 +149,12 @@ def resume(
     at_desk.require(Affair.SUSPENSION, at, evidence.person)
     evidence.require_anchor()
     people_rows.hold_person(conn, evidence.person)
+    require_own_signature(conn, evidence, at_desk.operator, at)
     card = rows.card_of(conn, card_id)
     if card.person != evidence.person:
         raise NotYours(card.owner)
+    content = content_of("resume", card_id=card_id, evidence=evidence.digest())
+    acts.use(conn, at_desk.operator, acts.What.RESUME, evidence.person, content, at)
     ended = card_life.change(conn, card, CardEvent.RESUME, at, "card-resumed", random, holds=holds).ended
     body: dict[str, Json] = {"card_id": card_id, "by": operator, "ended": [held.intent for held in ended]}
     outbox.put(conn, card.person, "card.resumed", body, at, random)
@@ -215,7 +165,7 @@ def propose_end(
 ) -> Approval:
     """The first of two people who end a record: death, or emigration."""
     _own(conn, person, operator, Role.CLERK, at)
-    content = _content("end", person=person, status=status.value)
+    content = content_of("end", person=person, status=status.value)
     return deciding.propose(conn, operator, Affair.END_OF_SERVICE, person, content, at, random)
 
 
@@ -236,7 +186,9 @@ def end_of_service(
     Errors: NeedsApproval, ApprovalExpired; NotYours, RoleMissing; RemoteBlocked for keeping a dead person's.
     """
     kept = _own(conn, person, operator, Role.CLERK, at)
-    deciding.use(conn, approval, Affair.END_OF_SERVICE, person, _content("end", person=person, status=status.value), at)
+    content = content_of("end", person=person, status=status.value)
+    deciding.use(conn, approval, Affair.END_OF_SERVICE, person, content, at)
+    acts.use(conn, operator, acts.What.END_OF_SERVICE, person, content, at)
     if keep_certificates and status is PersonStatus.DEAD:
         raise RemoteBlocked("nobody keeps the certificates of the dead")
     finish(conn, kept, status, at, random, keep_certificates=keep_certificates)
@@ -246,7 +198,10 @@ def finish(
     conn: Connection, person: Person, status: PersonStatus, at: Instant, random: Random, *, keep_certificates: bool
 ) -> None:
     """End the record, and with it certificates, cards and what was under way. The caller holds the person's turn."""
-    registry.end(conn, person, status, at)
+    event = StatusEvent.DIE if status is PersonStatus.DEAD else StatusEvent.EMIGRATE
+    registry.change_status(conn, person, event, at)
+    for running in deadlines.running(conn, person.person):
+        deadlines.end(conn, person.person, running.kind, at, DeadlineOutcome.DROPPED, running.subject)
     if not keep_certificates:
         for card in rows.cards_of(conn, person.person):
             if card.state in (CardState.PREPARED, CardState.ACTIVE, CardState.SUSPENDED):
@@ -255,3 +210,29 @@ def finish(
             if not application.state.is_final:
                 certificates.change(conn, application, ApplicationEvent.WITHDRAW, at, status.value)
     outbox.put(conn, person.person, "person.ended", {"status": status.value}, at, random)
+
+
+def propose_reinstatement(
+    conn: Connection, person: PersonId, operator: Operator, at: Instant, random: Random, reason: str
+) -> Approval:
+    """The first of two people who say that a record was ended by mistake, or that an emigrant is back."""
+    _own(conn, person, operator, Role.CLERK, at)
+    content = content_of("reinstate", person=person)
+    return deciding.propose(conn, operator, Affair.END_OF_SERVICE, person, content, at, random, reason)
+
+
+def reinstate(
+    conn: Connection, person: PersonId, approval: str, operator: Operator, at: Instant, random: Random
+) -> Person:
+    """The record goes on. What was revoked stays revoked: certificates are applied for anew, in person.
+
+    Errors: NeedsApproval, ApprovalExpired, ActNotSigned; WrongState for a record that has not ended; NotYours,
+    RoleMissing, SelfDealing.
+    """
+    kept = _own(conn, person, operator, Role.CLERK, at)
+    content = content_of("reinstate", person=person)
+    deciding.use(conn, approval, Affair.END_OF_SERVICE, person, content, at)
+    acts.use(conn, operator, acts.What.REINSTATE, person, content, at)
+    back = registry.change_status(conn, kept, StatusEvent.REINSTATE, at)
+    outbox.put(conn, person, "person.reinstated", {"status": back.status.value}, at, random)
+    return back

@@ -9,7 +9,7 @@ from enrollment import protection
 from enrollment.canonical import Json, canonical, digest
 from enrollment.errors import NoReceipt, NotYours
 from enrollment.flags import Flag, Unlock
-from enrollment.person import Person, PersonId, PersonStatus, Random, draw_id
+from enrollment.person import Person, PersonId, PersonStatus, Random, StatusEvent, advance, draw_id
 from enrollment.store import Connection, Database, care
 from enrollment.store import people as rows
 from pki.attributes import Attributes
@@ -30,11 +30,9 @@ class Field(StrEnum):
 
 FOUR_ATTRIBUTES = frozenset(Field)
 
-PROVIDED, MASKED_RESULT, UNLOCKED = "provided", "masked", "unlocked"
-"""Results of a look: as asked; without the protected address; with it, by two people's leave."""
-
-SOMEBODY = "（保護のため表示しません）"
-"""Stands for a provider or recipient whose name would say where a protected person lives."""
+PROVIDED, MASKED_RESULT, UNLOCKED, DESTROYED = "provided", "masked", "unlocked", "destroyed"
+"""Results of a look: as asked; without the protected address; with it, by two people's leave. The last one: it was kept
+as long as it had to be (`enrollment.retention`), and what it said is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,11 +228,11 @@ def move(conn: Connection, person: Person, owner: str, attributes: Attributes, a
     return moved
 
 
-def end(conn: Connection, person: Person, status: PersonStatus, at: Instant) -> Person:
-    """The record ends: death or emigration. Errors: Stale."""
-    ended = replace(person, status=status, version=person.version + 1, since=at)
-    rows.change_person(conn, ended)
-    return ended
+def change_status(conn: Connection, person: Person, event: StatusEvent, at: Instant) -> Person:
+    """The record ends, or goes on again. Errors: WrongState, Stale."""
+    changed = replace(person, status=advance(person.status, event), version=person.version + 1, since=at)
+    rows.change_person(conn, changed)
+    return changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,25 +246,13 @@ class AccessLine:
     hash: str
 
 
-def accesses(conn: Connection, person: PersonId) -> tuple[AccessLine, ...]:
-    """Every look at `person`, oldest first: the person's own history.
-
-    Of somebody under protection it does not say which offices looked: whoever else can open the page (a relative with
-    the card's PIN) would learn from them where the person lives now.
-    """
-    lines = own_lines(conn, person)
-    if protection.standing(conn, person) is None:
-        return lines
-    return tuple(replace(line, access=replace(line.access, provider=SOMEBODY, recipient=SOMEBODY)) for line in lines)
-
-
 def near_misses(conn: Connection, owner: str, since: Instant) -> int:
     """How often somebody asked for an address that protection kept from them."""
     return rows.count_accesses(conn, owner, MASKED_RESULT, since)
 
 
 def own_lines(conn: Connection, person: PersonId) -> tuple[AccessLine, ...]:
-    """The records as they are, for the municipality's own inquiry into an incident; never for a page."""
+    """The records as they are; what a page may show of them is for `enrollment.disclosure` to say."""
     return tuple(
         AccessLine(
             Instant(row["at"]),
@@ -288,7 +274,7 @@ def own_lines(conn: Connection, person: PersonId) -> tuple[AccessLine, ...]:
 
 
 def bodies(conn: Connection, person: PersonId) -> tuple[dict[str, Json], ...]:
-    """The access records of `person` as they were hashed, oldest first."""
+    """The access records of `person` as they were hashed, oldest first; of a destroyed one only its frame is left."""
     return tuple(
         _record(person, row["position"], line.record, line.access, line.at, line.result, row["previous"])
         for row, line in zip(rows.access_rows(conn, person), own_lines(conn, person), strict=True)
@@ -300,7 +286,8 @@ def broken_accesses(conn: Connection, person: PersonId) -> tuple[int, ...]:
     broken = []
     previous = GENESIS
     for index, (row, body) in enumerate(zip(rows.access_rows(conn, person), bodies(conn, person), strict=True)):
-        if row["position"] != index or row["previous"] != previous or digest(body) != row["hash"]:
+        told = row["result"] == DESTROYED or digest(body) == row["hash"]
+        if row["position"] != index or row["previous"] != previous or not told:
             broken.append(index)
         previous = row["hash"]
     return tuple(broken)

@@ -1,113 +1,88 @@
-"""Proof that somebody lives where they say: what a municipality asks for, as dated data.
+"""Evidence that a person lives at an address: noted by officers, come back by letter, and used up by a procedure."""
 
-A requirement is a choice of combinations: any one of them is enough, and all kinds of it must be there. The common
-minimum is part of the code; a municipality's own policy comes on top and cannot do without it.
-"""
+import hashlib
+from collections.abc import Iterable
 
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
-from enum import StrEnum
-from typing import Any, Final
-
-from enrollment.canonical import Json, canonical
-from enrollment.errors import LooserPolicy, ResidenceUnproven
-from enrollment.procedures import Procedure
-from enrollment.store import Connection, care
-from pki.errors import InvalidValue
+from enrollment import acts
+from enrollment.canonical import Json, digest
+from enrollment.channels import Channel, Procedure
+from enrollment.channels import require as require_channel
+from enrollment.errors import EvidenceTooWeak, NotYours, ResidenceUnproven
+from enrollment.operators import Operator, Role
+from enrollment.person import PersonId, Random, draw_id
+from enrollment.proofs import Piece, Proof
+from enrollment.store import Connection
+from enrollment.store import people as people_rows
+from enrollment.store import terms as rows
 from pki.instant import Instant
 
 
-class Proof(StrEnum):
-    """Kinds of evidence."""
-
-    CARD_SIGNATURE = "card-signature"
-    CARD_AND_PIN = "card-and-pin"
-    CODE_LETTER = "code-letter"
-    VISIT = "visit"
-    LEASE = "lease"
-    UTILITY = "utility"
-    DESK = "desk"
+def address_digest(person: PersonId, address: str) -> str:
+    """The address as a name for evidence: hex; the person's random id keeps it from being guessed from a list."""
+    return hashlib.sha256(f"{person}\n{address}".encode()).hexdigest()
 
 
-LIFETIMES: Final[Mapping[Proof, timedelta]] = {
-    Proof.CARD_SIGNATURE: timedelta(days=1),
-    Proof.CARD_AND_PIN: timedelta(days=1),
-    Proof.CODE_LETTER: timedelta(days=30),
-    Proof.VISIT: timedelta(days=90),
-    Proof.LEASE: timedelta(days=365),
-    Proof.UTILITY: timedelta(days=90),
-    Proof.DESK: timedelta(days=1),
-}
-"""How old a piece of evidence may be when it is used."""
-
-Combination = frozenset[Proof]
-
-MINIMUM: Final[frozenset[Combination]] = frozenset({frozenset({Proof.CARD_SIGNATURE}), frozenset({Proof.DESK})})
-"""Below it nobody goes: a signature by the card, or a face at the desk."""
+def note_content(person: PersonId, proof: Proof, address: str, reference: str) -> str:
+    """What the officer signs."""
+    record: dict[str, Json] = {
+        "address": address_digest(person, address),
+        "person": person,
+        "proof": proof.value,
+        "reference": reference,
+    }
+    return digest(record)
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """One piece of evidence: its kind, and when it was seen or came back."""
+def note(
+    conn: Connection,
+    person: PersonId,
+    proof: Proof,
+    address: str,
+    reference: str,
+    operator: Operator,
+    at: Instant,
+    random: Random,
+) -> Piece:
+    """An officer saw a lease or a bill, or visited the place. `reference`: SHA-256 of what was shown, or of the report.
 
-    proof: Proof
-    at: Instant
-
-
-@dataclass(frozen=True, slots=True)
-class Requirement:
-    """What a municipality asks for in one procedure."""
-
-    any_of: frozenset[Combination] = MINIMUM
-
-    def __post_init__(self) -> None:
-        if not self.any_of or not all(self.any_of):
-            raise InvalidValue("a requirement has at least one combination, and none of them is empty")
-        for combination in self.any_of:
-            if not any(least <= combination for least in MINIMUM):
-                raise LooserPolicy("a combination without the card's signature or a visit to the desk")
-
-    def met_by(self, pieces: Iterable[Piece], at: Instant) -> Combination | None:
-        """The first combination (the shortest, then by name) that fresh evidence fills; None if there is none."""
-        fresh = {piece.proof for piece in pieces if piece.at <= at <= piece.at + LIFETIMES[piece.proof]}
-        for combination in sorted(self.any_of, key=lambda one: (len(one), sorted(one))):
-            if combination <= fresh:
-                return combination
-        return None
-
-    def body(self) -> Json:
-        """The requirement as canonical data."""
-        return sorted([sorted(proof.value for proof in combination) for combination in self.any_of])
+    Errors: NotYours for an officer of neither the present nor the new municipality is the caller's to see to; here the
+    officer's desk must be municipal: OutOfScope; RoleMissing, OperatorNotValid, SelfDealing; EvidenceTooWeak for a
+    kind that no officer writes down; ActNotSigned.
+    """
+    if not proof.seen_by_officer:
+        raise EvidenceTooWeak(f"{proof.value} is not noted by hand")
+    operator.require(Role.CLERK, at, person)
+    people_rows.owner_of(conn, person)
+    if not people_rows.counter_of(conn, operator.counter).kind.is_municipal:
+        raise NotYours(operator.owner)
+    acts.use(conn, operator, acts.What.NOTE_RESIDENCE, person, note_content(person, proof, address, reference), at)
+    piece = Piece(proof, at, draw_id(random))
+    rows.add_piece(conn, piece, person, operator.owner, address_digest(person, address), operator.operator, reference)
+    return piece
 
 
-def parse_requirement(record: Any) -> Requirement:
-    """Read [["card-signature", "code-letter"], ["desk"]]. Errors: InvalidValue, LooserPolicy."""
-    try:
-        return Requirement(frozenset(frozenset(Proof(name) for name in combination) for combination in record))
-    except (TypeError, ValueError):
-        raise InvalidValue(f"a requirement is a list of lists of {', '.join(Proof)}") from None
+def require(
+    conn: Connection,
+    person: PersonId,
+    owner: str,
+    procedure: Procedure,
+    channel: Channel,
+    address: str,
+    shown: Iterable[Piece],
+    used_by: str,
+    at: Instant,
+) -> tuple[Piece, ...]:
+    """The evidence that was enough for `address` in the municipality `owner`; what was stored of it is used up.
 
-
-def adopt(
-    conn: Connection, owner: str, procedure: Procedure, requirement: Requirement, begins: Instant, at: Instant, by: str
-) -> None:
-    """Keep what a municipality asks for from `begins` on."""
-    care.add_residence_policy(conn, owner, procedure.value, begins, canonical(requirement.body()).decode(), at, by)
-
-
-def required(conn: Connection, owner: str, procedure: Procedure, at: Instant) -> Requirement:
-    """What is asked for now: the municipality's own, or the common minimum."""
-    body = care.residence_policy(conn, owner, procedure.value, at)
-    return Requirement() if body is None else parse_requirement(json.loads(body))
-
-
-def require(conn: Connection, owner: str, procedure: Procedure, pieces: Iterable[Piece], at: Instant) -> Combination:
-    """The combination that was met. Errors: ResidenceUnproven, naming what would be enough."""
-    asked = required(conn, owner, procedure, at)
-    met = asked.met_by(pieces, at)
+    `shown`: what the procedure itself brings, a signature or a face at the desk. `used_by`: the filing or application.
+    Errors: RemoteBlocked if the channel is closed there; ResidenceUnproven, naming what would be enough; Stale.
+    """
+    asked = require_channel(conn, owner, procedure, channel, at).residence
+    kept = rows.unused_pieces(conn, person, owner, address_digest(person, address))
+    met = asked.met_by([*shown, *kept], at)
     if met is None:
-        choices = " / ".join("+".join(sorted(one)) for one in sorted(asked.any_of, key=lambda one: sorted(one)))
-        raise ResidenceUnproven(choices)
+        raise ResidenceUnproven(asked.choices())
+    for piece in met:
+        if piece.piece is not None:
+            rows.use_piece(conn, piece.piece, used_by)
     return met

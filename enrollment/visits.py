@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from enrollment import ledger, outbox, rules
-from enrollment.canonical import Json
+from enrollment import acts, deadlines, ledger, outbox, rules
+from enrollment.canonical import Json, digest
 from enrollment.caps import Decision
 from enrollment.counters import Affair, Counter, CounterKind
 from enrollment.counterside import counterside, require_resident
+from enrollment.deadline import Deadline
 from enrollment.errors import (
     EvidenceTooWeak,
     EvidenceUsed,
@@ -56,6 +57,7 @@ def confirm(
         raise OutOfScope(operator.counter, "confirmation")
     if kept.status is not PersonStatus.RESIDENT:
         raise NotConfirmed(counter)
+    acts.use(conn, operator, acts.What.CONFIRM_CHECK, person, confirmation_content(person, counter), at)
     confirmation = Confirmation(
         draw_id(random), operator.owner, person, counter, operator.operator, at, at + CONFIRMATION_LIFETIME
     )
@@ -65,10 +67,12 @@ def confirm(
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A check that counts: its event, and what is possible remotely from now on."""
+    """A check that counts: its event, what is possible remotely from now on, and what the person has to keep in time:
+    the officer tells it while they stand there."""
 
     event: LedgerEvent
     decision: Decision
+    deadlines: tuple[Deadline, ...]
 
 
 def check(
@@ -100,7 +104,7 @@ def check(
     level = evidence.require_anchor()
     known = [event for event in ledger.history(conn, evidence.person) if evidence.digest() in event.evidence]
     if known and known[0].kind is EventKind.ANCHOR:
-        return Checked(known[0], ledger.judge(conn, evidence.person, EventKind.REMOTE_MOVE, at))
+        return _checked(conn, known[0], at)
     policy = rules.in_force(conn, owner, at)
     _require_anchoring(conn, policy, at_desk.counter, evidence.person)
     if not records.add_evidence(conn, evidence, f"visit:{evidence.digest()}"):
@@ -126,7 +130,17 @@ def check(
     )
     body: dict[str, Json] = {"channel": at_desk.counter.kind.value, "event": event.event, "level": level.value}
     outbox.put(conn, evidence.person, "person.seen", body, at, random)
-    return Checked(event, ledger.judge(conn, evidence.person, EventKind.REMOTE_MOVE, at))
+    return _checked(conn, event, at)
+
+
+def _checked(conn: Connection, event: LedgerEvent, at: Instant) -> Checked:
+    decision = ledger.judge(conn, event.person, EventKind.REMOTE_MOVE, at)
+    return Checked(event, decision, deadlines.running(conn, event.person))
+
+
+def confirmation_content(person: PersonId, counter: str) -> str:
+    """What the municipality's officer signs who confirms a check at another desk."""
+    return digest({"act": "confirm-check", "counter": counter, "person": person})
 
 
 def _require_desk(counter: Counter, operator: Operator, evidence: InPersonEvidence, at: Instant) -> None:

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Final
 
-from holidays.countries import Japan
+from holidays.countries.japan import Japan
 
 from pki.instant import Instant
 

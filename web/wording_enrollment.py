@@ -147,6 +147,18 @@ WHY_AND_WHAT_TO_DO: dict[str, tuple[str, str]] = {
         "離れた所からカードに対して行えない操作です({what})。",
         "市区町村の窓口をご案内ください。",
     ),
+    "enrollment.pin-not-permitted": (
+        "このカードの暗証番号を設定し直す許可（{number}）がありません。",
+        "窓口で本人確認を受け、職員の許可を得てください。",
+    ),
+    "enrollment.pin-permission-used": (
+        "許可（{number}）はすでに使われたか、ほかで使われています。",
+        "暗証番号が分からないときは、窓口で新しい許可を受けてください。",
+    ),
+    "enrollment.pin-permission-expired": (
+        "許可（{number}）の期限（{expires_at}）が過ぎました。",
+        "ご本人が窓口にいらっしゃる間に、新しい許可を受けてください。",
+    ),
     "enrollment.key-not-from-card": (
         "申請された鍵は、このカードの中で作られたものではありません。",
         "カードの中で新しい鍵を作り、その鍵で申請し直してください。",
@@ -192,6 +204,10 @@ WHY_AND_WHAT_TO_DO: dict[str, tuple[str, str]] = {
         "受け付けられない電文です（{what}）。",
         "決められた書式で送り直してください。内容は一切取り込まれていません。",
     ),
+    "enrollment.gateway-flooded": (
+        "市区町村 {owner} からの通知が、取り決めた1分あたり {limit} 件を超えています。",
+        "1分ほど待ってから、同じ通知をもう一度送ってください。",
+    ),
     "enrollment.braked": (
         "市区町村 {owner} からの変更を止めています（{because}）。",
         "届いた内容を確かめ、責任者が再開してください。",
@@ -204,13 +220,33 @@ WHY_AND_WHAT_TO_DO: dict[str, tuple[str, str]] = {
         "新しい住所にお住まいであることを確認できません。",
         "次のいずれかをご用意ください: {choices}。",
     ),
-    "enrollment.gateway-flooded": (
-        "市区町村 {owner} からの通知が、取り決めた1分あたり {limit} 件を超えています。",
-        "1分ほど待ってから、同じ通知をもう一度送ってください。",
-    ),
     "enrollment.already-adopted": (
         "規則 {version}、または同じ日から適用される規則がすでにあります。",
         "新しい版の名前と適用日を付けてください。定めた規則は変更できません。",
+    ),
+    "enrollment.filing-too-early": (
+        "この届出は{opens}から受け付けます。",
+        "その日以降に、もう一度届け出てください。",
+    ),
+    "enrollment.filing-too-late": (
+        "オンラインで届け出られる期間は{until}まででした。",
+        "お住まいの市区町村の窓口にご本人がお越しください。窓口では今からでも受け付けます。",
+    ),
+    "enrollment.code-wrong": (
+        "お手紙の番号と一致しません。あと{tries_left}回入力できます。",
+        "一番新しいお手紙の番号をもう一度ご確認ください。入力できなくなったときは、新しいお手紙を請求してください。",
+    ),
+    "enrollment.letter-over": (
+        "このお手紙の番号は、もう使えません（{state}）。",
+        "新しいお手紙を請求してください。",
+    ),
+    "enrollment.act-not-signed": (
+        "職員 {operator} のカードによる署名がありません（{what}）。",
+        "この操作の内容にカードで署名し、5分以内に実行してください。",
+    ),
+    "enrollment.act-refused": (
+        "署名された操作を受け付けられません（{because}）。",
+        "窓口の端末で操作を作り直し、ご自身のカードで署名してください。",
     ),
     "enrollment.idempotency-mismatch": (
         "同じ受付キーが、別の内容の依頼に使われています。",

@@ -13,13 +13,18 @@ Error (pki)
     │             MunicipalDeskNeeded
     ├── ruling    CapReached · LooserPolicy · NotReversible · AlreadyAdopted
     ├── filing    FilingMalformed · FilingRejected · FilingReplayed · FilingVoid · FilingMismatch
-    │             NothingChanges · RemoteBlocked · SignatureInvalid · ResidenceUnproven
+    │             NothingChanges · RemoteBlocked · SignatureInvalid · ResidenceUnproven · FilingTooEarly
+    │             FilingTooLate · CodeWrong · LetterOver
     ├── card      CertificateEnded · CertificateExpired · CardNotUsable · WrongCard · KeyNotFromCard
-    │             ManagementRefused · CardDiffers · NotSignedYet
+    │             ManagementRefused · CardDiffers · NotSignedYet · PinNotPermitted · PinPermissionUsed
+    │             PinPermissionExpired
     ├── care      AlreadyProtected · NotProtected · OutputBlocked · StillCooling
-    └── gate      GatewayRefused · Braked · SnapshotDamaged
+    ├── disclosureUnknownCase · UnknownIncident · AnswerUnfit · SameAnswerer · ScopeUnfit
+    ├── gate      GatewayRefused · GatewayFlooded · Braked · SnapshotDamaged
+    └── act       ActNotSigned · ActRefused
 """
 
+from enrollment.errors.act import ActNotSigned, ActRefused
 from enrollment.errors.approval import ApprovalExpired, NeedsApproval, SamePerson
 from enrollment.errors.authority import (
     NoReceipt,
@@ -39,21 +44,29 @@ from enrollment.errors.card import (
     KeyNotFromCard,
     ManagementRefused,
     NotSignedYet,
+    PinNotPermitted,
+    PinPermissionExpired,
+    PinPermissionUsed,
     WrongCard,
 )
 from enrollment.errors.care import AlreadyProtected, NotProtected, OutputBlocked, StillCooling
+from enrollment.errors.disclosure import AnswerUnfit, SameAnswerer, ScopeUnfit, UnknownCase, UnknownIncident
 from enrollment.errors.filing import (
+    CodeWrong,
     FilingMalformed,
     FilingMismatch,
     FilingRejected,
     FilingReplayed,
+    FilingTooEarly,
+    FilingTooLate,
     FilingVoid,
+    LetterOver,
     NothingChanges,
     RemoteBlocked,
     ResidenceUnproven,
     SignatureInvalid,
 )
-from enrollment.errors.gate import Braked, GatewayRefused, SnapshotDamaged
+from enrollment.errors.gate import Braked, GatewayFlooded, GatewayRefused, SnapshotDamaged
 from enrollment.errors.presence import (
     EvidenceTooWeak,
     EvidenceUsed,
@@ -80,9 +93,12 @@ from enrollment.errors.unknown import (
 )
 
 __all__ = [
+    "ActNotSigned",
+    "ActRefused",
     "AlreadyAdopted",
     "AlreadyIssued",
     "AlreadyProtected",
+    "AnswerUnfit",
     "ApprovalExpired",
     "Braked",
     "CapReached",
@@ -90,6 +106,7 @@ __all__ = [
     "CardNotUsable",
     "CertificateEnded",
     "CertificateExpired",
+    "CodeWrong",
     "EnrollmentError",
     "EvidenceTooWeak",
     "EvidenceUsed",
@@ -97,11 +114,15 @@ __all__ = [
     "FilingMismatch",
     "FilingRejected",
     "FilingReplayed",
+    "FilingTooEarly",
+    "FilingTooLate",
     "FilingVoid",
+    "GatewayFlooded",
     "GatewayRefused",
     "IdempotencyMismatch",
     "KeyNotFromCard",
     "KioskNeverAnchors",
+    "LetterOver",
     "LooserPolicy",
     "ManagementRefused",
     "MunicipalDeskNeeded",
@@ -120,11 +141,16 @@ __all__ = [
     "OperatorNotValid",
     "OutOfScope",
     "OutputBlocked",
+    "PinNotPermitted",
+    "PinPermissionExpired",
+    "PinPermissionUsed",
     "PlaceTaken",
     "RemoteBlocked",
     "ResidenceUnproven",
     "RoleMissing",
+    "SameAnswerer",
     "SamePerson",
+    "ScopeUnfit",
     "SelfDealing",
     "SignatureInvalid",
     "SnapshotDamaged",
@@ -132,11 +158,13 @@ __all__ = [
     "StillCooling",
     "UnknownApplication",
     "UnknownCard",
+    "UnknownCase",
     "UnknownCertificate",
     "UnknownChannel",
     "UnknownCounter",
     "UnknownEvent",
     "UnknownFiling",
+    "UnknownIncident",
     "UnknownMunicipality",
     "UnknownOperator",
     "UnknownPerson",

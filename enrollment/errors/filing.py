@@ -1,6 +1,7 @@
 """A remote filing that is not accepted."""
 
 from dataclasses import dataclass
+from datetime import date
 
 from enrollment.errors.root import EnrollmentError
 
@@ -79,3 +80,39 @@ class ResidenceUnproven(EnrollmentError):
     why = "the evidence does not yet prove the new address"
     todo = "bring one of these: {choices}"
     choices: str
+
+
+@dataclass(eq=False)
+class FilingTooEarly(EnrollmentError):
+    code = "enrollment.filing-too-early"
+    why = "this can be filed from {opens} on"
+    todo = "file it again from that day on"
+    opens: date
+
+
+@dataclass(eq=False)
+class FilingTooLate(EnrollmentError):
+    """The last day for doing it from afar is over; a counter still takes it."""
+
+    code = "enrollment.filing-too-late"
+    why = "this could be filed online until {until}"
+    todo = "come in person to a counter of the municipality; there it is still accepted"
+    until: date
+
+
+@dataclass(eq=False)
+class CodeWrong(EnrollmentError):
+    code = "enrollment.code-wrong"
+    why = "this is not the code of the letter; {tries_left} tries are left"
+    todo = "read the code from the newest letter once more; without tries left, ask for a new letter"
+    tries_left: int
+
+
+@dataclass(eq=False)
+class LetterOver(EnrollmentError):
+    """The letter was never sent, is too old, was used, or had its tries used up."""
+
+    code = "enrollment.letter-over"
+    why = "this letter is {state}; its code opens nothing any more"
+    todo = "ask for a new letter"
+    state: str

@@ -158,6 +158,13 @@ def people_of_owner(conn: Connection, owner: str, after: PersonId | None, limit:
     return [PersonId(person) for person in conn.execute(query).scalars()]
 
 
+def people_born(conn: Connection, owner: str, born: date) -> list[tuple[PersonId, str]]:
+    """Id and name of one municipality's residents who were born on that day: for `enrollment.finding` alone."""
+    p = t.people.c
+    query = select(p.person, p.name).where(p.owner == owner, p.date_of_birth == born.isoformat()).order_by(p.person)
+    return [(PersonId(person), str(name)) for person, name in conn.execute(query)]
+
+
 def count_people(conn: Connection, owner: str) -> int:
     """How many residents a municipality keeps."""
     return conn.execute(select(func.count()).select_from(t.people).where(t.people.c.owner == owner)).scalar_one()
@@ -263,10 +270,22 @@ def _operator(row: Any) -> Operator:
 
 def operator_of(conn: Connection, operator: str) -> Operator:
     """Errors: UnknownOperator."""
-    row = conn.execute(select(t.operators).where(t.operators.c.operator == operator)).mappings().one_or_none()
-    if row is None:
+    found = find_operator(conn, operator)
+    if found is None:
         raise UnknownOperator(operator)
-    return _operator(row)
+    return found
+
+
+def find_operator(conn: Connection, operator: str) -> Operator | None:
+    """The operator of that name, if there is one."""
+    row = conn.execute(select(t.operators).where(t.operators.c.operator == operator)).mappings().one_or_none()
+    return _operator(row) if row else None
+
+
+def operators_of_owner(conn: Connection, owner: str) -> list[Operator]:
+    """A municipality's operators."""
+    query = select(t.operators).where(t.operators.c.owner == owner).order_by(t.operators.c.operator)
+    return [_operator(row) for row in conn.execute(query).mappings()]
 
 
 def operator_by_card(conn: Connection, card_fingerprint: str) -> Operator | None:

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import time
 from contextlib import closing
-from datetime import date
 from pathlib import Path
 
 import httpx
@@ -64,7 +63,7 @@ def test_a_sample_persons_card_moves_its_holder(tmp_path: Path) -> None:
         before = home.card.read(Purpose.SIGNATURE, password)
         at = SystemClock().now()
         town = settings.municipality.code
-        answer = home.finish(home.prepare_move(town, "見本市新町1", date(2026, 1, 1), password, at))
+        answer = home.finish(home.prepare_move(town, "見本市新町1", at.jst_date(), password, at))
         after = home.card.read(Purpose.SIGNATURE, password)
     database.close()
     assert after is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +92,7 @@ class Office:
             "filing": self.random(16).hex(),
             "municipality": town,
             "address": address,
-            "moved_on": date(2026, 11, 20),
+            "moved_on": at.jst_date(),
             "request_digest": hashlib.sha256(request).hexdigest(),
             "void_after": at + timedelta(days=1),
             **changes,

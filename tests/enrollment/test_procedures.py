@@ -1,34 +1,26 @@
 """Corrections, official changes, suspension, the end of service, and what proves an address."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from ca.revocation import HoldPolicy
-from enrollment import deciding, procedures, residence
+from enrollment import deciding, procedures
 from enrollment.errors import (
     CapReached,
     CardNotUsable,
-    LooserPolicy,
     NeedsApproval,
-    NotPresent,
     NotYours,
     RemoteBlocked,
-    ResidenceUnproven,
     SamePerson,
 )  # fmt: skip
 from enrollment.events import EventKind
 from enrollment.person import PersonStatus
-from enrollment.procedures import Channel, Procedure, require_channel
-from enrollment.residence import Piece, Proof, Requirement, parse_requirement
 from enrollment.store import people as rows
 from enrollment.store import work
 from pki.card_state import CardChangeRefused, CardState
-from pki.errors import InvalidValue
-from pki.purpose import Purpose
 from tests.enrollment.office import open_office
-from tests.enrollment.town import AT, OTHER_TOWN, TOWN, found, hanako, seen
+from tests.enrollment.town import AT, hanako, seen
 
 
 @pytest.fixture
@@ -83,20 +75,6 @@ def test_a_renamed_street_costs_nothing(office):
     assert office.database.read(lambda conn: rows.person_of(conn, person)).attributes == renamed
 
 
-def test_a_change_at_the_counter_is_a_new_anchor_and_ends_the_signature_certificate(office):
-    person, _ = office.enrolled()
-    moved = hanako(address="神奈川県架空市本町１番")
-    evidence = seen(person, officer="other-clerk", counter="other-main")
-    event = run(office, "change_attributes", evidence, OTHER_TOWN, moved, "other-clerk")
-    assert (event.kind, event.owner) == (EventKind.ANCHOR, OTHER_TOWN)
-    live = [one.purpose for one in office.certificates(person) if one.ended_at is None]
-    assert live == [Purpose.AUTHENTICATION]
-    with pytest.raises(NotPresent):
-        run(office, "change_attributes", replace(evidence, presented_by="f" * 32), OTHER_TOWN, moved, "other-clerk")
-    with pytest.raises(NotYours):
-        run(office, "change_attributes", seen(person), TOWN + "0", moved, "clerk")
-
-
 def test_a_suspended_card_wakes_only_for_its_holder(office):
     person, card = office.enrolled()
     run(office, "suspend", "CARD0001", "hotline")
@@ -132,59 +110,3 @@ def test_who_emigrates_may_keep_the_certificates(office):
     assert all(one.ended_at is None for one in office.certificates(person))
     with pytest.raises(RemoteBlocked):
         office.move(card, "東京都見本区１番")
-
-
-@pytest.mark.parametrize("procedure", Procedure)
-@pytest.mark.parametrize("channel", Channel)
-def test_every_procedure_and_channel(procedure, channel):
-    if channel in procedures.CHANNELS[procedure]:
-        require_channel(procedure, channel, frozenset())
-        with pytest.raises(RemoteBlocked):
-            require_channel(procedure, channel, frozenset({(procedure, channel)}))
-    else:
-        with pytest.raises(RemoteBlocked):
-            require_channel(procedure, channel, frozenset())
-
-
-def test_first_issue_and_renewal_are_never_remote():
-    for procedure in (Procedure.FIRST_ISSUE, Procedure.RENEWAL, Procedure.PIN_RESET, Procedure.END_OF_SUSPENSION):
-        assert procedures.CHANNELS[procedure] == {Channel.IN_PERSON}
-
-
-SIGNED = frozenset({Proof.CARD_SIGNATURE})
-WITH_LETTER = frozenset({Proof.CARD_SIGNATURE, Proof.CODE_LETTER})
-
-
-def test_a_municipality_may_ask_for_more_and_never_for_less(sqlite_database):
-    sqlite_database.transaction(found)
-    with pytest.raises(LooserPolicy):
-        parse_requirement([["utility"]])
-    for wrong in ([], [[]], [["moon"]], "desk", None, [1]):
-        with pytest.raises((InvalidValue, LooserPolicy)):
-            parse_requirement(wrong)
-    asked = parse_requirement([["card-signature", "code-letter"], ["desk"]])
-    begins = AT + timedelta(days=10)
-
-    def adopt(conn):
-        residence.adopt(conn, TOWN, Procedure.MOVE_IN, asked, begins, AT, "boss")
-        return (
-            residence.required(conn, TOWN, Procedure.MOVE_IN, AT),
-            residence.required(conn, TOWN, Procedure.MOVE_IN, begins),
-            residence.required(conn, OTHER_TOWN, Procedure.MOVE_IN, begins),
-        )
-
-    before, after, elsewhere = sqlite_database.transaction(adopt)
-    assert (before, after, elsewhere) == (Requirement(), asked, Requirement())
-    pieces = [Piece(Proof.CARD_SIGNATURE, begins)]
-
-    def ask(pieces):
-        return sqlite_database.read(lambda conn: residence.require(conn, TOWN, Procedure.MOVE_IN, pieces, begins))
-
-    with pytest.raises(ResidenceUnproven) as refused:
-        ask(pieces)
-    assert refused.value.choices == "card-signature+code-letter / desk"
-    assert ask([*pieces, Piece(Proof.CODE_LETTER, begins + timedelta(days=-30))]) == WITH_LETTER
-    with pytest.raises(ResidenceUnproven):
-        ask([*pieces, Piece(Proof.CODE_LETTER, begins + timedelta(days=-31))])
-    with pytest.raises(ResidenceUnproven):
-        ask([*pieces, Piece(Proof.CODE_LETTER, begins + timedelta(seconds=1))])

@@ -12,7 +12,6 @@ import socket
 import subprocess
 import sys
 import time
-from datetime import date
 from pathlib import Path
 
 import httpx
@@ -54,7 +53,7 @@ def told(place: Path, settings: Settings, home: Home, http: httpx.Client) -> dic
     password = jpki.pin(Purpose.SIGNATURE, PASSWORD)
     before = home.card.read(Purpose.SIGNATURE, password)
     at = SystemClock().now()
-    prepared = home.prepare_move(settings.municipality.code, "見本市満杯町1", date(2026, 1, 1), password, at)
+    prepared = home.prepare_move(settings.municipality.code, "見本市満杯町1", at.jst_date(), password, at)
     fill(place)
     seen: dict[str, object] = {}
     try:

@@ -1,0 +1,68 @@
+"""An act of an operator as it is written down and signed: what, to whom, with which content, by whom, where, when."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from enrollment.canonical import Json, canonical, digest
+from pki.instant import Instant
+
+
+class What(StrEnum):
+    """What is signed for. In-person evidence has a signature of its own (`enrollment.evidence`)."""
+
+    PROPOSE = "propose"
+    APPROVE = "approve"
+    REJECT = "reject"
+    WITHDRAW = "withdraw"
+    CORRECT = "correct"
+    OFFICIAL_CHANGE = "official-change"
+    ATTRIBUTE_CHANGE = "attribute-change"
+    TRANSFER_OUT = "transfer-out"
+    SUSPEND = "suspend"
+    RESUME = "resume"
+    REPORT_LOSS = "report-loss"
+    END_OF_SERVICE = "end-of-service"
+    REINSTATE = "reinstate"
+    CONFIRM_CHECK = "confirm-check"
+    GRANT = "grant"
+    REVOKE_GRANT = "revoke-grant"
+    NOTE_RESIDENCE = "note-residence"
+    CONTINUE_CARD = "continue-card"
+    PIN_RESET = "pin-reset"
+    PROTECTION = "protection"
+    UNLOCK = "unlock"
+    POLICY = "policy"
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """`content`: SHA-256 in hex over all parameters of what is done; `nonce`: 32 hex digits, once an operator."""
+
+    what: What
+    subject: str
+    content: str
+    operator: str
+    counter: str
+    at: Instant
+    nonce: str
+
+    def body(self) -> dict[str, Json]:
+        """The record that is signed."""
+        return {
+            "at": self.at.iso(),
+            "content": self.content,
+            "counter": self.counter,
+            "nonce": self.nonce,
+            "operator": self.operator,
+            "subject": self.subject,
+            "type": "jitsuin-act-v1",
+            "what": self.what.value,
+        }
+
+    def octets(self) -> bytes:
+        """What the officer's card signs."""
+        return canonical(self.body())
+
+    def digest(self) -> str:
+        """The act's name: SHA-256 of `octets()`, hex."""
+        return digest(self.body())
