@@ -9,28 +9,23 @@ octets of diversification data), NIST SP 800-108, counter mode: one card opened 
 another.
 """
 
-import hashlib
-import hmac
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.kdf.kbkdf import KBKDFCMAC, CounterLocation, Mode
 
-from cardio import tlv
+from cardio import card_steps as steps
 from cardio.apdu import CommandApdu, ResponseApdu
-from cardio.card_keys import spki_of_template
+from cardio.card_steps import Steps, serial
 from cardio.channel import Channel
-from cardio.errors import CardSwapped, CertificateMismatch, Refused, SecureChannelFailed, WrongCardState
+from cardio.errors import CardSwapped, Refused, SecureChannelFailed
+from cardio.evidence import Transcript
 from cardio.jpki import AID, SLOTS
-from cardio.scp03 import FULL, HostSession, KeySet, encrypt_key, key_check_value
-from pki.errors import Malformed
+from cardio.scp03 import FULL, HostSession, KeySet
 from pki.purpose import Purpose
 
-PENDING, PENDING_KEY = 0xE000, 0x40
-_WRITE_PIECE = 224
-_READ_PIECE = 240
 _LABEL = b"jitsuin card "
 
 
@@ -121,11 +116,23 @@ class ReadActive:
 
 @dataclass(frozen=True, slots=True)
 class AllowPin:
-    """Let the holder set a PIN anew, once, until the card next loses power or selection. The PIN itself never comes
-    here.
+    """Let the holder set each PIN anew, once, until the card next loses power or selection. The PIN itself never comes
+    here. Result: OPEN or USED (`cardio.card_steps`) for each purpose; repeatable.
+
+    `number`: that of the permission, higher than any before it with this card; once a PIN was set with it, the card
+    opens nothing for it again. 0: at personalisation, until the card sees the first permission.
     """
 
     purposes: tuple[Purpose, ...]
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PinsSet:
+    """Whether the PINs were set with the permission of that number, by the card's word: OPEN or USED for each."""
+
+    purposes: tuple[Purpose, ...]
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +145,7 @@ class Terminate:
     """End of life: all keys, certificates and PINs of the card are destroyed, for ever. Repeatable."""
 
 
-Request = Generate | PendingKey | Prove | Install | ReadActive | AllowPin | RotateKeys | Terminate
+Request = Generate | PendingKey | Prove | Install | ReadActive | AllowPin | PinsSet | RotateKeys | Terminate
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +153,20 @@ class Done:
     """The conversation is over; `result` as its request says."""
 
     result: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """A conversation that came to its end, as the side with the keys saw it: what is kept to show how it went."""
+
+    name: str
+    """The conversation's; where it has none, one made of the transcript, which no other conversation has."""
+    card_id: str
+    request: Request
+    result: bytes
+    commands: int
+    transcript: bytes
+    """SHA-256 of the masked transcript (`cardio.evidence.Transcript`): what was computed and what was answered."""
 
 
 class Conversation(Protocol):
@@ -181,9 +202,6 @@ def relay(channel: Channel, conversation: Conversation) -> bytes:
 
 # -- the side with the keys ----------------------------------------------------------------------------------------
 
-Steps = Generator[CommandApdu, ResponseApdu, bytes]
-"""Plain commands out, plain answers in, the result at the end."""
-
 
 class CardManager:
     """An Authority that holds the master keys. Whether a request is allowed is its caller's business."""
@@ -193,68 +211,98 @@ class CardManager:
         master_keys: MasterKeys,
         random: Callable[[int], bytes],
         made: Callable[[str, Purpose, bytes], object] = lambda _card, _purpose, _spki: None,
+        told: Callable[[Talk], object] = lambda _talk: None,
     ) -> None:
         """`made` hears of every key that a card made, with the card's serial and the key's SubjectPublicKeyInfo: both
         are authenticated by the card's own keys, so whoever listens here knows that the key is on that card.
+        `told` hears of every conversation that came to its end, before its result is given.
         """
         self._master_keys = master_keys
         self._random = random
         self._made = made
+        self._told = told
 
-    def begin(self, request: Request, card_id: str | None = None) -> Conversation:
-        """With a `card_id` the conversation goes on only with the card of that serial.
+    def begin(
+        self, request: Request, card_id: str | None = None, challenge: bytes | None = None, name: str = ""
+    ) -> Conversation:
+        """With a `card_id` the conversation goes on only with the card of that serial. `challenge`: the host's eight
+        octets, for a conversation that is taken up again; with the same answers it says the same.
 
         Errors: CardSwapped, from the conversation, once another card has proved itself.
         """
-        host = HostSession(self._master_keys.key_set, self._random(8), FULL)
-        return _Secured(host, self._steps(request, host), card_id)
+        host = HostSession(self._master_keys.key_set, challenge or self._random(8), FULL)
+
+        def told(talk: Talk) -> None:
+            self._told(talk if not name else replace(talk, name=name))
+
+        return _Secured(host, self._steps(request, host), card_id, request, told)
 
     def _steps(self, request: Request, host: HostSession) -> Steps:
         match request:
             case Generate(purpose):
                 return self._witnessed(host, purpose)
             case PendingKey(purpose):
-                return _pending_key(purpose)
+                return steps.pending_key(purpose)
             case Prove(purpose, message, elliptic):
-                return _prove(purpose, message, elliptic)
+                return steps.prove(purpose, message, elliptic)
             case Install(purpose, certificate, ca_certificate):
-                return _install(purpose, certificate, ca_certificate)
+                return steps.install(purpose, certificate, ca_certificate)
             case ReadActive(purpose):
-                return _read_object(SLOTS[purpose].certificate)
-            case AllowPin(purposes):
-                return _allow_pin(purposes)
+                return steps.read_object(SLOTS[purpose].certificate)
+            case AllowPin(purposes, number):
+                return steps.allow_pin(purposes, number)
+            case PinsSet(purposes, number):
+                return steps.pins_set(purposes, number)
             case RotateKeys():
-                return _rotate(host, self._master_keys)
+                return steps.rotate(host, self._master_keys.key_set, self._master_keys.current)
             case Terminate():
-                return _terminate()
+                return steps.terminate()
 
     def _witnessed(self, host: HostSession, purpose: Purpose) -> Steps:
-        spki = yield from _generate(purpose)
-        self._made(_serial(host), purpose, spki)
+        spki = yield from steps.generate(purpose)
+        self._made(serial(host), purpose, spki)
         return spki
 
 
 class _Secured:
     """A conversation: select, open the secure channel, then the steps inside it."""
 
-    def __init__(self, host: HostSession, steps: Steps, card_id: str | None) -> None:
-        self._run = self._secure(host, steps, card_id)
+    def __init__(
+        self, host: HostSession, inner: Steps, card_id: str | None, request: Request, told: Callable[[Talk], object]
+    ) -> None:
+        self._run = self._witnessed(host, self._secure(host, inner, card_id), request, told)
 
     @staticmethod
-    def _secure(host: HostSession, steps: Steps, card_id: str | None) -> Steps:
+    def _witnessed(host: HostSession, run: Steps, request: Request, told: Callable[[Talk], object]) -> Steps:
+        transcript, commands = Transcript(), 0
+        try:
+            command = next(run)
+            while True:
+                commands += 1
+                transcript.trace.command(command.encode())
+                answer = yield command
+                transcript.trace.response(answer.encode())
+                command = run.send(answer)
+        except StopIteration as stop:
+            digest = transcript.digest
+            told(Talk(digest[:16].hex(), serial(host), request, bytes(stop.value), commands, digest))
+            return bytes(stop.value)
+
+    @staticmethod
+    def _secure(host: HostSession, inner: Steps, card_id: str | None) -> Steps:
         selected = yield CommandApdu(0x00, 0xA4, 0x04, 0x0C, AID)
         if not selected.ok and selected.status != 0x6285:
             raise Refused(selected.status, "SELECT application")
         greeting = yield host.initialize_update()
         proof = host.external_authenticate(greeting)
-        if card_id is not None and _serial(host) != card_id:
-            raise CardSwapped(card_id, _serial(host))
+        if card_id is not None and serial(host) != card_id:
+            raise CardSwapped(card_id, serial(host))
         opened = yield proof
         host.opened(opened)
         plain: ResponseApdu | None = None
         while True:
             try:
-                command = next(steps) if plain is None else steps.send(plain)
+                command = next(inner) if plain is None else inner.send(plain)
             except StopIteration as stop:
                 return bytes(stop.value)
             plain = host.unwrap((yield host.wrap(command)))
@@ -271,124 +319,3 @@ class _Secured:
             return go()
         except StopIteration as stop:
             return Done(bytes(stop.value))
-
-
-def _serial(host: HostSession) -> str:
-    """The serial of the card that holds the keys of this channel."""
-    return host.diversification[-8:].hex().upper()
-
-
-def _demand(response: ResponseApdu, name: str) -> bytes:
-    if not response.ok:
-        raise Refused(response.status, name)
-    return response.data
-
-
-def _key_reference(purpose: Purpose) -> bytes:
-    return tlv.encode(0xB6, tlv.encode(0x84, bytes((SLOTS[purpose].key | PENDING_KEY,))))
-
-
-def _spki(template: bytes) -> bytes:
-    try:
-        return spki_of_template(template)
-    except Malformed as malformed:
-        raise CertificateMismatch(f"public key template: {malformed.what}") from malformed
-
-
-def _generate(purpose: Purpose) -> Steps:
-    response = yield CommandApdu(0x80, 0x47, 0x80, 0x00, _key_reference(purpose), 256)
-    return _spki(_demand(response, "GENERATE ASYMMETRIC KEY PAIR"))
-
-
-def _pending_key(purpose: Purpose) -> Steps:
-    response = yield CommandApdu(0x80, 0x47, 0x81, 0x00, _key_reference(purpose), 256)
-    if response.status == 0x6A88:
-        return b""
-    return _spki(_demand(response, "reading the pending public key"))
-
-
-def _prove(purpose: Purpose, message: bytes, elliptic: bool) -> Steps:
-    reference = 0x80 | PENDING_KEY | SLOTS[purpose].key
-    digest = hashlib.sha384(message).digest() if elliptic else hashlib.sha256(message).digest()
-    response = yield CommandApdu(0x80, 0x2A, 0x00 if elliptic else 0x02, reference, digest, 256)
-    if response.status == 0x6A88:
-        raise WrongCardState("there is no pending key")
-    return _demand(response, "SIGN with the pending key")
-
-
-def _select(file_id: int) -> CommandApdu:
-    return CommandApdu(0x00, 0xA4, 0x02, 0x0C, file_id.to_bytes(2, "big"))
-
-
-def _read_object(file_id: int) -> Steps:
-    """The DER SEQUENCE that begins the file, empty if the file is."""
-    _demand((yield _select(file_id)), f"SELECT {file_id:04X}")
-    first = yield CommandApdu(0x00, 0xB0, 0x00, 0x00, ne=_READ_PIECE)
-    if first.status == 0x6B00:
-        return b""
-    data = _demand(first, "READ BINARY")
-    if data[:2] != b"\x30\x82" or len(data) < 4:
-        raise CertificateMismatch("no certificate in its file")
-    total = 4 + int.from_bytes(data[2:4], "big")
-    while len(data) < total:
-        offset = len(data)
-        command = CommandApdu(0x00, 0xB0, offset >> 8, offset & 0xFF, ne=min(_READ_PIECE, total - offset))
-        piece = _demand((yield command), "READ BINARY")
-        if not piece:
-            raise CertificateMismatch("certificate file too short")
-        data += piece
-    return data[:total]
-
-
-def _write(file_id: int, content: bytes) -> Steps:
-    """Write from the beginning, then read back and compare."""
-    _demand((yield _select(file_id)), f"SELECT {file_id:04X}")
-    for offset in range(0, len(content), _WRITE_PIECE):
-        piece = content[offset : offset + _WRITE_PIECE]
-        _demand((yield CommandApdu(0x00, 0xD6, offset >> 8, offset & 0xFF, piece)), "UPDATE BINARY")
-    if (yield from _read_object(file_id)) != content:
-        raise CertificateMismatch("what was read back differs from what was written")
-    return b""
-
-
-def _install(purpose: Purpose, certificate: bytes, ca_certificate: bytes) -> Steps:
-    slot = SLOTS[purpose]
-    if hmac.compare_digest((yield from _read_object(slot.certificate)), certificate):
-        return b""  # done before: the answer to ACTIVATE was lost
-    if not (yield from _pending_key(purpose)):
-        raise WrongCardState("there is no pending key to install a certificate for")
-    yield from _write(PENDING | slot.certificate, certificate)
-    yield from _write(PENDING | slot.ca_certificate, ca_certificate)
-    reference = 0x80 | PENDING_KEY | slot.key
-    response = yield CommandApdu(0x80, 0x44, 0x00, reference, hashlib.sha256(certificate).digest())
-    if response.status == 0x6A80:
-        raise CertificateMismatch("the certificate is not of the pending key")
-    _demand(response, "ACTIVATE")
-    return b""
-
-
-def _allow_pin(purposes: tuple[Purpose, ...]) -> Steps:
-    for purpose in purposes:
-        _demand((yield CommandApdu(0x80, 0x2C, 0x03, 0x80 | SLOTS[purpose].pin)), "allowing a PIN to be set")
-    return b""
-
-
-def _rotate(host: HostSession, master_keys: MasterKeys) -> Steps:
-    old = host.key_set
-    if old is None:
-        raise SecureChannelFailed("not opened")
-    if old.version == master_keys.current:
-        return b""
-    new = master_keys.key_set(host.diversification, master_keys.current)
-    keys = (new.enc, new.mac, new.dek)
-    blocks = (b"\x88\x11\x10" + encrypt_key(old.dek, key) + b"\x03" + key_check_value(key) for key in keys)
-    command = CommandApdu(0x80, 0xD8, old.version, 0x81, bytes((new.version,)) + b"".join(blocks), 256)
-    told = _demand((yield command), "PUT KEY")
-    if told != bytes((new.version,)) + b"".join(map(key_check_value, keys)):
-        raise SecureChannelFailed("key check values")
-    return b""
-
-
-def _terminate() -> Steps:
-    _demand((yield CommandApdu(0x80, 0xFE, 0x00, 0x00)), "TERMINATE CARD USAGE")
-    return b""

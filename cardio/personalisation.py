@@ -15,6 +15,7 @@ from cardio.card_management import (
     Generate,
     Install,
     PendingKey,
+    PinsSet,
     Prove,
     ReadActive,
     Request,
@@ -22,6 +23,7 @@ from cardio.card_management import (
     Terminate,
     relay,
 )
+from cardio.card_steps import OPEN
 from cardio.errors import WrongCardState
 from cardio.pin import Pin
 from cardio.session import CardSession
@@ -82,17 +84,27 @@ class CardInReader:
             }
         )
 
-    def reset_pin(self, purpose: Purpose, new: str) -> None:
-        """Set one PIN anew, blocked or not, where the authority allows it."""
-        self._set_new({purpose: jpki.pin(purpose, new)})
+    def reset_pin(self, purpose: Purpose, new: str, number: int) -> bool:
+        """Set one PIN anew, blocked or not, with the permission of that number.
 
-    def _set_new(self, pins: dict[Purpose, Pin]) -> None:
-        # The permission dies with power or selection, so asking and setting are one piece of work. Torn between two
-        # PINs, the repetition sets both again: no PIN is ever left open, a blocked one stays blocked until it is set.
+        False if the PIN was set with this permission before, and an answer got lost: then it is as entered then, and
+        this entry was not used. Repeatable. Errors: PinMalformed, before anything is sent; Refused (6985) if the card
+        has seen a later permission.
+        """
+        return self._set_new({purpose: jpki.pin(purpose, new)}, number)
+
+    def _set_new(self, pins: dict[Purpose, Pin], number: int = 0) -> bool:
+        # What the card allows dies with power or selection, so asking and setting are one piece of work. Torn between
+        # two PINs, the repetition sets both again: no PIN is ever left open, a blocked one stays blocked until it is
+        # set.
         with self._session.work() as channel:
-            relay(channel, self._authority.begin(AllowPin(tuple(pins))))
-            for purpose, pin in pins.items():
-                jpki.set_new_pin(channel, purpose, pin)
+            told = relay(channel, self._authority.begin(AllowPin(tuple(pins), number)))
+            for state, (purpose, pin) in zip(told, pins.items(), strict=True):
+                if state == OPEN[0]:
+                    jpki.set_new_pin(channel, purpose, pin)
+            if number:  # the card's own word for it, for whoever gave the permission
+                relay(channel, self._authority.begin(PinsSet(tuple(pins), number)))
+        return OPEN[0] in told
 
     def rotate_keys(self) -> None:
         """Bring the card's management keys to the current master key."""

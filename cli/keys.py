@@ -8,6 +8,7 @@ from pathlib import Path
 from ca.file_key import FileKeyStore, Passphrase
 from ca.keys import KeyStore
 from cardio.card_management import CardManager, MasterKeys
+from cli.card_talks import kept
 from cli.errors import SecretMissing
 from cli.secrets import read_secret
 from cli.settings import Settings
@@ -96,8 +97,12 @@ def _open(settings: Settings, where: KeyFolder, random: Random) -> KeyStore:
 
 
 def card_manager(settings: Settings, database: Database, clock: Clock, random: Random) -> CardManager:
-    """Whoever manages this deployment's cards; every key that a card makes for it is recorded as made there.
+    """Whoever manages this deployment's cards; every key that a card makes for it is recorded as made there, and of
+    every conversation with a card what is to be kept.
 
     Errors: SecretMissing.
     """
-    return CardManager(card_master_keys(settings), random, CardKeys(database, clock).made)
+    register = CardKeys(database, clock)
+    return CardManager(
+        card_master_keys(settings), random, register.made, lambda talk: register.told(kept(talk, clock.now()))
+    )

@@ -4,7 +4,7 @@ status          OCSP and CRLs: the responders' keys, the shelf, a database that 
 relying-party   the verification API: the key that signs verdicts
 time-stamps     RFC 3161: the time-stamp authority's key
 desk, citizen   filings and pages: no keys; what they promise is signed by the signing process
-cards           managing cards through strangers' readers: the one role that opens the cards' master key
+cards           managing cards through strangers' readers: no key; another process has the cards' master key
 all             everything above on one port
 """
 
@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from time import sleep
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter
 
 from ca.authority import Authority
-from ca.crl_shelf import FolderShelf
 from ca.directory import Directory
 from ca.journal_file import JournaledDatabase, JournalFile
 from ca.ocsp import AnswerPolicy, Responder
@@ -28,6 +28,7 @@ from ca.profiles import PROFILES, Kind
 from ca.status import Continuity, LiveStatus
 from cli.database import Database
 from cli.keys import open_responder_keys
+from cli.publishing import open_shelf
 from cli.services import Service, certificates, open_service
 from cli.settings import Settings
 from pki.certificate import Certificate
@@ -87,7 +88,7 @@ class Planes:
             )
             for authority in self.authorities()
         }
-        return [make_responder_router(responders, FolderShelf(self.settings.path(table.crls)), self.clock)]
+        return [make_responder_router(responders, open_shelf(self.settings), self.clock)]
 
     def check(self) -> "FilingCheck":
         """The verifier with this deployment's own authorities as anchors, one set a purpose."""
@@ -164,6 +165,8 @@ class Planes:
         return [make_time_stamp_router(authority.answer, self.clock)]
 
     def _registered_parties(self, handle_key: bytes) -> APIRouter:
+        from web.client_certificate import from_proxies
+        from web.consents import Consents
         from web.handles import Handles
         from web.parties import Parties
         from web.party_logins import PartyLogins
@@ -175,13 +178,16 @@ class Planes:
         check, handles = self.check(), Handles(handle_key)
         subjects = RegisteredSubjects(self.database, self.random)
         service, signer = self.settings.public_url, self.verdict_signer()
+        consents = Consents(check, self.database, subjects, self.clock, self.random)
         parts = RelyingParts(
             Parties(self.database, service),
-            Verifications(check, self.database, handles, subjects, self.clock, self.random, signer, service),
+            Verifications(check, self.database, handles, subjects, self.clock, self.random, signer, service, consents),
             PartyLogins(check, self.database, handles, subjects, self.clock, self.random),
             PartyStatus(check, self.database, subjects, self.clock),
             self.database,
             self.clock,
+            from_proxies(frozenset(self.settings.service.client_certificates_from), self.clock),
+            consents,
         )
         return make_relying_api(parts)
 
@@ -197,13 +203,10 @@ class Planes:
         return [filings_router(moves, VerifiedByUs(self.check()), self.clock)]
 
     def cards(self) -> list[APIRouter]:
-        """The door for managing cards from afar. Errors: SecretMissing."""
-        from cli.card_authority import KeyHolder
-        from cli.keys import card_manager
+        """The door for managing cards from afar. It has no key: the process with the cards' keys computes."""
         from web.card_management import card_management_router
 
-        holder = KeyHolder(card_manager(self.settings, self.database, self.clock, self.random))
-        return [card_management_router(holder, self.database, self.clock, self.random)]
+        return [card_management_router(self.database, self.clock, self.random, sleep)]
 
     def home(self, paths: frozenset[str]) -> APIRouter:
         """The first page, which tells of those `paths` that this process serves."""

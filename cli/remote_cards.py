@@ -7,11 +7,13 @@ from typing import Any
 import httpx
 
 from cardio.apdu import CommandApdu, ResponseApdu, parse_command
-from cardio.card_management import Conversation, Done, Generate, Install, PendingKey, Prove, Request
+from cardio.card_management import AllowPin, Conversation, Done, Generate, Install, PendingKey, PinsSet, Prove, Request
 from cardio.errors import CardError, CertificateMismatch, SecureChannelFailed, WrongCardState
 from cli.errors import FilingRefused
 
 _DOOR = "/v1/card-management"
+_AGAIN = 2
+"""How often an answer is sent again before its failure is told."""
 _KNOWN: dict[str, Callable[[str], CardError]] = {
     error.code: error for error in (SecureChannelFailed, CertificateMismatch, WrongCardState)
 }
@@ -36,19 +38,39 @@ class RemoteAuthority:
 @dataclass(slots=True)
 class _Remote:
     http: httpx.Client
-    body: dict[str, str]
+    body: dict[str, str | int]
     door: str = _DOOR
+    turn: int = 0
 
     def start(self) -> CommandApdu | Done:
         document = self._post(self.body)
         self.door = f"{_DOOR}/{document['conversation']}"
-        return _step(document)
+        return self._step(document)
 
     def resume(self, response: ResponseApdu) -> CommandApdu | Done:
-        return _step(self._post({"answer": response.encode().hex()}))
+        return self._step(self._post({"turn": self.turn, "answer": response.encode().hex()}))
 
-    def _post(self, body: dict[str, str]) -> dict[str, Any]:
-        response = self.http.post(self.door, json=body)
+    def _step(self, document: dict[str, Any]) -> CommandApdu | Done:
+        if document["done"]:
+            return Done(bytes.fromhex(document["result"]))
+        self.turn = document["turn"]
+        return parse_command(bytes.fromhex(document["command"]))
+
+    def _sent(self, body: dict[str, str | int]) -> httpx.Response:
+        """The answer to `body`. An answer that goes on a conversation may be sent again: the service, or one of its
+        processes, may have been away for a moment. A beginning is not: the caller begins anew.
+        """
+        for _ in range(_AGAIN if "turn" in body else 0):
+            try:
+                response = self.http.post(self.door, json=body)
+            except httpx.TransportError:
+                continue
+            if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                return response
+        return self.http.post(self.door, json=body)
+
+    def _post(self, body: dict[str, str | int]) -> dict[str, Any]:
+        response = self._sent(body)
         document: dict[str, Any] = response.json()
         if response.is_success:
             return document
@@ -58,13 +80,7 @@ class _Remote:
         raise FilingRefused(str(document.get("code", response.status_code)), str(document.get("detail", "")), document)
 
 
-def _step(document: dict[str, Any]) -> CommandApdu | Done:
-    if document["done"]:
-        return Done(bytes.fromhex(document["result"]))
-    return parse_command(bytes.fromhex(document["command"]))
-
-
-def _told(request: Request) -> dict[str, str]:
+def _told(request: Request) -> dict[str, str | int]:
     match request:
         case Generate(purpose):
             return {"operation": "generate", "purpose": purpose.value}
@@ -75,4 +91,8 @@ def _told(request: Request) -> dict[str, str]:
         case Install(purpose, certificate, issuer):
             certificates = {"certificate": certificate.hex(), "ca_certificate": issuer.hex()}
             return {"operation": "install", "purpose": purpose.value, **certificates}
+        case AllowPin((purpose,), number) if number:
+            return {"operation": "allow-pin", "purpose": purpose.value, "number": number}
+        case PinsSet((purpose,), number):
+            return {"operation": "pin-set", "purpose": purpose.value, "number": number}
     raise WrongCardState("this is done only where an officer sees the card")

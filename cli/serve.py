@@ -1,10 +1,13 @@
 """`jitsuin serve`: a deployment's services, all of them or one.
 
-    --role all            the web process, and beside it a process that signs and has no network
+    --role all            the web process, and beside it one that signs and one with the cards' keys, without network
     --role ca             only the signing process: signs stored, linted intents and makes CRLs; it listens to nobody
+    --role card-keys      only the process with the cards' master key: computes their commands; it listens to nobody
     --role status, desk, relying-party, citizen     one plane of the web alone, without the authorities' keys
     --role time-stamps    the time-stamp authority (RFC 3161)
-    --role cards          managing cards through readers elsewhere, with the cards' master key
+    --role cards          managing cards through readers elsewhere, without their master key
+    --role gateway        the doors of municipalities' systems and of channels, and of the officers who watch them
+    --role office         only the periodic work (`cli.office_work`); it listens to nobody; several may run
 
 Whatever is started ends with its parent, by a signal from the kernel should the parent be killed.
 """
@@ -17,6 +20,8 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from time import monotonic
@@ -36,6 +41,10 @@ log = logging.getLogger("jitsuin.serve")
 
 _IDLE = 0.05
 """Seconds between two looks of the signing process for something to sign."""
+_ROUND = 0.5
+"""Seconds between two looks of the periodic work."""
+_CARD_IDLE = 0.004
+"""The same for the cards' keys, while a card somewhere is being spoken to."""
 _PATIENCE = 60.0
 """Seconds that the signing process may take to be ready (a PKCS#11 token on a slow line)."""
 
@@ -45,12 +54,15 @@ class Role(StrEnum):
 
     ALL = "all"
     CA = "ca"
+    CARD_KEYS = "card-keys"
     STATUS = "status"
     DESK = "desk"
     RELYING_PARTY = "relying-party"
     TIME_STAMPS = "time-stamps"
     CITIZEN = "citizen"
     CARDS = "cards"
+    GATEWAY = "gateway"
+    OFFICE = "office"
 
 
 @app.command()
@@ -86,6 +98,10 @@ def serve(
     at = SystemClock(shift) if clock is None else SystemClock.starting_at(Instant.parse(clock))
     if role is Role.CA:
         _sign(settings, at)
+    elif role is Role.CARD_KEYS:
+        _keep_cards(settings, at)
+    elif role is Role.OFFICE:
+        _office(settings, at)
     else:
         _answer(settings, role, at, ready_file, as_json=as_json)
 
@@ -108,14 +124,70 @@ def _sign(settings: "Settings", clock: "SystemClock") -> None:
                 stop.wait(_IDLE)
 
 
+def _office(settings: "Settings", clock: "SystemClock") -> None:
+    """The periodic work alone: its doors are the database and the channels' addresses."""
+    from cli.office_work import open_office
+
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with open_office(settings, secrets.token_bytes, monotonic) as office:
+        print(json.dumps({"ready": "office"}), flush=True)
+        while not stop.wait(_ROUND):
+            office.work(clock.now())
+
+
+@contextmanager
+def _office_beside(settings: "Settings", clock: "SystemClock") -> Iterator[None]:
+    """The periodic work in a thread of the web process that does everything. What fails in a round is logged."""
+    from cli.office_work import open_office
+
+    stop = threading.Event()
+    with open_office(settings, secrets.token_bytes, monotonic) as office:
+
+        def run() -> None:
+            while not stop.wait(_ROUND):
+                try:
+                    office.work(clock.now())
+                except Exception as error:  # its text may name people; and one bad round must not be the last
+                    log.error("office: unforeseen %s", type(error).__name__)
+
+        thread = threading.Thread(target=run, name="office", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join(10)
+
+
+def _keep_cards(settings: "Settings", clock: "SystemClock") -> None:
+    """The process with the cards' keys: its only door is the database, too."""
+    from cli.card_keeper import open_card_keeper
+
+    alone = _may_leave_network(settings) and leave_network()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with open_card_keeper(settings, clock, secrets.token_bytes) as keeper:
+        print(json.dumps({"ready": Role.CARD_KEYS.value, "network": not alone}), flush=True)
+        while not stop.is_set():
+            at = clock.now()
+            if keeper.work(at) == 0:
+                stop.wait(_CARD_IDLE if keeper.under_way(at) else _IDLE)
+
+
 def _may_leave_network(settings: "Settings") -> bool:
-    """A database in a file or behind a socket of the file system needs no network; one at an address does."""
+    """A database in a file or behind a socket of the file system needs no network; one at an address does, and so does
+    a bucket for CRLs."""
     url = settings.database_url
+    if settings.bucket.endpoint is not None:
+        return False
     return url.startswith("sqlite:") or "host=/" in url or "host=%2F" in url
 
 
 def _answer(settings: "Settings", role: Role, clock: "SystemClock", ready_file: Path | None, *, as_json: bool) -> None:
-    """A web process, with the signing process beside it if it is to do everything."""
+    """A web process, with the processes that hold keys beside it if it is to do everything."""
     from cli.listening import address_of, open_socket, run_server
     from cli.planes import open_web
     from cli.settings import with_listen
@@ -123,31 +195,41 @@ def _answer(settings: "Settings", role: Role, clock: "SystemClock", ready_file: 
     with open_socket(settings.service.listen) as listener:
         settings = with_listen(settings, address_of(listener))
         with open_web(settings, role.value, clock, secrets.token_bytes, monotonic) as web:
-            signer = _Signer(settings, clock) if role is Role.ALL else None
+            parts: list[_Part] = []
             try:
+                if role is Role.ALL:
+                    parts += [_Part(settings, clock, part) for part in (Role.CARD_KEYS, Role.CA)]
+                    for part in parts:
+                        part.await_ready()
                 run_server(
                     web.application,
                     listener,
-                    lambda: _say_ready(settings, web.addresses, signer, ready_file, as_json=as_json),
-                    lambda: signer is not None and signer.ended(),
+                    lambda: _say_ready(settings, web.addresses, parts, ready_file, as_json=as_json),
+                    lambda: any(part.ended() for part in parts),
                 )
-                if signer is not None and signer.ended():
-                    raise PartStopped("ca", signer.status)
+                for part in parts:
+                    if part.ended():
+                        raise PartStopped(part.role.value, part.status)
             finally:
-                if signer is not None:
-                    signer.stop()
+                for part in parts:
+                    part.stop()
                 if ready_file is not None:
                     ready_file.unlink(missing_ok=True)
 
 
-class _Signer:
-    """The signing process, as its parent sees it."""
+class _Part:
+    """A process beside ours, as its parent sees it: the signing process, or the one with the cards' keys."""
 
-    def __init__(self, settings: "Settings", clock: "SystemClock") -> None:
-        command = [sys.executable, "-P", "-m", "cli", "serve", str(settings.file), "--role", "ca"]
+    def __init__(self, settings: "Settings", clock: "SystemClock", role: Role) -> None:
+        self.role = role
+        command = [sys.executable, "-P", "-m", "cli", "serve", str(settings.file), "--role", role.value]
         command += ["--parent", str(os.getpid()), "--shift", str(clock.shift)]
         # Its own session: Ctrl-C at a terminal reaches it by way of us, after the last request was answered.
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
+        self.network = True
+
+    def await_ready(self) -> None:
+        """Wait until it works. Errors: PartStopped."""
         assert self._process.stdout is not None
         guard = threading.Timer(_PATIENCE, self._process.kill)
         guard.start()
@@ -156,8 +238,8 @@ class _Signer:
         if line.startswith(b'{"asking"'):
             line = self._process.stdout.readline()
         if not line:
-            raise PartStopped("ca", self._process.wait())
-        self.network: bool = json.loads(line)["network"]
+            raise PartStopped(self.role.value, self._process.wait())
+        self.network = bool(json.loads(line)["network"])
 
     @property
     def pid(self) -> int:
@@ -185,14 +267,14 @@ class _Signer:
 def _say_ready(
     settings: "Settings",
     addresses: dict[str, str],
-    signer: _Signer | None,
+    parts: "list[_Part]",
     ready_file: Path | None,
     *,
     as_json: bool,
 ) -> None:
     document = {"ready": True, "pid": os.getpid(), "url": settings.public_url, "addresses": addresses}
-    if signer is not None:
-        document["signer"] = {"pid": signer.pid, "network": signer.network}
+    names = {Role.CA: "signer", Role.CARD_KEYS: "card_keys"}
+    document |= {names[part.role]: {"pid": part.pid, "network": part.network} for part in parts}
     if ready_file is not None:
         beside = ready_file.with_name(f".{ready_file.name}.new")
         beside.write_text(json.dumps(document))

@@ -1,20 +1,61 @@
-"""What a card may be made to do from afar, with nobody of the municipality beside it: no more than a re-issue needs.
+"""What a card may be made to do from afar, with nobody of the municipality beside it: no more than a re-issue needs,
+and the PIN for which an officer gave a permission.
 
-Everything else (PINs, the authentication key, rotation, end of life) is done where an officer sees the card.
+Everything else (the authentication key, rotation, end of life) is done where an officer sees the card.
 """
 
 import hashlib
+from dataclasses import replace
 
 from ca import issuance
 from ca.directory import Directory
 from ca.intents import IntentId
-from enrollment.errors import CardNotUsable, KeyNotFromCard, ManagementRefused
-from enrollment.store import Connection
+from enrollment import pin_reset
+from enrollment.conversations import Operation, Task
+from enrollment.errors import CardNotUsable, KeyNotFromCard, ManagementRefused, PinNotPermitted
+from enrollment.store import Connection, permissions
 from enrollment.store import work as rows
 from pki import der
 from pki.card_state import CardState
 from pki.certification_request import certification_request_info
+from pki.instant import Instant
 from pki.purpose import Purpose
+
+
+def require_allowed(conn: Connection, task: Task, at: Instant) -> Task:
+    """The task, if it may be done from afar, with what follows from it: the key that signs a request.
+
+    Asked by whoever takes the task, to refuse early, and again by whoever holds the cards' keys, who believes nobody.
+    Errors: UnknownCard, CardNotUsable, ManagementRefused, KeyNotFromCard, Malformed; PinNotPermitted,
+    PinPermissionUsed, PinPermissionExpired.
+    """
+    require_active(conn, task.card_id)
+    if task.operation in (Operation.ALLOW_PIN, Operation.PIN_SET):
+        return _permitted(conn, task, at)
+    if task.purpose is not Purpose.SIGNATURE:
+        raise ManagementRefused(f"another {task.purpose.value} key")
+    match task.operation:
+        case Operation.GENERATE | Operation.PENDING:
+            return task
+        case Operation.PROVE:
+            return replace(task, spki=require_request_of(conn, task.card_id, task.message))
+        case Operation.INSTALL:
+            require_issued_to(conn, task.card_id, task.certificate, task.ca_certificate)
+            return task
+        case _:  # the certificate holds an address: an officer looks at the card first
+            raise ManagementRefused(f"the operation {task.operation.value}")
+
+
+def _permitted(conn: Connection, task: Task, at: Instant) -> Task:
+    if task.operation is Operation.PIN_SET:
+        found = permissions.find_permission(conn, task.card_id, task.number)
+        if found is None:
+            raise PinNotPermitted(task.number)
+    else:
+        found = pin_reset.require_open(conn, task.card_id, task.number, at)
+    if found.purpose is not task.purpose:
+        raise PinNotPermitted(task.number)
+    return task
 
 
 def require_active(conn: Connection, card_id: str) -> None:

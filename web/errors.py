@@ -9,7 +9,16 @@ WebError
 ├── NoSuchVerification   no verification of this party has that id, or it was deleted
 ├── NoSuchConversation   no conversation with a card has that id and waits for an answer
 ├── TooManyConversations the service carries as many as it will, with this card or in all
-└── ConversationFailed   the card, or somebody on the way to it, answered what it should not
+├── ConversationFailed   the card, or somebody on the way to it, answered what it should not
+├── KeysSilent           the process with the cards' keys did not answer in time
+├── NotPaired            no reader agent belongs to this session
+├── ReaderSilent         the agent is paired, and does not answer
+├── ReaderRefused        the agent, or the card in it, said no
+├── NoSession            nobody is logged in, or not any more
+├── FormRefused          a form that this page did not make, or whose session is another by now
+├── NoSuchWork           no guided work of this office has that id
+├── WorkRefused          the guided work is not where this step belongs
+└── GlyphMissing         a document cannot be printed as it should read
 """
 
 from __future__ import annotations
@@ -113,3 +122,90 @@ class ConversationFailed(WebError):
     todo = "Put the card in again and begin the operation anew; it may be repeated."
 
     cause: str
+
+
+@dataclass(eq=False)
+class KeysSilent(WebError):
+    """The process with the cards' keys did not compute the next command in time."""
+
+    code = "web.keys-silent"
+    why = "the cards' keys do not answer just now"
+    todo = "Send the same again in a moment; nothing is done twice."
+
+
+@dataclass(eq=False)
+class NotPaired(WebError):
+    """No reader agent belongs to this session, or the code is worth nothing (unknown, used or too old: all alike)."""
+
+    code = "web.not-paired"
+    why = "no card reader is paired with this screen"
+    todo = "Type the code that the screen shows into the page of the card reader."
+
+
+@dataclass(eq=False)
+class ReaderSilent(WebError):
+    """The agent is paired, and does not answer."""
+
+    code = "web.reader-silent"
+    why = "the card reader's program does not answer"
+    todo = "See that it runs on this PC; work goes on where it stopped."
+
+
+@dataclass(eq=False)
+class ReaderRefused(WebError):
+    """`cause` is the agent's reason or the card's error code: nothing that was typed."""
+
+    code = "web.reader-refused"
+    why = "the card reader could not do it ({cause})"
+    todo = "Put the card in (again), then repeat; nothing is done twice."
+
+    cause: str
+
+
+@dataclass(eq=False)
+class NoSession(WebError):
+    """Nobody is logged in here, the session is over, or the card was taken out."""
+
+    code = "web.no-session"
+    why = "nobody is logged in"
+    todo = "Log in."
+
+
+@dataclass(eq=False)
+class FormRefused(WebError):
+    """Its token or its origin is not this session's page's."""
+
+    code = "web.form-refused"
+    why = "the form was not sent by this page in this session"
+    todo = "Open the page anew and enter it again."
+
+
+@dataclass(eq=False)
+class NoSuchWork(WebError):
+    """Unknown, or another office's: both look alike."""
+
+    code = "web.no-such-work"
+    why = "there is no such work"
+    todo = "Choose from the list again."
+
+
+@dataclass(eq=False)
+class WorkRefused(WebError):
+    """The work is at another step, or somebody else was faster."""
+
+    code = "web.work-refused"
+    why = "the work does not allow this now ({what})"
+    todo = "Open the work's page again."
+
+    what: str
+
+
+@dataclass(eq=False)
+class GlyphMissing(WebError):
+    """`codes`: code points like U+20BB7, which by themselves name nobody."""
+
+    code = "web.glyph-missing"
+    why = "no font here has these characters: {codes}"
+    todo = "Have a font with them installed; until then nothing is printed."
+
+    codes: str

@@ -1,5 +1,6 @@
 """A card managed through the real door: a virtual card in memory, the real router, a PC without any key."""
 
+import itertools
 import logging
 
 import httpx
@@ -15,10 +16,12 @@ from cardio.personalisation import CardInReader
 from cardio.session import CardSession
 from cardio.virtual_card import InMemory, MemoryStorage
 from cardio.virtual_jpki import new_card
-from cli.card_authority import KeyHolder
+from cli.card_keeper import CardKeeper
+from cli.card_talks import kept
 from cli.errors import FilingRefused
 from cli.remote_cards import RemoteAuthority
 from enrollment import loss
+from enrollment.card_keys import CardKeys
 from pki.algorithms import algorithm_for
 from pki.certification_request import assemble_request, certification_request_info
 from pki.purpose import Purpose
@@ -53,8 +56,15 @@ class Town:
     def __init__(self, database, folder, seed):
         self.office = office = open_office(database, folder, seed)
         self.clock = SetClock(AT)
-        manager = CardManager(MASTER_KEYS, office.random, office.made)
-        router = card_management_router(KeyHolder(manager), database, self.clock, office.random)
+        register = CardKeys(database, self.clock)
+        manager = CardManager(
+            MASTER_KEYS, office.random, register.made, lambda talk: register.told(kept(talk, self.clock.now()))
+        )
+        self.keepers = itertools.cycle([CardKeeper(database, manager, office.random)])
+        # While the door waits for the keys, their side works: in a deployment these are two processes.
+        router = card_management_router(
+            database, self.clock, office.random, lambda _seconds: next(self.keepers).work(self.clock.now())
+        )
         self.client = TestClient(compose("cards", [router], Frame(office.random, lambda: 0.0)))
         self.line = Watched(self.client)
         self.http = httpx.Client(transport=self.line, base_url="http://service.test")
@@ -137,9 +147,9 @@ def test_an_answer_changed_on_the_way_ends_it(town):
     assert number == 4
     assert town.office.database.read(lambda conn: town.counter.pending(SIGNATURE)) is not None
     name = town.begin().json()["conversation"]
-    failed = town.client.post(f"/v1/card-management/{name}", json={"answer": "6a82"})
+    failed = town.client.post(f"/v1/card-management/{name}", json={"turn": 1, "answer": "6a82"})
     assert (failed.status_code, failed.json()["fields"]) == (422, {"cause": "cardio.refused"})
-    assert town.client.post(f"/v1/card-management/{name}", json={"answer": "9000"}).status_code == 404
+    assert town.client.post(f"/v1/card-management/{name}", json={"turn": 1, "answer": "9000"}).status_code == 404
 
 
 def test_two_conversations_at_once_do_not_mix(town):
@@ -163,16 +173,18 @@ def test_another_card_than_the_one_named(town):
 def test_a_conversation_waits_a_minute_and_is_over_once_done(town):
     name = town.begin().json()["conversation"]
     town.clock.advance(seconds=60)
-    late = town.client.post(f"/v1/card-management/{name}", json={"answer": "9000"})
+    late = town.client.post(f"/v1/card-management/{name}", json={"turn": 1, "answer": "9000"})
     assert (late.status_code, late.json()["code"]) == (404, "web.no-such-conversation")
     town.home.generate(SIGNATURE)
-    done = str(town.line.client.post("/v1/card-management/" + "0" * 32, json={"answer": "9000"}).json()["code"])
+    done = str(
+        town.line.client.post("/v1/card-management/" + "0" * 32, json={"turn": 1, "answer": "9000"}).json()["code"]
+    )
     assert done == "web.no-such-conversation"
 
 
 @pytest.mark.parametrize(
     ("operation", "purpose"),
-    [(one, two.value) for one in ("allow-pin", "read") for two in Purpose] + [("generate", "authentication")],
+    [("read", one.value) for one in Purpose] + [("generate", "authentication")],
 )
 def test_what_is_never_done_from_afar(town, operation, purpose):
     answer = town.begin(operation, purpose)
@@ -210,7 +222,17 @@ def test_a_card_that_is_not_in_use(town):
     assert (unknown.status_code, unknown.json()["code"]) == (404, "enrollment.unknown-card")
 
 
-@pytest.mark.parametrize("body", [{}, {"card": "x"}, {"answer": "9"}, {"answer": "zz00"}, {"answer": "90" * 5000}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"card": "x"},
+        {"turn": 1, "answer": "9"},
+        {"turn": 1, "answer": "zz00"},
+        {"turn": 1, "answer": "90" * 5000},
+        {"answer": "9000"},
+    ],
+)
 def test_garbage(town, body):
     name = town.begin().json()["conversation"]
     assert town.client.post("/v1/card-management", json=body).status_code in (400, 422)
