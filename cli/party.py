@@ -34,15 +34,11 @@ def add(
 ) -> None:
     """Register a party, or change what it is registered for."""
     from cli.clock import SystemClock
-    from cli.secrets import write_secret
     from web.parties import RelyingParty
 
     settings, parties = _opened(folder)
     parties.register(RelyingParty.from_json(party, registration.read_text(encoding="utf-8")), SystemClock().now())
-    key = settings.path(HANDLE_KEY)
-    if not key.exists():
-        key.parent.mkdir(mode=0o700, exist_ok=True)
-        write_secret(key, secrets.token_hex(32).encode())
+    ensure_handle_key(settings)
     _say(f"{party} is registered.", {"party": party}, as_json=as_json)
 
 
@@ -90,6 +86,81 @@ def end(folder: Folder, party: Party, as_json: Json = False) -> None:
     _, parties = _opened(folder)
     parties.end(party, SystemClock().now())
     _say(f"{party} asks nothing any more.", {"party": party}, as_json=as_json)
+
+
+@app.command()
+def certify(
+    folder: Folder,
+    party: Party,
+    request: Annotated[Path, typer.Option(help="The certification request (PKCS#10, PEM or DER) of its TLS client.")],
+    out: Annotated[Path, typer.Option(help="Where the certificate goes (PEM); must not exist.")],
+    as_json: Json = False,
+) -> None:
+    """Issue a TLS client certificate to a party and register it; its older ones stay good until they are ended."""
+    from cli.clock import SystemClock
+    from cli.party_certificate import issue_client_certificate
+
+    settings, parties = _opened(folder)
+    issued = issue_client_certificate(settings, parties, party, request.read_bytes(), out, SystemClock().now())
+    told = {"party": party, "certificate": str(out), "sha256": issued.fingerprint.hex()}
+    _say(f"{out}: {party} may connect with it. SHA-256 {issued.fingerprint.hex()}", told, as_json=as_json)
+
+
+@app.command("end-certificate")
+def end_certificate(
+    folder: Folder, party: Party, sha256: Annotated[str, typer.Option(help="SHA-256 in hex.")], as_json: Json = False
+) -> None:
+    """End a client certificate of a party."""
+    from cli.clock import SystemClock
+    from pki.errors import InvalidValue
+
+    _, parties = _opened(folder)
+    try:
+        fingerprint = bytes.fromhex(sha256)
+    except ValueError:
+        raise InvalidValue("a SHA-256 in hex expected") from None
+    if not parties.end_certificate(party, fingerprint, SystemClock().now()):
+        raise InvalidValue("a client certificate of that party that has not ended expected")
+    _say(f"{sha256} of {party} opens nothing any more.", {"party": party, "sha256": sha256}, as_json=as_json)
+
+
+@app.command()
+def sandbox(
+    folder: Folder,
+    as_json: Json = False,
+) -> None:
+    """Register two relying parties for trials, with keys in DIR/parties, and say how to try them.
+
+    With a card of `jitsuin sample` there, a form that it signed lies ready too.
+    """
+    from cli.clock import SystemClock
+    from cli.party_sandbox import how_to_try, make_request, make_sandbox
+    from cli.sample import PASSWORD
+
+    settings, parties = _opened(folder)
+    at = SystemClock().now()
+    keys = make_sandbox(settings, parties, at)
+    ensure_handle_key(settings)
+    request = make_request(settings, at, secrets.token_bytes, PASSWORD)
+    if as_json:
+        told: dict[str, str] = {party: str(key) for party, key in keys.items()}
+        _say("", told if request is None else {**told, "request": str(request)}, as_json=True)
+        return
+    for party, key in keys.items():
+        typer.echo(f"  {party}  {key}")
+    if request is not None:
+        party, key = next(iter(keys.items()))
+        typer.echo("Try it, once the service runs:\n" + how_to_try(settings, party, key, request))
+
+
+def ensure_handle_key(settings: "Settings") -> None:
+    """The key that handles are made with; made with the first party, and never again."""
+    from cli.secrets import write_secret
+
+    key = settings.path(HANDLE_KEY)
+    if not key.exists():
+        key.parent.mkdir(mode=0o700, exist_ok=True)
+        write_secret(key, secrets.token_hex(32).encode())
 
 
 def _opened(folder: Path) -> "tuple[Settings, Parties]":

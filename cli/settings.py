@@ -61,6 +61,14 @@ def _municipality_code(text: str) -> str:
     return text
 
 
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError("must be a numeric address, like 127.0.0.1 or ::1") from None
+
+
+IpAddress = Annotated[str, AfterValidator(_address)]
 Listen = Annotated[str, AfterValidator(_listen)]
 ObjectIdentifier = Annotated[str, AfterValidator(_oid)]
 Url = Annotated[str, AfterValidator(_url)]
@@ -89,6 +97,8 @@ class ServiceTable(_Table):
     """The address written into certificates (OCSP, CRL) and pages; by default http:// and `listen`."""
     language: Literal["ja", "en"] = "ja"
     """For those who do not ask for one."""
+    client_certificates_from: tuple[IpAddress, ...] = ()
+    """Addresses of proxies that end mutual TLS for relying parties and tell us the certificate (RFC 9440)."""
     max_body: Annotated[int, Field(ge=1024, le=100 * 1024 * 1024)] = 2 * 1024 * 1024
     """The largest request body, in octets."""
 

@@ -146,6 +146,8 @@ def _send(problem: Problem, language: Language, headers: Mapping[str, str] | Non
     extra = {"content-language": language.value, "vary": "Accept-Language", **(headers or {})}
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         extra.setdefault("retry-after", "1")
+    if problem.status == HTTPStatus.TOO_MANY_REQUESTS and isinstance(problem.fields.get("seconds"), int):
+        extra.setdefault("retry-after", str(problem.fields["seconds"]))
     body = json.dumps(problem.document(), ensure_ascii=False).encode()
     return Response(body, status_code=problem.status, media_type=MEDIA_TYPE, headers=extra)
 
@@ -213,7 +215,8 @@ class _Outermost:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message = {**message, "headers": _dressed(message.get("headers", ()), request_id)}
+                given = [*message.get("headers", ()), *scope.get("jitsuin.headers", ())]
+                message = {**message, "headers": _dressed(given, request_id)}
             await send(message)
 
         try:

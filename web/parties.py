@@ -58,9 +58,9 @@ class RelyingParty:
     a_minute: int = 600
     may_have_evidence: bool = False
     """Whether verdicts may carry certificates and OCSP answers, which name the person's certificate outright."""
-    client_certificates: frozenset[str] = frozenset()
-    """SHA-256 in hex of certificates that stand in for an assertion behind mutual TLS."""
     sandbox: bool = False
+    with_consent: frozenset[str] = frozenset()
+    """Attributes beyond `fields`, each only while the person's own consent stands (web/consents.py)."""
 
     def to_json(self) -> str:
         """As it is stored."""
@@ -74,8 +74,8 @@ class RelyingParty:
                 "origins": sorted(self.origins),
                 "a_minute": self.a_minute,
                 "may_have_evidence": self.may_have_evidence,
-                "client_certificates": sorted(self.client_certificates),
                 "sandbox": self.sandbox,
+                "with_consent": sorted(self.with_consent),
             },
             ensure_ascii=False,
             sort_keys=True,
@@ -96,8 +96,8 @@ class RelyingParty:
                 frozenset(row["origins"]),
                 int(row["a_minute"]),
                 bool(row["may_have_evidence"]),
-                frozenset(row["client_certificates"]),
                 bool(row["sandbox"]),
+                frozenset(row.get("with_consent", ())) & frozenset(FIELDS),
             )
         except (KeyError, ValueError, TypeError) as bad:
             raise InvalidValue("a registration of a relying party expected") from bad
@@ -114,6 +114,11 @@ class Parties:
     def register(self, party: RelyingParty, at: Instant) -> None:
         """Enter a party or change what it is registered for."""
         self.database.transaction(lambda conn: rows.put_party(conn, party.party, party.to_json(), at))
+
+    def registered(self, party: str) -> RelyingParty | None:
+        """What a party is registered for; None if it is not, or not any more."""
+        row = self.database.read(lambda conn: rows.party_row(conn, party))
+        return None if row is None else RelyingParty.from_json(party, row)
 
     def add_key(self, party: str, kid: str, spki: bytes, at: Instant) -> None:
         """Another key of `party`; the older ones stay good until they are ended. Errors: Malformed, InvalidValue."""
@@ -136,6 +141,19 @@ class Parties:
         """From now on that key signs nothing; False if there was none."""
         return self.database.transaction(lambda conn: rows.end_key(conn, party, kid, at))
 
+    def add_certificate(self, party: str, fingerprint: bytes, at: Instant) -> None:
+        """Another client certificate of `party` (its SHA-256). Errors: InvalidValue if it was ever registered."""
+        if not self.database.transaction(lambda conn: rows.put_certificate(conn, party, fingerprint.hex(), at)):
+            raise InvalidValue("a client certificate that was never registered expected")
+
+    def has_certificate(self, party: str, fingerprint: bytes) -> bool:
+        """Whether that client certificate is the party's and has not ended."""
+        return self.database.read(lambda conn: rows.party_of_certificate(conn, fingerprint.hex())) == party
+
+    def end_certificate(self, party: str, fingerprint: bytes, at: Instant) -> bool:
+        """From now on that certificate opens nothing; False if there was none."""
+        return self.database.transaction(lambda conn: rows.end_certificate(conn, party, fingerprint.hex(), at))
+
     def end(self, party: str, at: Instant) -> None:
         """The party asks nothing any more."""
         self.database.transaction(lambda conn: rows.end_party(conn, party, at))
@@ -145,22 +163,28 @@ class Parties:
     ) -> tuple[RelyingParty, int]:
         """Who asks, and how many requests are left to it in this minute.
 
+        `client_certificate`: SHA-256 in hex of the connection's certificate, proved by whoever ended TLS. It stands in
+        for an assertion; where both come, both must be the same party's.
         Errors: NotAuthenticated, QuotaExhausted.
         """
+        if authorization is None and client_certificate is not None:
+            return self._of_certificate(client_certificate, at)
         name, claims, check = _assertion(authorization)
         if name is None:
             raise NotAuthenticated("there is no bearer assertion")
         party = name
 
-        def known(conn: Connection) -> tuple[str | None, dict[str, str]]:
-            return rows.party_row(conn, party), rows.keys_of(conn, party)
+        def known(conn: Connection) -> tuple[str | None, dict[str, str], str | None]:
+            owner = None if client_certificate is None else rows.party_of_certificate(conn, client_certificate)
+            return rows.party_row(conn, party), rows.keys_of(conn, party), owner
 
-        registration, keys = self.database.read(known)
+        registration, keys, owner = self.database.read(known)
         if registration is None:
             raise NotAuthenticated("the party is not known, or its key is not")
         found = RelyingParty.from_json(party, registration)
-        if not (client_certificate is not None and client_certificate in found.client_certificates):
-            check(keys)
+        check(keys)
+        if owner is not None and owner != party:
+            raise NotAuthenticated("the client certificate is another party's")
         expires, jti = self._claims_hold(claims, body, at)
 
         def use(conn: Connection) -> int:
@@ -168,10 +192,24 @@ class Parties:
                 raise NotAuthenticated("the assertion was used before")
             return rows.count_use(conn, party, at)
 
-        used = self.database.transaction(use)
-        if used > found.a_minute:
-            raise QuotaExhausted(found.a_minute, 60 - at.seconds % 60)
-        return found, found.a_minute - used
+        return found, self._left(found, self.database.transaction(use), at)
+
+    def _of_certificate(self, fingerprint: str, at: Instant) -> tuple[RelyingParty, int]:
+        def known(conn: Connection) -> tuple[str | None, str | None]:
+            owner = rows.party_of_certificate(conn, fingerprint)
+            return owner, None if owner is None else rows.party_row(conn, owner)
+
+        party, registration = self.database.read(known)
+        if party is None or registration is None:
+            raise NotAuthenticated("the client certificate is nobody's")
+        found = RelyingParty.from_json(party, registration)
+        used = self.database.transaction(lambda conn: rows.count_use(conn, found.party, at))
+        return found, self._left(found, used, at)
+
+    def _left(self, party: RelyingParty, used: int, at: Instant) -> int:
+        if used > party.a_minute:
+            raise QuotaExhausted(party.a_minute, 60 - at.seconds % 60)
+        return party.a_minute - used
 
     def spend(self, party: RelyingParty, more: int, at: Instant) -> None:
         """Count `more` verifications that came in one request. Errors: QuotaExhausted."""

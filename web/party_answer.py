@@ -7,7 +7,7 @@ answers side by side must not find the same person by them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from verifier.indication import Indication, SubIndication
@@ -30,6 +30,8 @@ class Told:
     assurance: Assurance = NOTHING_KNOWN
     required: Level | None = None
     attributes: Mapping[str, str] | None = None
+    withheld: Mapping[str, str] = field(default_factory=dict)
+    """Attributes that were asked for and are not told → `consent` (there is none) or `protection`."""
 
     @property
     def falls_short(self) -> bool:
@@ -79,6 +81,7 @@ def answer(report: Report, party: RelyingParty, handles: Handles, told: Told) ->
             "met": None if told.required is None else not told.falls_short,
         },
         **({"attributes": dict(told.attributes)} if told.attributes is not None else {}),
+        **({"withheld": dict(told.withheld)} if told.withheld else {}),
     }
 
 

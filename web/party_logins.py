@@ -62,7 +62,7 @@ class PartyLogins:
         assurance = NOTHING_KNOWN if person is None else self.subjects.assurance_of(person, now)
         told = Told(person, assurance.of_certificate(self.check.issuance_of(report)), required)
         if person is not None:
-            self.subjects.record(person, party, "log-in", frozenset(), now)
+            self.subjects.record(person, party, "log-in", frozenset(), now, party.legal_basis)
         said = {"id": id_, **answer(with_assurance(report, told), party, self.handles, told)}
         fingerprint, call = report.signer.fingerprint.hex(), self.random(8).hex()
 

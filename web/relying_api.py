@@ -5,6 +5,7 @@
     GET    /v1/verifications/{verification}         the stored answer
     GET    /v1/verifications/{verification}/verdict the signed verdict (JWS)
     DELETE /v1/verifications/{verification}         delete answer and verdict for good
+    POST   /v1/consents                   a person's signed consent that attributes are told
     POST   /v1/authentications/challenges a challenge for a log-in with a card
     POST   /v1/authentications            the log-in's token
     GET    /v1/status/{handle}            is a certificate revoked, or what does this person hold now
@@ -24,13 +25,14 @@ from starlette.concurrency import run_in_threadpool
 
 from pki.errors import Error
 from pki.instant import Clock, Instant
+from web.consents import Consents
 from web.parties import Parties, RelyingParty
 from web.party_logins import PartyLogins
 from web.party_status import MOST, PartyStatus
 from web.store import Database
 from web.store import relying as rows
 from web.subjects import Level
-from web.verification_request import Sent, VerificationRequest
+from web.verification_request import Base64, Sent, VerificationRequest, decoded
 from web.verifications import Verifications
 
 
@@ -46,12 +48,20 @@ class RelyingParts:
     clock: Clock
     client_certificate: Callable[[Request], str | None] = lambda _request: None
     """SHA-256 in hex of the connection's client certificate, as whoever terminates TLS proved it; None without one."""
+    consents: Consents | None = None
 
 
 class Batch(Sent):
     """Several verifications, each answered by itself."""
 
     items: list[VerificationRequest] = Field(min_length=1, max_length=50)
+
+
+class ConsentRequest(Sent):
+    """A consent as the person signed it."""
+
+    document: Base64 = Field(description="The consent; docs/relying-parties.md has its form.")
+    signature: Base64 = Field(description="The person's signature on it, by their card (CMS, detached).")
 
 
 class ChallengeRequest(Sent):
@@ -110,11 +120,23 @@ _EXAMPLE = {
 }
 
 
+_CONSENT = {
+    "id": "k-2c9e…",
+    "party": "bank",
+    "fields": ["address"],
+    "purpose": "口座の開設",
+    "given_at": "2026-11-23T00:00:00Z",
+    "until": "2027-03-31T14:59:59Z",
+    "given_by": "card",
+    "withdrawn_at": None,
+}
+
+
 def make_relying_api(parts: RelyingParts) -> APIRouter:
     """The routes above."""
     router = APIRouter(prefix="/v1", responses=PROBLEMS)
 
-    async def caller(request: Request, response: Response) -> RelyingParty:
+    async def caller(request: Request) -> RelyingParty:
         body, now = await request.body(), parts.clock.now()
         party, left = await run_in_threadpool(
             parts.parties.of_request,
@@ -123,9 +145,12 @@ def make_relying_api(parts: RelyingParts) -> APIRouter:
             body,
             now,
         )
-        response.headers["RateLimit-Limit"] = str(party.a_minute)
-        response.headers["RateLimit-Remaining"] = str(left)
-        response.headers["RateLimit-Reset"] = str(60 - now.seconds % 60)
+        # of whatever becomes of the request, a refusal too: see web/application.py
+        request.scope["jitsuin.headers"] = [
+            (b"ratelimit-limit", str(party.a_minute).encode()),
+            (b"ratelimit-remaining", str(left).encode()),
+            (b"ratelimit-reset", str(60 - now.seconds % 60).encode()),
+        ]
         return party
 
     Caller = Annotated[RelyingParty, Depends(caller)]  # noqa: N806 - a type
@@ -156,10 +181,10 @@ def make_relying_api(parts: RelyingParts) -> APIRouter:
             response.headers["Idempotency-Replayed"] = "true"
             return begun.stored
         if prefer is not None and "respond-async" in prefer:
-            later.add_task(parts.verifications.carry_out, party, body, begun)
+            later.add_task(parts.verifications.carry_out_later, party, body, begun)
             response.status_code = 202
             response.headers["Preference-Applied"] = "respond-async"
-            return {"id": begun.id, "state": "running", "since": parts.clock.now().iso()}
+            return parts.verifications.progress_of(begun)
         return await run_in_threadpool(parts.verifications.carry_out, party, body, begun)
 
     @router.post(
@@ -211,6 +236,23 @@ def make_relying_api(parts: RelyingParts) -> APIRouter:
     )
     def delete(party: Caller, verification: Id) -> None:
         parts.verifications.delete(party, verification)
+
+    if parts.consents is not None:
+        consents = parts.consents
+
+        @router.post(
+            "/consents",
+            tags=["consents"],
+            summary="A person's consent",
+            description="Signed by the person's card, for this party, its fields and its purpose; until it ends or is "
+            "withdrawn, verifications with that purpose in `affairs` tell those fields.\n\n"
+            + _curl("/v1/consents", "consent.json"),
+            status_code=201,
+            responses={201: {"content": {"application/json": {"example": _CONSENT}}}},
+        )
+        def consent(party: Caller, body: ConsentRequest) -> dict[str, object]:
+            document, signature = decoded("document", body.document), decoded("signature", body.signature)
+            return consents.give_by_card(party.party, document, signature).to_json()
 
     @router.post(
         "/authentications/challenges",

@@ -14,6 +14,7 @@ from enrollment.caps import standing
 from enrollment.errors import EnrollmentError
 from enrollment.events import EventKind
 from enrollment.person import PersonId
+from enrollment.protection import MASKED
 from enrollment.store import Connection, Database
 from enrollment.store import people as people_rows
 from enrollment.store import work as work_rows
@@ -90,8 +91,13 @@ class Subjects(Protocol):
         """How far the person is from the last in-person check."""
         ...
 
-    def record(self, person: str, party: RelyingParty, affairs: str, fields: frozenset[str], at: Instant) -> None:
-        """Write into the person's record who asks and what is about to be told."""
+    def record(
+        self, person: str, party: RelyingParty, affairs: str, fields: frozenset[str], at: Instant, basis: str
+    ) -> frozenset[str]:
+        """Write into the person's record who asks, on what `basis`, and what is about to be told.
+
+        What is given back may be told: without the address of somebody under protection.
+        """
         ...
 
 
@@ -119,9 +125,12 @@ class Nobody:
         del person, at
         return NOTHING_KNOWN
 
-    def record(self, person: str, party: RelyingParty, affairs: str, fields: frozenset[str], at: Instant) -> None:
-        """See Subjects."""
-        del person, party, affairs, fields, at
+    def record(
+        self, person: str, party: RelyingParty, affairs: str, fields: frozenset[str], at: Instant, basis: str
+    ) -> frozenset[str]:
+        """See Subjects. Of nobody nothing is told."""
+        del person, party, affairs, fields, at, basis
+        return frozenset()
 
 
 _FIELDS: Final = {
@@ -177,10 +186,12 @@ class RegisteredSubjects:
         fresh = years == 1 and not now.since_anchor
         return Assurance(Level.FRESH if fresh else Level.WITHIN_CAP, years, changes)
 
-    def record(self, person: str, party: RelyingParty, affairs: str, fields: frozenset[str], at: Instant) -> None:
+    def record(
+        self, person: str, party: RelyingParty, affairs: str, fields: frozenset[str], at: Instant, basis: str
+    ) -> frozenset[str]:
         """See Subjects."""
 
-        def body(conn: Connection) -> None:
+        def body(conn: Connection) -> frozenset[str]:
             known = PersonId(person)
             access = registry.Access(
                 "relying-party",
@@ -189,11 +200,13 @@ class RegisteredSubjects:
                 people_rows.owner_of(conn, known),
                 f"{party.party} {party.name_ja}",
                 frozenset(_FIELDS[name] for name in fields),
-                party.legal_basis,
+                basis,
             )
-            registry.record_access(conn, known, access, at, self.random)
+            receipt = registry.record_access(conn, known, access, at, self.random)
+            shown = registry.read(conn, receipt).shown
+            return frozenset(name for name in fields if shown[_FIELDS[name]] != MASKED)
 
-        self.database.transaction(body)
+        return self.database.transaction(body)
 
 
 def _within_years(then: date, now: date) -> int | None:

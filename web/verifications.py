@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from enum import StrEnum
 from typing import Any, Final
 
 from pki.attributes import Attributes
-from pki.errors import Malformed
+from pki.errors import Error, Malformed
 from pki.instant import Clock, Instant
 from verifier.report import Report
 from verifier.verdict import VerdictSigner, sign_verdict
+from web.consents import Consents
 from web.errors import KeyMismatch, NoSuchVerification, NotAllowed, StillRunning
+from web.errors_parties import NoVerdict
 from web.filing_check import FilingCheck
 from web.handles import Handles
 from web.parties import RelyingParty
@@ -26,6 +30,20 @@ from web.verification_request import VerificationRequest
 
 ABANDONED: Final = timedelta(minutes=5)
 """After this a verification that is still running belongs to a process that died: the same key starts it again."""
+
+
+class Stage(StrEnum):
+    """How far a verification has come."""
+
+    WAITING = "waiting"
+    VERIFYING = "verifying"
+    RECORDING = "recording"
+
+
+def _progress(stage: str | None) -> dict[str, object]:
+    """{"stage", "step", "of"}: the step that it is at, from one."""
+    at = Stage.WAITING if stage is None else Stage(stage)
+    return {"stage": at.value, "step": list(Stage).index(at) + 1, "of": len(Stage)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +67,8 @@ class Verifications:
     signer: VerdictSigner | None
     """None: verdicts are not signed."""
     issuer: str
+    consents: Consents | None = None
+    """None: nobody can consent here, and parties get only what they are registered for."""
 
     def begin(self, party: RelyingParty, request: VerificationRequest, body: bytes, key: str | None) -> Begun:
         """Reserve a verification, or find the one that this key began.
@@ -69,16 +89,35 @@ class Verifications:
             if row["state"] == "done":
                 return Begun(row["id"], json.loads(row["answer"]))
             created = Instant(row["created_at"])
-            if now - created < ABANDONED or not rows.restart_verification(conn, row["id"], created, now):
+            if row["state"] == "running" and now - created < ABANDONED:
+                raise StillRunning
+            if not rows.restart_verification(conn, row["id"], row["state"], created, now):
                 raise StillRunning
             return Begun(row["id"])
 
         return self.database.transaction(reserve)
 
-    def carry_out(self, party: RelyingParty, request: VerificationRequest, begun: Begun) -> dict[str, Any]:
-        """Verify, record, store; the answer. The person's record is durable before the answer exists anywhere."""
+    def carry_out(
+        self, party: RelyingParty, request: VerificationRequest, begun: Begun, *, watched: bool = False
+    ) -> dict[str, Any]:
+        """Verify, record, store; the answer. The person's record is durable before the answer exists anywhere.
+
+        `watched`: somebody may ask meanwhile how far it has come. What ends without a verdict is stored as such, so
+        that the same key may begin it again.
+        """
+        try:
+            return self._carried_out(party, request, begun, self._stage if watched else lambda _begun, _stage: None)
+        except Exception as error:
+            cause = json.dumps({"cause": error.code if isinstance(error, Error) else "jitsuin.internal"})
+            self.database.transaction(lambda conn: rows.fail_verification(conn, begun.id, cause))
+            raise
+
+    def _carried_out(
+        self, party: RelyingParty, request: VerificationRequest, begun: Begun, tell: Callable[[Begun, Stage], None]
+    ) -> dict[str, Any]:
         now = self.clock.now()
         at = request.instant(now)
+        tell(begun, Stage.VERIFYING)
         report = self.check.filing(
             request.what_was_signed(),
             request.signature_octets(),
@@ -88,6 +127,7 @@ class Verifications:
             first_time=self._first_time(party, now) if request.once else None,
             online=at == now,
         )
+        tell(begun, Stage.RECORDING)
         told = self._told(party, request, report, now)
         report = with_assurance(report, told)
         said = {"id": begun.id, "state": "done", **answer(report, party, self.handles, told)}
@@ -97,13 +137,28 @@ class Verifications:
         self._keep(party, report, told, begun, said, verdict, now)
         return said
 
+    def carry_out_later(self, party: RelyingParty, request: VerificationRequest, begun: Begun) -> None:
+        """`carry_out` with nobody waiting: whoever asks later is told how it ended."""
+        with suppress(Error):
+            self.carry_out(party, request, begun, watched=True)
+
     def find(self, party: RelyingParty, id_: str) -> dict[str, Any]:
-        """The stored answer, or that it is still being made. Errors: NoSuchVerification."""
+        """The stored answer, or how far it has come. Errors: NoSuchVerification; NoVerdict where it came to an end
+        without one, also by the end of the process that was at it."""
         row = self._row(party, id_)
         if row["state"] == "done":
             stored: dict[str, Any] = json.loads(row["answer"])
             return stored
-        return {"id": id_, "state": "running", "since": Instant(row["created_at"]).iso()}
+        if row["state"] == "failed":
+            raise NoVerdict(str(json.loads(row["answer"])["cause"]))
+        created = Instant(row["created_at"])
+        if self.clock.now() - created >= ABANDONED:
+            raise NoVerdict("abandoned")
+        return {"id": id_, "state": "running", "since": created.iso(), "progress": _progress(row["stage"])}
+
+    def progress_of(self, begun: Begun) -> dict[str, object]:
+        """Of one that was just reserved."""
+        return {"id": begun.id, "state": "running", "since": self.clock.now().iso(), "progress": _progress(None)}
 
     def verdict(self, party: RelyingParty, id_: str) -> str:
         """The signed verdict. Errors: NoSuchVerification, also where verdicts are not signed."""
@@ -119,6 +174,9 @@ class Verifications:
 
     # ----
 
+    def _stage(self, begun: Begun, stage: Stage) -> None:
+        self.database.transaction(lambda conn: rows.stage_verification(conn, begun.id, stage.value))
+
     def _row(self, party: RelyingParty, id_: str) -> dict[str, Any]:
         row = self.database.read(lambda conn: rows.verification(conn, party.party, id_))
         if row is None:
@@ -128,7 +186,7 @@ class Verifications:
     def _allowed(self, party: RelyingParty, request: VerificationRequest) -> None:
         if request.purpose not in party.purposes:
             raise NotAllowed(f"verifications of the purpose {request.purpose}")
-        surplus = sorted(set(request.fields) - party.fields)
+        surplus = sorted(set(request.fields) - party.fields - party.with_consent)
         if surplus:
             raise NotAllowed(f"the attributes {', '.join(surplus)}")
         if request.fields and not request.affairs:
@@ -148,11 +206,23 @@ class Verifications:
         person = self.subjects.person_of(report.signer.fingerprint)
         assurance = NOTHING_KNOWN if person is None else self.subjects.assurance_of(person, now)
         told = Told(person, assurance.of_certificate(self.check.issuance_of(report)), request.required_assurance)
-        shown = frozenset(request.fields) if report.passed and not told.falls_short else frozenset()
-        if person is not None:
-            self.subjects.record(person, party, request.affairs or "verification of a signature", shown, now)
+        if person is None:
+            return told
+        asked: frozenset[str] = frozenset(request.fields if report.passed and not told.falls_short else ())
+        agreed = self._agreed(person, party, asked - party.fields, request.affairs)
+        may = asked & (party.fields | set(agreed))
+        basis = "、".join((party.legal_basis, *(f"本人の同意 {id_}" for id_ in sorted(set(agreed.values())))))
+        shown = self.subjects.record(person, party, request.affairs or "verification of a signature", may, now, basis)
+        withheld = dict.fromkeys(asked - may, "consent") | dict.fromkeys(may - shown, "protection")
         attributes = report.attributes if shown else None
+        told = replace(told, withheld=withheld)
         return told if attributes is None else replace(told, attributes=_shown(attributes, shown))
+
+    def _agreed(self, person: str, party: RelyingParty, fields: frozenset[str], affairs: str) -> dict[str, str]:
+        """Which of `fields` the person agrees to at this moment, each with its consent. Read anew every time."""
+        if self.consents is None or not fields:
+            return {}
+        return self.consents.covering(person, party.party, fields, affairs)
 
     def _signed(
         self, party: RelyingParty, report: Report, request: VerificationRequest, said: dict[str, Any], now: Instant

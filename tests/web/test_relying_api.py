@@ -42,6 +42,8 @@ from verifier.policy import Policy
 from verifier.verdict import VerdictSigner, check_verdict
 from web.api_page import make_api_page_router, render
 from web.application import Frame, compose
+from web.client_certificate import from_proxies
+from web.consents import Consents
 from web.filing_check import FilingCheck
 from web.handles import Handles
 from web.parties import Parties, RelyingParty, make_assertion
@@ -73,6 +75,8 @@ class Town:
     current: dict[str, bytes] = field(default_factory=dict)
     assurance: Assurance = field(default_factory=lambda: Assurance(Level.FRESH, 1, "none"))
     records: list[tuple[str, str, str, frozenset[str]]] = field(default_factory=list)
+    bases: list[str] = field(default_factory=list)
+    masked: frozenset[str] = frozenset()
     refuses: bool = False
 
     def holds(self, person: str, holder: Holder) -> None:
@@ -94,11 +98,15 @@ class Town:
         del person, at
         return self.assurance
 
-    def record(self, person: str, party: RelyingParty, affairs: str, fields: frozenset[str], at: Instant) -> None:
+    def record(
+        self, person: str, party: RelyingParty, affairs: str, fields: frozenset[str], at: Instant, basis: str
+    ) -> frozenset[str]:
         del at
         if self.refuses:
             raise RuntimeError("the record cannot be written")
         self.records.append((person, party.party, affairs, fields))
+        self.bases.append(basis)
+        return fields - self.masked
 
 
 @dataclass
@@ -111,6 +119,7 @@ class Service:
     client: TestClient
     counter: Iterator[int]
     database: Any
+    consents: Consents
 
     def ask(
         self, method: str, path: str, body: object = None, *, party: str = "city", key: Any = None, **headers: str
@@ -200,19 +209,22 @@ def build(database: Any, random: Callable[[int], bytes]) -> Service:
         parties.add_key(party.party, "1", spki(ec_key(f"party {party.party}")), AT)
     handles = Handles(b"k" * 32)
     signer = VerdictSigner(VERDICTS.certificate, (), VERDICTS.sign)
+    consents = Consents(check, database, town, clock, random)
     parts = RelyingParts(
         parties,
-        Verifications(check, database, handles, town, clock, random, signer, SERVICE),
+        Verifications(check, database, handles, town, clock, random, signer, SERVICE, consents),
         PartyLogins(check, database, handles, town, clock, random),
         PartyStatus(check, database, town, clock),
         database,
         clock,
+        from_proxies(frozenset({"testclient"}), clock),
+        consents,
     )
     application = compose(
         "relying parties", [make_relying_api(parts), make_api_page_router()], Frame(random, lambda: 0.0)
     )
     client = TestClient(application, raise_server_exceptions=False)
-    return Service(world, town, clock, online, parties, client, iter(range(10**9)), database)
+    return Service(world, town, clock, online, parties, client, iter(range(10**9)), database, consents)
 
 
 @pytest.fixture
@@ -632,7 +644,7 @@ def test_every_operation_is_described_with_curl_and_problems(service: Service) -
         if path.startswith("/v1")
         for operation in methods.values()
     ]
-    assert len(operations) == 10
+    assert len(operations) == 11
     for operation in operations:
         assert "curl" in operation["description"], operation["summary"]
         assert {"401", "403", "429"} <= set(operation["responses"])
@@ -645,7 +657,7 @@ def test_the_page_of_the_api_shows_every_operation_and_loads_nothing_from_elsewh
     page = answer.text
     for path in ("/v1/verifications", "/v1/authentications/challenges", "/v1/status/{handle}"):
         assert f"<code>{path}</code>" in page
-    assert page.count("<pre>curl -sS") == 10
+    assert page.count("<pre>curl -sS") == 11
     assert "<script" not in page
     assert "//" not in page.replace("&quot;$JITSUIN//", "")
     assert service.client.get("/docs/style.css").headers["content-type"].startswith("text/css")

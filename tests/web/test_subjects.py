@@ -82,13 +82,13 @@ def test_the_level_falls_with_time_and_remote_changes(
 def test_the_record_is_in_the_persons_own_history(
     subjects: RegisteredSubjects, person: PersonId, database: Any
 ) -> None:
-    subjects.record(person, CITY, "転居の届出", frozenset({"name"}), AT)
-    (line,) = database.read(lambda conn: registry.accesses(conn, person))
+    assert subjects.record(person, CITY, "転居の届出", frozenset({"name"}), AT, "住民基本台帳法") == {"name"}
+    (line,) = database.read(lambda conn: registry.own_lines(conn, person))
     assert line.access.provider == TOWN
     assert line.access.affairs == "転居の届出"
     assert "見本市" in line.access.recipient
     assert line.access.fields == frozenset({registry.Field.NAME})
-    assert line.access.legal_basis == CITY.legal_basis
+    assert line.access.legal_basis == "住民基本台帳法"
     assert database.read(lambda conn: registry.broken_accesses(conn, person)) == ()
 
 

@@ -15,6 +15,7 @@ from web.store.tables import (
     CHALLENGES,
     HANDLES,
     PARTIES,
+    PARTY_CERTIFICATES,
     PARTY_KEYS,
     SEEN,
     USAGE,
@@ -66,6 +67,30 @@ def keys_of(conn: Connection, party: str) -> dict[str, str]:
     return {row.kid: row.spki for row in conn.execute(query)}
 
 
+def put_certificate(conn: Connection, party: str, fingerprint: str, at: Instant) -> bool:
+    """Add a client certificate; False if it was ever anybody's: one is never given to another party, nor revived."""
+    return _is_new(conn, insert(PARTY_CERTIFICATES).values(fingerprint=fingerprint, party=party, added_at=at.seconds))
+
+
+def end_certificate(conn: Connection, party: str, fingerprint: str, at: Instant) -> bool:
+    """End a client certificate; False if there was none."""
+    table = PARTY_CERTIFICATES.c
+    ended = conn.execute(
+        update(PARTY_CERTIFICATES)
+        .where(table.party == party, table.fingerprint == fingerprint, table.ended_at.is_(None))
+        .values(ended_at=at.seconds)
+    )
+    return ended.rowcount == 1
+
+
+def party_of_certificate(conn: Connection, fingerprint: str) -> str | None:
+    """Whose client certificate that is, while it has not ended."""
+    table = PARTY_CERTIFICATES.c
+    query = select(table.party).where(table.fingerprint == fingerprint, table.ended_at.is_(None))
+    found: str | None = conn.execute(query).scalar_one_or_none()
+    return found
+
+
 def is_first_use(conn: Connection, party: str, jti: str, expires: Instant, at: Instant) -> bool:
     """Note an assertion's id; False if it was used before. Expired ones are swept on the way."""
     conn.execute(delete(ASSERTIONS).where(ASSERTIONS.c.expires < at.seconds))
@@ -105,6 +130,17 @@ def finish_verification(conn: Connection, id_: str, answer: str, verdict: str | 
     return done.rowcount == 1
 
 
+def stage_verification(conn: Connection, id_: str, stage: str) -> None:
+    """How far a verification has come, for whoever asks meanwhile."""
+    conn.execute(update(VERIFICATIONS).where(VERIFICATIONS.c.id == id_).values(stage=stage))
+
+
+def fail_verification(conn: Connection, id_: str, problem: str) -> None:
+    """It came to no verdict; `problem` says why."""
+    running = (VERIFICATIONS.c.id == id_) & (VERIFICATIONS.c.state == "running")
+    conn.execute(update(VERIFICATIONS).where(running).values(state="failed", answer=problem))
+
+
 def drop_verification(conn: Connection, party: str, id_: str) -> bool:
     """Delete for good, answer and verdict with it."""
     gone = conn.execute(delete(VERIFICATIONS).where(VERIFICATIONS.c.party == party, VERIFICATIONS.c.id == id_))
@@ -125,16 +161,16 @@ def verification_by_key(conn: Connection, party: str, key: str) -> dict[str, Any
     return None if row is None else dict(row)
 
 
-def restart_verification(conn: Connection, id_: str, created_at: Instant, at: Instant) -> bool:
-    """Take over a verification whose process died: only one of those who try succeeds."""
+def restart_verification(conn: Connection, id_: str, state: str, created_at: Instant, at: Instant) -> bool:
+    """Take over a verification that failed or whose process died: only one of those who try succeeds."""
     taken = conn.execute(
         update(VERIFICATIONS)
         .where(
             VERIFICATIONS.c.id == id_,
-            VERIFICATIONS.c.state == "running",
+            VERIFICATIONS.c.state == state,
             VERIFICATIONS.c.created_at == created_at.seconds,
         )
-        .values(created_at=at.seconds)
+        .values(created_at=at.seconds, state="running", stage=None, answer=None)
     )
     return taken.rowcount == 1
 

@@ -50,6 +50,7 @@ VERIFICATIONS = Table(
     Column("party", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("state", Text, nullable=False),
+    Column("stage", Text),
     Column("idempotency_key", Text),
     Column("request_sha256", Text, nullable=False),
     Column("answer", Text),
@@ -91,4 +92,29 @@ HANDLES = Table(
     Column("party", Text, primary_key=True),
     Column("handle", Text, primary_key=True),
     Column("subject", Text, nullable=False),
+)
+CONSENTS = Table(
+    "web_consents",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("person", Text, nullable=False),
+    Column("party", Text, nullable=False),
+    Column("fields", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("given_at", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("withdrawn_at", BigInteger),
+    Column("given_by", Text, nullable=False),
+    Column("document", Text),
+    Column("signature", Text),
+    Index(None, "person", "party"),
+)
+PARTY_CERTIFICATES = Table(
+    "web_party_certificates",
+    METADATA,
+    Column("fingerprint", Text, primary_key=True),
+    Column("party", Text, nullable=False),
+    Column("added_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Index(None, "party"),
 )
