@@ -29,6 +29,7 @@ from pki.purpose import Purpose
 E = TypeVar("E", bound=StrEnum)
 
 GROUP = 100
+_JSON = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Outcome:
         else:
             error = self.refused or Error()
             content = {"idempotency_key": self.idempotency_key, "error": error.code, "why": error.reason}
-        return json.dumps(content, ensure_ascii=False)
+        return _JSON(content)
 
 
 def parse_order(line: str | bytes) -> Order | ServiceOrder:

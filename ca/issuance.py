@@ -116,15 +116,15 @@ class Registrar:
     def take(self, conn: Connection, drafts: Sequence[Draft], at: Instant) -> list[IntentId]:
         """Store what was drafted outside of this transaction; the intents' ids in the drafts' order.
 
-        Whatever is no longer so (the order came from elsewhere, another authority takes the orders) is drafted anew.
-        All or nothing: the first order that is refused raises, and the caller rolls back. Errors: as `intend`.
+        Where another authority takes the orders by now, all is drafted anew; one that came from elsewhere meanwhile
+        is found when its row is written. All or nothing: the first order that is refused raises, and the caller rolls
+        back. Errors: as `intend`.
         """
-        stale = store.intents_by_key(conn, [draft.asked.order.idempotency_key for draft in drafts])
         active = {
             purpose: self._authorities.active(conn, purpose, self._variant, at)
             for purpose in {draft.asked.purpose for draft in drafts}
         }
-        if stale or any(draft.plan is None or draft.plan.authority != active[draft.asked.purpose] for draft in drafts):
+        if any(draft.plan is not None and draft.plan.authority is not active[draft.asked.purpose] for draft in drafts):
             drafts = self.draft(conn, [draft.asked for draft in drafts], at)
         return self._write(conn, drafts, at)
 

@@ -23,8 +23,8 @@ START = "0" * 64
 """The digest before the first entry."""
 
 
-TOUCHED = "ca.journal.touched"
-"""Key in `Connection.info` that a transaction which recorded something leaves behind."""
+RECORDED = "ca.journal.recorded"
+"""Key in `Connection.info` of a list to which every entry of the transaction is added, where somebody put one."""
 
 
 class Kind(StrEnum):
@@ -35,6 +35,7 @@ class Kind(StrEnum):
     HELD = "held"
     RELEASED = "released"
     CRL = "crl"
+    CRL_DROPPED = "crl-dropped"
     LEDGER = "ledger"
 
 
@@ -103,8 +104,10 @@ def record(conn: Connection, events: Sequence[Event]) -> int:
         digest = entry.digest
         entries.append(entry)
     store.append(conn, [entry.row() for entry in entries], position, digest)
-    # Whoever commits this transaction sees here that the file has to follow before anybody is answered.
-    conn.info[TOUCHED] = position
+    # Whoever commits this transaction sees here what the file has to say before anybody is answered.
+    wanted = conn.info.get(RECORDED)
+    if wanted is not None:
+        wanted.extend(entries)
     return position
 
 
@@ -148,9 +151,8 @@ def number(value: int | str | None) -> int:
     return value
 
 
-def canonical(value: object) -> str:
-    """JSON with sorted keys and no spaces."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
+"""JSON with sorted keys and no spaces. One encoder for all: `json.dumps` would make one for each entry."""
 
 
 def _fields(position: int, event: Event) -> dict[str, object]:

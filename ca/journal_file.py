@@ -6,7 +6,7 @@ where each ends. A line cut short by a crash was never answered for: it is cut o
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -60,21 +60,22 @@ class JournalFile:
                 if position > after:
                     yield entry
 
-    def settle(self, database: Database) -> int:
+    def settle(self, database: Database, recorded: Sequence[Entry] = ()) -> int:
         """Append what the database has recorded since the last line, and put it on disk; gives the position.
 
-        To be called after a commit and before its answer. Errors: RestoredDatabase when the database does not
-        continue the file; JournalBroken.
+        To be called after a commit and before its answer; `recorded` are the entries of that commit: where they follow
+        the last line, they need not be read back. Errors: RestoredDatabase when the database does not continue the
+        file; JournalBroken.
         """
         with self._locked() as file:
             position, digest = _head(file)
+            if recorded and _follows(recorded[0], position, digest):
+                _append(file, recorded)
+                return recorded[-1].position
             while True:
                 entries = database.read(lambda conn: _continuation(conn, position, digest))  # noqa: B023
                 if entries:
-                    file.seek(0, os.SEEK_END)
-                    file.write(b"".join(entry.line().encode("ascii") + b"\n" for entry in entries))
-                    file.flush()
-                    os.fsync(file.fileno())
+                    _append(file, entries)
                     position, digest = entries[-1].position, entries[-1].digest
                 if len(entries) < _BATCH:
                     return position
@@ -99,22 +100,36 @@ class JournaledDatabase:
 
     def transaction(self, body: Callable[[Connection], T]) -> T:
         """Like the inner one; settles the journal when `body` recorded something."""
-        recorded: list[bool] = []
+        recorded: list[Entry] = []
 
         def watched(conn: Connection) -> T:
-            conn.info.pop(journal.TOUCHED, None)
-            result = body(conn)
-            recorded[:] = [conn.info.pop(journal.TOUCHED, None) is not None]
-            return result
+            recorded.clear()
+            conn.info[journal.RECORDED] = recorded
+            try:
+                return body(conn)
+            finally:
+                del conn.info[journal.RECORDED]
 
         result = self._database.transaction(watched)
-        if recorded[0]:
-            self._file.settle(self._database)
+        if recorded:
+            self._file.settle(self._database, recorded)
         return result
 
     def read(self, body: Callable[[Connection], T]) -> T:
         """The inner one's."""
         return self._database.read(body)
+
+
+def _follows(entry: Entry, position: int, digest: str) -> bool:
+    """Whether the database that made `entry` had the entry (`position`, `digest`) before it: the chain says so."""
+    return entry.position == position + 1 and journal.chain(digest, entry.position, entry.event) == entry
+
+
+def _append(file: BinaryIO, entries: Sequence[Entry]) -> None:
+    file.seek(0, os.SEEK_END)
+    file.write(b"".join([entry.line().encode("ascii") + b"\n" for entry in entries]))
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _continuation(conn: Connection, position: int, digest: str) -> list[Entry]:

@@ -24,6 +24,8 @@ _FORMS = {
     Text.SIGNATURE_CN: re.compile(r"[0-9]{28}\Z"),
     Text.AUTHENTICATION_CN: re.compile(r"[0-9]{6}[A-Z][0-9]{2}[A-Z]{5}[0-9]{8}[A-Z]\Z"),
 }
+_GENDERS = frozenset(gender.value for gender in Gender)
+_FLAGS = re.compile(r"[01]*\Z")
 _DATE_OF_BIRTH = re.compile(r"[1-5][0-9]{8}\Z")
 _PERSON_ORDER = (
     oids.JPKI_NAME,
@@ -251,9 +253,9 @@ def _person(certificate: ReadCertificate, profile: Profile, issuer: Authority) -
         (oids.JPKI_NAME, oids.JPKI_NAME_SUBSTITUTES),
         (oids.JPKI_ADDRESS, oids.JPKI_ADDRESS_SUBSTITUTES),
     ):
-        if not texts[text] or len(texts[text]) != len(texts[flags]) or set(texts[flags]) - {"0", "1"}:
+        if not texts[text] or len(texts[text]) != len(texts[flags]) or not _FLAGS.match(texts[flags]):
             yield "substitute flags are not one 0 or 1 a character"
-    if texts[oids.JPKI_GENDER] not in {gender.value for gender in Gender}:
+    if texts[oids.JPKI_GENDER] not in _GENDERS:
         yield "the gender is not one of the digits"
     birth = texts[oids.JPKI_DATE_OF_BIRTH]
     if not _DATE_OF_BIRTH.match(birth):

@@ -100,4 +100,7 @@ def digest(order: Order | ServiceOrder, spki: bytes) -> str:
             order.card_id,
             None if order.not_past is None else order.not_past.seconds,
         ]
-    return hashlib.sha256(json.dumps([content, spki.hex()], separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(_JSON([content, spki.hex()]).encode()).hexdigest()
+
+
+_JSON = json.JSONEncoder(separators=(",", ":")).encode

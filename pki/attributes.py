@@ -1,5 +1,6 @@
 """The four attributes of a resident (基本4情報) as registers and signature certificates carry them."""
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -8,6 +9,9 @@ from pki.errors import InvalidValue
 
 MAX_NAME = 100
 MAX_ADDRESS = 200
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Gender(StrEnum):
@@ -22,7 +26,7 @@ class Gender(StrEnum):
 def _check_text(text: str, flags: str, limit: int, what: str) -> None:
     if not 0 < len(text) <= limit:
         raise InvalidValue(f"the {what} has 1 to {limit} characters")
-    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in text):
+    if _CONTROL.search(text):
         raise InvalidValue(f"the {what} must not contain control characters")
     if flags and (len(flags) != len(text) or set(flags) - {"0", "1"}):
         raise InvalidValue(f"the substitute flags of the {what} are one 0 or 1 for each of its characters")

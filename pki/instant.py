@@ -11,6 +11,10 @@ JAPAN = timezone(timedelta(hours=9), "JST")
 """Asia/Tokyo: nine hours ahead, without summer time since 1951."""
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Instant:
     """A point in time: whole seconds since 1970-01-01T00:00:00Z, without leap seconds."""
@@ -22,7 +26,7 @@ class Instant:
         """The second that `moment` lies in. Errors: InvalidValue for a datetime without a zone."""
         if moment.tzinfo is None:
             raise InvalidValue("a moment must carry its time zone")
-        return cls(int((moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1)))
+        return cls((moment - _EPOCH) // _SECOND)
 
     @classmethod
     def parse(cls, text: str) -> "Instant":
@@ -55,6 +59,8 @@ class Instant:
         return Instant(self.seconds + span // timedelta(seconds=1))
 
     def __sub__(self, other: "Instant") -> timedelta:
+        if not isinstance(other, Instant):  # a span has seconds too, and means something else by them
+            return NotImplemented
         return timedelta(seconds=self.seconds - other.seconds)
 
     def __str__(self) -> str:
