@@ -39,8 +39,8 @@ def verify(
 ) -> None:
     """See that every entry of every log found there leads to its signed checkpoint.
 
-    Given a person's history file instead, see that each record in it is an entry of the log that signed the file's
-    checkpoint, and that no record is missing between two of them.
+    Given a person's history file instead, see that each record in it is an entry of the log whose signed checkpoint
+    the file holds, and that no record is missing between two of them.
     """
     from rich.progress import Progress
 
@@ -115,12 +115,14 @@ def _witnessed(
 
 
 def _history_line(told: dict[str, object]) -> str:
-    return (
-        f"OK  {told['log']}: {told['records']} records of one person are entries of this log, none missing between them"
-    )
+    logs = told["logs"]
+    assert isinstance(logs, list)
+    names = ", ".join(str(log["log"]) for log in logs)
+    return f"OK  {names}: {told['records']} records of one person are entries there, none missing between them"
 
 
 def _verify_history(file: Path, key: Path | None) -> dict[str, object]:
+    """Errors: Malformed; BadNote, BadProof. With `key`, every record must be in the log of that key."""
     from enrollment.canonical import digest
     from pki.errors import Malformed
     from transparency import merkle, monitor
@@ -131,21 +133,27 @@ def _verify_history(file: Path, key: Path | None) -> dict[str, object]:
 
     try:
         document = json.loads(file.read_bytes())
-        verifier = Verifier.parse(key.read_text("utf-8") if key else document["key"])
-        checkpoint = monitor.read_checkpoint(document["checkpoint"].encode(), verifier).checkpoint
+        checkpoints = {}
+        for log in document["logs"]:
+            verifier = Verifier.parse(key.read_text("utf-8") if key else log["key"])
+            checkpoints[log["name"]] = monitor.read_checkpoint(log["checkpoint"].encode(), verifier).checkpoint
         previous: dict[str, str] = {}
         for record in document["records"]:
-            kind, body = EntryKind(record["kind"]), record["record"]
-            hashed = digest(body)
+            kind, checkpoint, body = EntryKind(record["kind"]), checkpoints[record["log"]], record.get("record")
+            hashed = record["digest"] if body is None else digest(body)
             proof = [Hash(bytes.fromhex(one)) for one in record["proof"]]
             leaf = merkle.leaf_hash(entry(kind, bytes.fromhex(hashed)))
             merkle.verify_inclusion(leaf, record["number"], checkpoint.size, proof, checkpoint.root)
-            if body["previous"] != previous.get(kind, "0" * 64):
+            if (record if body is None else body)["previous"] != previous.get(kind, "0" * 64):
                 raise BadProof("a record is missing before another")
             previous[kind] = hashed
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Malformed("a history file expected") from error
-    return {"ok": True, "log": checkpoint.origin, "entries": checkpoint.size, "records": len(document["records"])}
+    return {
+        "ok": True,
+        "logs": [{"log": one.origin, "entries": one.size} for one in checkpoints.values()],
+        "records": len(document["records"]),
+    }
 
 
 def _loaders(place: str) -> list[tuple[str, Callable[[str], bytes]]]:

@@ -7,9 +7,8 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp as x509_ocsp
 
-from enrollment.history import HistoryRecord
+from enrollment.canonical import Json
 from pki.purpose import Purpose
-from transparency.log import Log
 
 
 class Artifacts:
@@ -51,24 +50,10 @@ class Artifacts:
         """`ocsp/signature-responder.cer`: the delegate whose certificate came with an answer."""
         self._write(f"ocsp/{purpose.value}-responder.cer", answer.certificates[0].public_bytes(Encoding.DER))
 
-    def history(self, person: int, log: Log, records: list[HistoryRecord]) -> None:
+    def history(self, person: int, document: Json) -> None:
         """`people/1/history.json`: who looked, and the ledger, each record with the proof that it was logged."""
-        told = []
-        checkpoint = b""
-        for record in records:
-            number, proof, checkpoint = log.prove(record.id)
-            told.append(
-                {
-                    "kind": record.kind.value,
-                    "number": number,
-                    "proof": [one.hex() for one in proof],
-                    "record": record.body,
-                }
-            )
-        document = {"key": str(log.verifier), "checkpoint": checkpoint.decode(), "records": told}
-        self._write(
-            f"people/{person}/history.json", (json.dumps(document, ensure_ascii=False, indent=2) + "\n").encode()
-        )
+        octets = (json.dumps(document, ensure_ascii=False, indent=2) + "\n").encode()
+        self._write(f"people/{person}/history.json", octets)
 
     def crl(self, purpose: Purpose, der: bytes) -> None:
         """`crl/signature.crl`, `crl/authentication.crl`."""

@@ -24,9 +24,11 @@ from cli.home_filing import Home
 from cli.logs import open_logs
 from enrollment import ledger
 from enrollment.application import ApplicationKind
+from enrollment.canonical import Json
 from enrollment.events import EventKind
-from enrollment.history import history
+from enrollment.history import export, history
 from enrollment.person import PersonId
+from enrollment.store import Connection
 from pki.attributes import Attributes, Gender
 from pki.certificate import Certificate
 from pki.instant import Instant, end_of_japanese_day, years_later
@@ -341,10 +343,17 @@ class Story:
         for purpose in Purpose:
             self.artifacts.crl(purpose, self._published(purpose, revoked[purpose]))
             self.artifacts.authority(purpose, self.office.issuers[purpose])
-        for log in open_logs(self.world.settings, self.world.database):
-            records = self.world.database.read(lambda conn: history(conn, self.person))
+        logs = open_logs(self.world.settings, self.world.database)
+        for log in logs:
             log.sequence(self._now())
-            self.artifacts.history(1, log, records)
+        keys = {log.name: str(log.verifier) for log in logs}
+
+        def exported(conn: Connection) -> tuple[Json, int]:
+            return export(conn, history(conn, self.person), keys.__getitem__)
+
+        document, waiting = self.world.database.read(exported)
+        assert waiting == 0, "what happened was sequenced just now"
+        self.artifacts.history(1, document)
 
     def _published(self, purpose: Purpose, revoked: set[int]) -> bytes:
         """The service's CRL, as soon as it lists what was revoked: the loss is urgent, so that takes seconds."""

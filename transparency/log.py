@@ -17,10 +17,11 @@ from pki.errors import Retryable
 from pki.instant import Instant
 from transparency import checkpoint, merkle, note, store, tiles
 from transparency.checkpoint import Checkpoint
-from transparency.errors import ClockStepped, ForkDetected, LogBehind, NotFound
+from transparency.errors import ClockStepped, ForkDetected, LogBehind
 from transparency.folder import Folder
 from transparency.merkle import Hash
 from transparency.note import Signer, Verifier
+from transparency.proofs import loader
 from transparency.store import Connection
 
 BATCH = 4096
@@ -79,22 +80,6 @@ class Log:
         self._publish(current)
         return current
 
-    def prove(self, id_: str) -> tuple[int, list[Hash], bytes]:
-        """The number of an entry, its inclusion proof, and the signed checkpoint that the proof leads to.
-
-        Errors: NotFound while it has no number.
-        """
-
-        def body(connection: Connection) -> tuple[int, list[Hash], bytes]:
-            found = store.head(connection, self.name)
-            place = store.number_of(connection, self.name, id_)
-            if found is None or place is None:
-                raise NotFound("such entry with a number yet")
-            reader = tiles.TileReader(found.size, self._loader(connection))
-            return place, merkle.inclusion_proof(place, found.size, reader.subtree), found.note
-
-        return self._database.read(body)
-
     def _round(self, connection: Connection, at: Instant) -> Checkpoint:
         found = store.head(connection, self.name)
         if found is None:
@@ -115,7 +100,7 @@ class Log:
             self._grow(connection, found.size, [merkle.leaf_hash(staged.entry) for staged in batch])
         except store.IntegrityError as error:
             raise _Overtaken from error
-        reader = tiles.TileReader(size, self._loader(connection))
+        reader = tiles.TileReader(size, loader(connection, self.name))
         new = Checkpoint(self.origin, size, merkle.root(size, reader.subtree))
         head = store.Head(size, new.root, at, note.sign(new.text, at, self._signer))
         if not store.swap(connection, self.name, found.size, head):
@@ -138,20 +123,9 @@ class Log:
                 number += 1
             level, first, hashes = level + 1, first // tiles.WIDTH, upper
 
-    def _loader(self, connection: Connection) -> tiles.Loader:
-        def load(path: str) -> bytes:
-            level, number, width = tiles.parse_tile_path(path)
-            if level is None:
-                rows = store.entries(connection, self.name, number * tiles.WIDTH, number * tiles.WIDTH + width)
-                return tiles.entry_tile(rows)
-            hashes = store.tile(connection, self.name, level, number)
-            return (hashes or b"")[: 32 * width]
-
-        return load
-
     def _root(self, size: int) -> Hash:
         def body(connection: Connection) -> Hash:
-            return merkle.root(size, tiles.TileReader(size, self._loader(connection)).subtree)
+            return merkle.root(size, tiles.TileReader(size, loader(connection, self.name)).subtree)
 
         return self._database.read(body)
 
@@ -177,7 +151,7 @@ class Log:
             found = store.head(connection, self.name)
             if found is None or found.size != current.size:
                 return None  # another sequencer is ahead and publishes more than we would
-            load = self._loader(connection)
+            load = loader(connection, self.name)
             for level, number, width in tiles.tiles_of(current.size, since):
                 self._folder.put(tiles.tile_path(level, number, width), load)
             for number in range(since // tiles.WIDTH, -(-current.size // tiles.WIDTH)):

@@ -142,6 +142,12 @@ def number_of(connection: Connection, log: str, id_: str) -> int | None:
     return found.scalar_one_or_none()
 
 
+def forget(connection: Connection, log: str, number_: int) -> None:
+    """Give up the name of an entry: it stays what it is, and nobody can ask for it by its record any more."""
+    where = (ENTRIES.c.log == log, ENTRIES.c.number == number_)
+    connection.execute(update(ENTRIES).where(*where).values(id=f"forgotten:{number_}"))
+
+
 def entries(connection: Connection, log: str, first: int, end: int) -> list[bytes]:
     """The entries numbered from `first` up to `end`, as far as there are any."""
     rows = connection.execute(

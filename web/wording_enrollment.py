@@ -15,6 +15,23 @@ WHY_AND_WHAT_TO_DO: dict[str, tuple[str, str]] = {
         "このカードはここで発行したものではありません。",
         "カードの番号を確かめてください。",
     ),
+    "enrollment.unknown-case": (
+        "その問い合わせ、または閲覧の記録はありません。",
+        "閲覧の一覧にある番号を使ってください。",
+    ),
+    "enrollment.unknown-incident": ("事案 {incident} はありません。", "番号を確かめてください。"),
+    "enrollment.answer-unfit": (
+        "回答は1文字以上{longest}文字以内です。",
+        "だれが、なぜ見たのかを短い文で書いてください。",
+    ),
+    "enrollment.same-answerer": (
+        "最初に回答した担当者は、もう一度の回答はできません。",
+        "別の監督者が調べて回答してください。",
+    ),
+    "enrollment.scope-unfit": (
+        "事案の範囲は、始まりより後に終わり、機能・提供先・事務・記録のどれかを含む必要があります。",
+        "何が誤っていたのかに絞ってください。期間だけでは範囲になりません。",
+    ),
     "enrollment.unknown-municipality": (
         "市区町村 {municipality} は登録されていません。",
         "5桁の市区町村コードを確かめてください。",

@@ -3,7 +3,7 @@
 from alembic import context
 from sqlalchemy import Connection
 
-from enrollment.store import tables_cards, tables_care, tables_terms  # noqa: F401  (their tables belong to METADATA too)
+from enrollment.store import tables_cards, tables_care, tables_disclosure, tables_terms  # noqa: F401  (METADATA's too)
 from enrollment.store.tables import METADATA
 
 

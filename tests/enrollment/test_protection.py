@@ -7,6 +7,7 @@ import pytest
 from enrollment import deciding, protection, registry
 from enrollment.application import ApplicationState
 from enrollment.counters import Affair
+from enrollment.disclosure import disclose
 from enrollment.errors import (
     AlreadyProtected,
     NeedsApproval,
@@ -250,7 +251,7 @@ def test_every_way_in_which_an_address_could_come_out(sqlite_database, tmp_path)
             "look": str(desk.look().shown),
             "partial look": str(desk.look({Field.ADDRESS}).shown),
             "filing result": str(office.moves.result(moved.filing, AT)),
-            "accesses": str(office.database.read(lambda conn: registry.accesses(conn, person))),
+            "accesses": str(office.database.read(lambda conn: disclose(conn, person))),
             "ledger": str([event.body() for event in office.events(person)]),
             "outbox": str(office.database.read(lambda conn: records.messages_about(conn, person))),
         }

@@ -4,7 +4,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect
 
-from enrollment.store import tables_cards, tables_care, tables_terms  # noqa: F401  (their tables belong to METADATA too)
+from enrollment.store import tables_cards, tables_care, tables_disclosure, tables_terms  # noqa: F401  (METADATA's too)
 from enrollment.store.tables import METADATA
 
 

@@ -22,6 +22,7 @@ from transparency.folder import Folder
 from transparency.log import Log
 from transparency.merkle import leaf_hash, verify_inclusion
 from transparency.note import KeyType, Signer
+from transparency.proofs import prove
 
 ORIGIN = "mihon.example/access"
 SIGNER = Signer(ORIGIN, Ed25519PrivateKey.from_private_bytes(bytes(32)))
@@ -86,12 +87,13 @@ def test_a_log_grows_and_every_state_of_it_holds(log: Log, database: Database, f
 def test_each_entry_has_a_proof_to_the_signed_checkpoint(log: Log, database: Database, at: Instant) -> None:
     ids = add(log, database, at, 300)
     with pytest.raises(NotFound):
-        log.prove(ids[0])
+        database.read(lambda connection: prove(connection, log.name, ids[0]))
     log.sequence(at)
     numbers = set()
     for place in range(0, 300, 17):
-        number, proof, signed = log.prove(ids[place])
-        head = monitor.read_checkpoint(signed, SIGNER.verifier).checkpoint
+        told = database.read(lambda connection, place=place: prove(connection, log.name, ids[place]))
+        number, proof = told.number, told.path
+        head = monitor.read_checkpoint(told.checkpoint, SIGNER.verifier).checkpoint
         verify_inclusion(leaf_hash(entry(EntryKind.ACCESS, digest(place))), number, head.size, proof, head.root)
         with pytest.raises(BadProof):
             verify_inclusion(leaf_hash(b"other"), number, head.size, proof, head.root)

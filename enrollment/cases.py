@@ -1,0 +1,169 @@
+"""“I don't recognise this”: a case at the owner of the record, with a day by which it is answered.
+
+    OPEN ▶ ANSWERED ▶ CLOSED
+            ▲    ▼
+            DISPUTED          a second answer is given by somebody else, and ends the matter here
+
+The person says which record; the owner finds out and says what it was. Where it was a mistake, an incident
+(`enrollment.incidents`) finds everybody else whom it concerns too.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+from enrollment.errors import AnswerUnfit, NotYours, SameAnswerer, UnknownCase
+from enrollment.machine import step
+from enrollment.notices import NoticeKind, add_notice
+from enrollment.operators import Operator, Role
+from enrollment.person import PersonId, Random, draw_id
+from enrollment.registry import own_lines
+from enrollment.store import Connection
+from enrollment.store import disclosure as rows
+from pki.instant import Instant, end_of_japanese_day
+
+ANSWER_DAYS: Final = 15
+"""Days of Japan within which the owner answers, and answers again (jpki.md 6: about 14 to 15 for such decisions)."""
+LONGEST: Final = 1000
+"""Characters of an answer."""
+
+
+class CaseState(StrEnum):
+    """Where a case stands."""
+
+    OPEN = "open"
+    ANSWERED = "answered"
+    DISPUTED = "disputed"
+    CLOSED = "closed"
+
+
+class CaseEvent(StrEnum):
+    """What can happen to it."""
+
+    ANSWER = "answer"
+    DISPUTE = "dispute"
+    ACCEPT = "accept"
+    ANSWER_FINALLY = "answer-finally"
+
+
+class Finding(StrEnum):
+    """What the owner found."""
+
+    RIGHTFUL = "rightful"
+    """Somebody was entitled to look, and this is why."""
+    MISTAKE = "mistake"
+    """Nobody should have looked."""
+    UNLAWFUL = "unlawful"
+    """Somebody looked on purpose without right."""
+
+    @property
+    def is_incident(self) -> bool:
+        """Whether others have to be looked for whom it concerns too."""
+        return self is not Finding.RIGHTFUL
+
+
+_S, _E = CaseState, CaseEvent
+
+TRANSITIONS: Final[Mapping[tuple[CaseState, CaseEvent], CaseState]] = {
+    (_S.OPEN, _E.ANSWER): _S.ANSWERED,
+    (_S.ANSWERED, _E.ACCEPT): _S.CLOSED,
+    (_S.ANSWERED, _E.DISPUTE): _S.DISPUTED,
+    (_S.DISPUTED, _E.ANSWER_FINALLY): _S.CLOSED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One question about one record. `answered_by`: operators, the first and the second."""
+
+    case: str
+    person: PersonId
+    owner: str
+    record: str
+    state: CaseState
+    version: int
+    opened_at: Instant
+    due_at: Instant
+    finding: Finding | None = None
+    answer: str = ""
+    answered_by: tuple[str, ...] = ()
+    incident: str | None = None
+
+    def overdue(self, at: Instant) -> bool:
+        """Whether the owner is late."""
+        return self.state in (CaseState.OPEN, CaseState.DISPUTED) and at > self.due_at
+
+    def __repr__(self) -> str:
+        return f"Case({self.case}, {self.state})"
+
+
+def open_case(conn: Connection, person: PersonId, record: str, at: Instant, random: Random) -> Case:
+    """The person does not recognise one of their records. Asked twice, it is the same case.
+
+    Errors: UnknownCase where the record is not theirs; UnknownPerson.
+    """
+    found = next((line for line in own_lines(conn, person) if line.record == record), None)
+    if found is None:
+        raise UnknownCase(record)
+    existing = rows.case_about(conn, person, record)
+    if existing is not None:
+        return existing
+    case = Case(draw_id(random), person, found.access.provider, record, CaseState.OPEN, 1, at, _due(at))
+    rows.add_case(conn, case)
+    return case
+
+
+def answer(
+    conn: Connection, case_id: str, operator: Operator, finding: Finding, text: str, at: Instant, random: Random
+) -> Case:
+    """The owner's answer; the second one by somebody who did not give the first.
+
+    Errors: UnknownCase, NotYours, RoleMissing, OperatorNotValid, WrongState, AnswerUnfit, SameAnswerer, Stale.
+    """
+    case = rows.case_of(conn, case_id)
+    if case.owner != operator.owner:
+        raise NotYours(operator.owner)
+    operator.require(Role.SUPERVISOR, at)
+    if not text.strip() or len(text) > LONGEST:
+        raise AnswerUnfit(LONGEST)
+    if operator.operator in case.answered_by:
+        raise SameAnswerer(case.case)
+    event = CaseEvent.ANSWER_FINALLY if case.state is CaseState.DISPUTED else CaseEvent.ANSWER
+    done = replace(
+        case,
+        state=step("case", TRANSITIONS, case.state, event),
+        version=case.version + 1,
+        finding=finding,
+        answer=text.strip(),
+        answered_by=(*case.answered_by, operator.operator),
+    )
+    rows.change_case(conn, done)
+    add_notice(conn, case.person, NoticeKind.CASE_ANSWERED, case.case, at, random)
+    return done
+
+
+def respond(conn: Connection, person: PersonId, case_id: str, *, accept: bool, at: Instant) -> Case:
+    """The person is content with the answer, or is not. Errors: UnknownCase for another's; WrongState, Stale."""
+    case = rows.case_of(conn, case_id)
+    if case.person != person:
+        raise UnknownCase(case_id)
+    state = step("case", TRANSITIONS, case.state, CaseEvent.ACCEPT if accept else CaseEvent.DISPUTE)
+    done = replace(case, state=state, version=case.version + 1, due_at=case.due_at if accept else _due(at))
+    rows.change_case(conn, done)
+    return done
+
+
+def cases_of(conn: Connection, person: PersonId) -> tuple[Case, ...]:
+    """A person's cases, oldest first."""
+    return rows.cases_of(conn, person)
+
+
+def waiting(conn: Connection, owner: str) -> tuple[Case, ...]:
+    """What an owner has to answer, the most urgent first."""
+    return rows.waiting_cases(conn, owner)
+
+
+def _due(at: Instant) -> Instant:
+    return end_of_japanese_day(at.jst_date() + timedelta(days=ANSWER_DAYS))
