@@ -86,7 +86,8 @@ def draft(
     at_desk = counterside(conn, operator)
     at_desk.require(Affair.PIN_RESET, at, evidence.person)
     card = work_rows.card_of(conn, card_id)
-    if people_rows.hold_person(conn, card.person) != at_desk.operator.owner or card.person != evidence.person:
+    owner = people_rows.person_of(conn, card.person).owner
+    if owner != at_desk.operator.owner or card.person != evidence.person:
         raise NotYours(at_desk.operator.owner)
     if card.state is not CardState.ACTIVE:
         raise CardNotUsable(card_id, card.state.value)
@@ -142,13 +143,16 @@ def permit(
     random: Random,
     rule: PinResetRule = DEFAULT,
     approval: str | None = None,
+    officer_certificate: bytes | None = None,
 ) -> PinPermission:
-    """Give a drafted permission. `signed`: the officer's act `What.PIN_RESET` about the card, over `content`.
+    """Give a drafted permission. `signed`: the officer's act `What.PIN_RESET` about the card, over `content`; the
+    officer's certificate (DER) is looked up if not given.
 
     Errors: those of `draft`; ActNotSigned, ActRefused, SignatureInvalid; NeedsApproval, ApprovalExpired where the rule
     wants a second officer; EvidenceUsed; PinPermissionExpired; Stale (Retryable) if the number was taken meanwhile.
     """
     operator = people_rows.operator_of(conn, permission.officer)
+    people_rows.hold_person(conn, permission.person)
     checked = draft(conn, permission.card_id, permission.purpose, evidence, permission.officer, at, rule)
     if at > permission.expires_at or permission.expires_at > permission.given_at + rule.lifetime:
         raise PinPermissionExpired(permission.number, permission.expires_at)
@@ -164,7 +168,7 @@ def permit(
         permission.officer,
     ):
         raise ActNotSigned(permission.officer, What.PIN_RESET.value)
-    acts.record(conn, signed, at)
+    acts.record(conn, signed, at, officer_certificate)
     name = acts.use(conn, operator, What.PIN_RESET, permission.card_id, about, at)
     if rule.second_officer.wanted_at(people_rows.counter_of(conn, permission.counter)):
         if approval is None:
