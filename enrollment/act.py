@@ -10,6 +10,7 @@ from pki.instant import Instant
 class What(StrEnum):
     """What is signed for. In-person evidence has a signature of its own (`enrollment.evidence`)."""
 
+    FILE = "file"
     PROPOSE = "propose"
     APPROVE = "approve"
     REJECT = "reject"

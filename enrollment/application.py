@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from enrollment.canonical import Json, digest
 from enrollment.machine import step
 from enrollment.person import PersonId
 from pki.instant import Instant
@@ -104,3 +105,34 @@ class Application:
     evidence: str | None = None
     card_id: str | None = None
     reason: str = ""
+
+
+def content_of(application: Application) -> str:
+    """What the second operator approves, as a digest: any later change would need another approval."""
+    record: dict[str, Json] = {
+        "application": application.application,
+        "card_not_after": application.card_not_after.iso(),
+        "counter": application.counter,
+        "evidence": application.evidence,
+        "kind": application.kind.value,
+        "owner": application.owner,
+        "person": application.person,
+    }
+    return digest(record)
+
+
+def filing_content(kind: ApplicationKind, evidence: str, card_not_after: Instant) -> str:
+    """What the officer signs who files an application (its number is drawn afterwards). `evidence`: its digest."""
+    record: dict[str, Json] = {
+        "act": "file",
+        "card_not_after": card_not_after.iso(),
+        "evidence": evidence,
+        "kind": kind.value,
+    }
+    return digest(record)
+
+
+def withdrawal_content(application: str, reason: str) -> str:
+    """What the officer signs who gives an application up."""
+    record: dict[str, Json] = {"act": "withdraw", "application": application, "reason": reason}
+    return digest(record)

@@ -6,10 +6,12 @@ only later. Until it comes the card carries its authentication certificate alone
 
 from ca.issuance import Registrar
 from ca.orders import Assurance, Order
-from enrollment import certificates, issuing
+from enrollment import certificates, deadlines, issuing
 from enrollment.application import Application, ApplicationEvent, ApplicationKind, ApplicationState
 from enrollment.card_keys import require_made_on
-from enrollment.errors import CardNotUsable, RemoteBlocked, WrongState
+from enrollment.cards import CardSlot
+from enrollment.deadline import DeadlineKind
+from enrollment.errors import CardNotUsable, RemoteBlocked, WrongCard, WrongState
 from enrollment.person import MINOR_AGE, Person, Random, age_at, draw_id
 from enrollment.store import Connection, Database
 from enrollment.store import people as people_rows
@@ -81,10 +83,25 @@ def certify(
         require_made_on(conn, str(found.card_id), Purpose.SIGNATURE, request)
         person = issuing.person_for_issuing(conn, found.person, found.owner, found.kind.value, at, random)
         promise_signature(conn, registrar, found, person, request, WAITING[found.kind], at)
+        deadlines.end(conn, found.person, DeadlineKind.CONTINUED_USE, at, subject=str(found.card_id))
         proven = certificates.change(conn, found, ApplicationEvent.PROVE_KEYS, at)
         return certificates.change(conn, proven, ApplicationEvent.INTEND, at)
 
     return database.transaction(body)
+
+
+def present(parts: issuing.Issuing, application: str, card: CardSlot, at: Instant) -> Application:
+    """The whole way from the waiting application to the certificate on the card in this reader; repeatable.
+
+    Errors: WrongCard; those of `certify` and of `Issuing.continue_`.
+    """
+    found = parts.database.read(lambda conn: rows.application_of(conn, application))
+    if card.card_id() != found.card_id:
+        raise WrongCard(str(found.card_id), card.card_id())
+    if found.state is ApplicationState.APPROVED:
+        request = issuing.proven_request(card, Purpose.SIGNATURE)
+        certify(parts.database, parts.registrar, parts.random, application, request, at)
+    return parts.continue_(application, card, at)
 
 
 def promise_signature(

@@ -15,12 +15,22 @@ from dataclasses import dataclass, replace
 from ca.intents import IntentId
 from ca.issuance import Registrar
 from ca.orders import Assurance, Order
-from enrollment import card_life, certificates, deciding, ledger, outbox, registry
-from enrollment.application import Application, ApplicationEvent, ApplicationKind, ApplicationState, advance
+from enrollment import acts, card_life, certificates, channels, deciding, ledger, outbox, registry
+from enrollment.application import (
+    Application,
+    ApplicationEvent,
+    ApplicationKind,
+    ApplicationState,
+    advance,
+    content_of,
+    filing_content,
+    withdrawal_content,
+)
 from enrollment.approvals import Approved
-from enrollment.canonical import Json, digest
+from enrollment.canonical import Json
 from enrollment.card_keys import require_made_on
 from enrollment.cards import CardSlot
+from enrollment.channels import Channel, Procedure
 from enrollment.counters import Affair
 from enrollment.counterside import counterside, require_resident
 from enrollment.errors import (
@@ -32,6 +42,7 @@ from enrollment.errors import (
     NotSignedYet,
     NotYours,
     WrongCard,
+    WrongState,
 )
 from enrollment.events import EventKind
 from enrollment.evidence import InPersonEvidence
@@ -58,6 +69,12 @@ AFFAIRS: Mapping[ApplicationKind, Affair] = {
 }
 """What may be applied for at a counter with the person present."""
 
+PROCEDURES: Mapping[ApplicationKind, Procedure] = {
+    ApplicationKind.FIRST_ISSUE: Procedure.FIRST_ISSUE,
+    ApplicationKind.RENEWAL: Procedure.RENEWAL,
+    ApplicationKind.REISSUE: Procedure.REISSUE_AFTER_LOSS,
+}
+
 
 def file(
     conn: Connection,
@@ -79,6 +96,7 @@ def file(
     at_desk = counterside(conn, operator)
     affair = AFFAIRS[kind]
     at_desk.require(affair, at, evidence.person)
+    channels.require(conn, at_desk.operator.owner, PROCEDURES[kind], Channel.IN_PERSON, at)
     if people_rows.hold_person(conn, evidence.person) != at_desk.operator.owner:
         raise NotYours(at_desk.operator.owner)
     require_resident(conn, evidence.person, kind.value)
@@ -103,8 +121,10 @@ def file(
     )
     if not records.add_evidence(conn, evidence, application.application):
         raise EvidenceUsed(evidence.digest())
+    asked = filing_content(kind, evidence.digest(), card_not_after)
+    acts.use(conn, at_desk.operator, acts.What.FILE, evidence.person, asked, at)
     approval = deciding.propose(
-        conn, at_desk.operator, affair, application.application, _content(application), at, random
+        conn, at_desk.operator, affair, application.application, content_of(application), at, random, is_signed=True
     )
     application = replace(application, approval=approval.approval)
     rows.add_application(conn, application)
@@ -118,20 +138,6 @@ def _require_free(conn: Connection, kind: ApplicationKind, person: PersonId) -> 
     held = certificates.held_by(conn, person)
     if kind is ApplicationKind.FIRST_ISSUE and held:
         raise AlreadyIssued(held[0].application)
-
-
-def _content(application: Application) -> str:
-    """What the second operator approves, as a digest: any later change would need another approval."""
-    record: dict[str, Json] = {
-        "application": application.application,
-        "card_not_after": application.card_not_after.iso(),
-        "counter": application.counter,
-        "evidence": application.evidence,
-        "kind": application.kind.value,
-        "owner": application.owner,
-        "person": application.person,
-    }
-    return digest(record)
 
 
 def approve(conn: Connection, application: str, operator: str, at: Instant) -> Approved:
@@ -161,13 +167,14 @@ def withdraw(
 ) -> Application:
     """Give up before delivery; what was promised or signed is revoked as unspecified: destroyed before delivery.
 
-    Errors: UnknownApplication, NotYours, WrongState.
+    Errors: UnknownApplication, NotYours, WrongState, ActNotSigned.
     """
     found = rows.application_of(conn, application)
     who = people_rows.operator_of(conn, operator)
     if who.owner != found.owner:
         raise NotYours(who.owner)
     who.require(Role.CLERK, at)
+    acts.use(conn, who, acts.What.WITHDRAW, found.person, withdrawal_content(application, reason), at)
     changed = certificates.change(conn, found, ApplicationEvent.WITHDRAW, at, reason)
     if found.state.has_intents and found.card_id is not None and found.kind is not ApplicationKind.RENEWAL:
         card = rows.card_of(conn, found.card_id)
@@ -204,6 +211,9 @@ class Issuing:
                 return found
             if found.state is ApplicationState.FILED:
                 raise NeedsApproval(found.kind.value)
+            if found.state is ApplicationState.APPROVED and found.kind not in AFFAIRS:
+                # it waits for one key only: enrollment.card_waiting begins, and comes back here
+                raise WrongState("application", found.state.value, ApplicationEvent.PROVE_KEYS.value)
             self._require_card(found, card)
             steps: Mapping[ApplicationState, Callable[[Application, CardSlot, Instant], None]] = {
                 ApplicationState.APPROVED: self._make_keys,
@@ -226,7 +236,7 @@ class Issuing:
         card_id = card.card_id()
         self.database.read(lambda conn: card_life.require_usable(conn, application, card_id))
         person = self.database.transaction(lambda conn: self._person(conn, application, "card-application", at))
-        requests = {purpose: _proven_request(card, purpose) for purpose in purposes_for(person, at)}
+        requests = {purpose: proven_request(card, purpose) for purpose in purposes_for(person, at)}
 
         def keep(conn: Connection) -> None:
             now = rows.application_of(conn, application.application)
@@ -250,7 +260,7 @@ class Issuing:
             if now.approval is None or now.evidence is None or now.card_id is None:
                 raise NeedsApproval(now.kind.value)
             people_rows.hold_person(conn, now.person)
-            deciding.use(conn, now.approval, AFFAIRS[now.kind], now.application, _content(now), at)
+            deciding.use(conn, now.approval, AFFAIRS[now.kind], now.application, content_of(now), at)
             card_life.require_usable(conn, now, now.card_id)
             person = self._person(conn, now, now.kind.value, at)
             window = certificates.renewed_in_window(conn, now, at)
@@ -373,7 +383,8 @@ def purposes_for(person: Person, at: Instant) -> tuple[Purpose, ...]:
     return (Purpose.SIGNATURE, Purpose.AUTHENTICATION)
 
 
-def _proven_request(card: CardSlot, purpose: Purpose) -> bytes:
+def proven_request(card: CardSlot, purpose: Purpose) -> bytes:
+    """PKCS#10 for a new pending key on the card, which proves its possession."""
     spki = card.generate(purpose)
     info = certification_request_info(spki)
     return assemble_request(info, algorithm_for(spki).oid, card.prove(purpose, info))

@@ -189,9 +189,16 @@ def test_a_grant_stands_for_a_consent_until_it_is_revoked(family):
         )  # fmt: skip
 
     grant = family.office.database.transaction(give)
-    family.office.database.transaction(
-        lambda conn: grants.revoke(conn, family.father, grant.grant, family.father, AT + timedelta(days=2))
-    )
+    later = AT + timedelta(days=2)
+
+    def revoke(by, which=grant.grant):
+        return family.office.database.transaction(lambda c: grants.revoke(c, family.granny, which, by, later))
+
+    with pytest.raises(NotGranted):
+        revoke(family.father)
+    assert revoke(family.granny)
+    clerk = family.office.database.read(lambda c: rows.operator_of(c, "clerk"))
+    assert not revoke(clerk, "0" * 32)
     verified = family.filing()
     assert family.accept(verified, {})[family.granny].outcome is Outcome.ONLINE
     late = {"void_after": AT + timedelta(days=9)}
