@@ -42,7 +42,7 @@ from tests.verifier.path_world import (
     subject_key,
     uri,
 )
-from verifier import extensions, keys, name_preparation, walk
+from verifier import certificate, keys, name_preparation, walk
 from verifier.anchors import anchor_of
 from verifier.evidence import Evidence
 from verifier.sources import RevocationMode, StatusRules
@@ -93,16 +93,7 @@ def forget() -> None:
     """Drop every table that fills by use."""
     keys.load_key.cache_clear()
     name_preparation.canonical.cache_clear()
-    for decoder in (
-        extensions.basic_constraints,
-        extensions.key_usage,
-        extensions.extended_key_usage,
-        extensions.certificate_policies,
-        extensions.distribution_points,
-        extensions.authority_key_identifier,
-        extensions.access_descriptions,
-    ):
-        decoder.cache_clear()
+    certificate.known_extension.cache_clear()
     walk.moment.cache_clear()
     walk.dotted.cache_clear()
 

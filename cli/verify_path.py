@@ -12,7 +12,8 @@ from pki.instant import Instant
 
 if TYPE_CHECKING:
     from cli.path_case import Files
-    from verifier.validator import EngineCache, Result
+    from verifier.engine_cache import EngineCache
+    from verifier.validator import Result
 
 app = typer.Typer(add_completion=False)
 
@@ -42,7 +43,7 @@ def path(
 def answers(batch: Path, now: Callable[[], Instant], *, explain: bool = False) -> Iterator[str]:
     """One line (with `explain`: one text) for each line of `batch` that is not empty. Errors: none for any content."""
     from cli.path_case import Files
-    from verifier.validator import EngineCache
+    from verifier.engine_cache import EngineCache
 
     cache, files = EngineCache(), Files(batch.parent)
     with batch.open("rb") as lines:

@@ -8,20 +8,25 @@
 also from certificates that `cryptography` refuses (negative serial numbers, encoded defaults).
 """
 
+from collections.abc import Callable
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from pki.certificate import Certificate
 from pki.errors import Malformed
 from verifier import extensions as ext
+from verifier.kept import kept
 from verifier.name_preparation import canonical, same
 from verifier.walk import SEQUENCE, element, expect, integer, moment, only, row, truth
 
 MAX_OCTETS: Final = 1 << 20
 """No certificate is larger; what is, is not looked into."""
 
-_INFORMATIVE: Final = frozenset({ext.SIA, ext.IAN, ext.AIA, ext.FRESHEST})
 _NULL_VALUE: Final = b"\x05\x00"
+_VERSION_3: Final = b"\xa0\x03\x02\x01\x02"
+_UTC_TIME: Final = b"\x17\x0d"
+_TWO_UTC_TIMES: Final = b"\x30\x1e" + _UTC_TIME
+"""How versions and validities nearly always begin: what is so is read without a walk."""
 
 
 class ParsedCertificate:
@@ -177,7 +182,10 @@ def parse(encoded: bytes | Certificate) -> ParsedCertificate:
 def _read_tbs(made: ParsedCertificate, der: bytes, at: int, end: int) -> None:
     oddities: list[str] = []
     made.version = 1
-    if der[at] == 0xA0:
+    if der[at : at + 5] == _VERSION_3:
+        made.version = 3
+        at += 5
+    elif der[at] == 0xA0:
         _, start, after = element(der, at, end)
         first, last = expect(der, start, after, 0x02, "version")
         number = integer(der, first, last)
@@ -194,13 +202,18 @@ def _read_tbs(made: ParsedCertificate, der: bytes, at: int, end: int) -> None:
     at = after
     _, after = expect(der, at, end, SEQUENCE, "issuer")
     made.issuer = der[at:after]
-    start, at = expect(der, after, end, SEQUENCE, "validity")
-    tag, first, last = element(der, start, at)
-    made.not_before = moment(tag, der[first:last])
-    other, first, last = element(der, last, at)
-    if last != at:
-        raise Malformed("a Validity of two times expected", last)
-    made.not_after = moment(other, der[first:last])
+    if der[after : after + 4] == _TWO_UTC_TIMES and der[after + 17 : after + 19] == _UTC_TIME and after + 32 <= end:
+        tag = other = 0x17
+        at = after + 32
+        made.not_before, made.not_after = moment(tag, der[after + 4 : after + 17]), moment(tag, der[after + 19 : at])
+    else:
+        start, at = expect(der, after, end, SEQUENCE, "validity")
+        tag, first, last = element(der, start, at)
+        made.not_before = moment(tag, der[first:last])
+        other, first, last = element(der, last, at)
+        if last != at:
+            raise Malformed("a Validity of two times expected", last)
+        made.not_after = moment(other, der[first:last])
     if (tag == 0x18) != _is_generalized(made.not_before) or (other == 0x18) != _is_generalized(made.not_after):
         oddities.append("a date is not in the type that RFC 5280 4.1.2.5 gives to its year")
     _, after = expect(der, at, end, SEQUENCE, "subject")
@@ -212,6 +225,7 @@ def _read_tbs(made: ParsedCertificate, der: bytes, at: int, end: int) -> None:
     latest = 0
     made.extensions = {}
     critical: list[bytes] = []
+    decoded: dict[bytes, Any] = {}
     while at < end:
         tag, start, after = element(der, at, end)
         if tag not in (0x81, 0x82, 0xA3) or tag <= latest:
@@ -220,12 +234,13 @@ def _read_tbs(made: ParsedCertificate, der: bytes, at: int, end: int) -> None:
             raise Malformed(f"a field that version {made.version} does not have", at)
         latest = tag
         if tag == 0xA3:
-            _read_extensions(made, der, start, after, critical, oddities)
+            decoded = _read_extensions(made, der, start, after, critical, oddities)
         else:
             oddities.append("a unique identifier, which RFC 5280 4.1.2.8 forbids")
         at = after
     made.critical = frozenset(critical)
-    _decode(made, oddities)
+    made.unknown_critical = tuple([identifier for identifier in critical if identifier not in PROCESSED])
+    _spread(made, decoded)
     made.oddities = tuple(oddities)
 
 
@@ -233,79 +248,122 @@ def _is_generalized(seconds: int) -> bool:
     return not -631152000 <= seconds < 2524608000  # 1950 to 2049
 
 
+class _Extension(NamedTuple):
+    """One Extension, read and decoded."""
+
+    identifier: bytes
+    critical: bool
+    value: bytes
+    decoded: Any
+    """What the decoder of its kind gives; None for one that is not processed here."""
+    oddity: str = ""
+
+
 def _read_extensions(
     made: ParsedCertificate, der: bytes, at: int, end: int, critical: list[bytes], oddities: list[str]
-) -> None:
-    """Extensions ::= SEQUENCE SIZE (1..MAX) OF SEQUENCE { extnID, critical BOOLEAN DEFAULT FALSE, extnValue }"""
+) -> dict[bytes, Any]:
+    """Extensions ::= SEQUENCE SIZE (1..MAX) OF Extension: what was decoded, by identifier"""
     at, stop = expect(der, at, end, SEQUENCE, "extensions")
     if stop != end or at == stop:
         raise Malformed("a row of extensions expected", at)
-    found = made.extensions
+    found, decoded = made.extensions, {}
     while at < stop:
-        start, after = expect(der, at, stop, SEQUENCE, "an Extension")
-        first, last = expect(der, start, after, 0x06, "extnID")
-        identifier = der[first:last]
-        if der[last : last + 3] == b"\x01\x01\xff":
-            critical.append(identifier)
-            last += 3
-        elif der[last : last + 1] == b"\x01":
-            _, first, last = element(der, last, after)
-            truth(der, first, last)
-            oddities.append("an extension encodes critical FALSE, the default (X.690 11.5)")
-        first, last = expect(der, last, after, 0x04, "extnValue")
-        if last != after:
-            raise Malformed("octets after extnValue", last)
+        # a signature follows `stop`, so that the octet asked for is there
+        after = at + 2 + der[at + 1]
+        if der[at] != SEQUENCE or der[at + 1] >= 0x80 or after > stop:
+            _, after = expect(der, at, stop, SEQUENCE, "an Extension")
+        octets = der[at:after]
+        identifier, is_critical, value, content, oddity = (
+            _read_extension(octets) if octets[2:7] in _OF_ITS_OWN else known_extension(octets)
+        )
         if identifier in found:
             raise Malformed("the same extension twice (RFC 5280 4.2)", at)
-        found[identifier] = der[first:last]
+        found[identifier] = value
+        if is_critical:
+            critical.append(identifier)
+        if content is not None:
+            decoded[identifier] = content
+        if oddity:
+            oddities.append(oddity)
         at = after
+    return decoded
 
 
-def _decode(made: ParsedCertificate, oddities: list[str]) -> None:
-    found = made.extensions
-    get = found.get
-    made.has_basic_constraints, made.ca, made.path_length = False, False, None
-    if (value := get(ext.BC)) is not None:
-        made.has_basic_constraints = True
-        made.ca, made.path_length, encoded_default = ext.basic_constraints(value)
-        if encoded_default:
-            oddities.append("BasicConstraints encodes cA FALSE, the default (X.690 11.5)")
-    made.key_usage = ext.key_usage(value) if (value := get(ext.KU)) is not None else None
-    made.extended_usage = ext.extended_key_usage(value) if (value := get(ext.EKU)) is not None else None
-    made.policies = ext.certificate_policies(value) if (value := get(ext.CP)) is not None else None
-    made.mappings = ext.policy_mappings(value) if (value := get(ext.PM)) is not None else ()
-    made.require_explicit, made.inhibit_mapping = (
-        ext.policy_constraints(value) if (value := get(ext.PC)) is not None else (None, None)
-    )
-    made.inhibit_any_policy = ext.inhibit_any_policy(value) if (value := get(ext.IAP)) is not None else None
-    made.name_constraints = ext.name_constraints(value) if (value := get(ext.NC)) is not None else None
-    made.alternative_names = ext.alternative_names(value) if (value := get(ext.SAN)) is not None else ()
-    made.key_identifier = ext.subject_key_identifier(value) if (value := get(ext.SKI)) is not None else None
-    made.authority_key = ext.authority_key_identifier(value) if (value := get(ext.AKI)) is not None else None
-    made.distribution_points = ext.distribution_points(value) if (value := get(ext.CDP)) is not None else ()
-    made.freshest = ext.distribution_points(value) if (value := get(ext.FRESHEST)) is not None else ()
-    made.access = ext.access_descriptions(value) if (value := get(ext.AIA)) is not None else ()
-    made.no_check = False
-    if (value := get(ext.NO_CHECK)) is not None:
-        if value != _NULL_VALUE:
-            raise Malformed("id-pkix-ocsp-nocheck with a value other than NULL")
-        made.no_check = True
-    made.unknown_critical = tuple(oid for oid in found if oid in made.critical and oid not in PROCESSED)
+_OF_ITS_OWN: Final = frozenset({b"\x06\x03" + ext.SKI, b"\x06\x03" + ext.SAN})
+"""Extensions that no two certificates share: they are not kept. The others are mostly the same below one issuer."""
 
 
-PROCESSED: Final = _INFORMATIVE | {
-    ext.BC,
-    ext.KU,
-    ext.EKU,
-    ext.CP,
-    ext.PM,
-    ext.PC,
-    ext.IAP,
-    ext.NC,
-    ext.SAN,
-    ext.SKI,
-    ext.AKI,
-    ext.CDP,
-    ext.NO_CHECK,
+def _read_extension(octets: bytes) -> _Extension:
+    """Extension ::= SEQUENCE { extnID, critical BOOLEAN DEFAULT FALSE, extnValue OCTET STRING }"""
+    start, after = only(octets, SEQUENCE, "an Extension")
+    first, last = expect(octets, start, after, 0x06, "extnID")
+    identifier = octets[first:last]
+    critical, oddity = False, ""
+    if octets[last : last + 1] == b"\x01":
+        _, first, last = element(octets, last, after)
+        critical = truth(octets, first, last)
+        if not critical:
+            oddity = "an extension encodes critical FALSE, the default (X.690 11.5)"
+    first, last = expect(octets, last, after, 0x04, "extnValue")
+    if last != after:
+        raise Malformed("octets after extnValue", last)
+    value = octets[first:last]
+    decoder = _DECODERS.get(identifier)
+    content: Any = None if decoder is None else decoder(value)
+    if identifier == ext.BC and content[2]:
+        oddity = oddity or "BasicConstraints encodes cA FALSE, the default (X.690 11.5)"
+    return _Extension(identifier, critical, value, content, oddity)
+
+
+known_extension: Final = kept(most=4096, octets=512)(_read_extension)
+"""The same, kept by the octets of the whole Extension."""
+
+
+def _no_check(value: bytes) -> bool:
+    if value != _NULL_VALUE:
+        raise Malformed("id-pkix-ocsp-nocheck with a value other than NULL")
+    return True
+
+
+_DECODERS: Final[dict[bytes, Callable[[bytes], Any]]] = {
+    ext.BC: ext.basic_constraints,
+    ext.KU: ext.key_usage,
+    ext.EKU: ext.extended_key_usage,
+    ext.CP: ext.certificate_policies,
+    ext.PM: ext.policy_mappings,
+    ext.PC: ext.policy_constraints,
+    ext.IAP: ext.inhibit_any_policy,
+    ext.NC: ext.name_constraints,
+    ext.SAN: ext.alternative_names,
+    ext.SKI: ext.subject_key_identifier,
+    ext.AKI: ext.authority_key_identifier,
+    ext.CDP: ext.distribution_points,
+    ext.FRESHEST: ext.distribution_points,
+    ext.AIA: ext.access_descriptions,
+    ext.NO_CHECK: _no_check,
 }
+
+
+def _spread(made: ParsedCertificate, decoded: dict[bytes, Any]) -> None:
+    get = decoded.get
+    constraints = get(ext.BC)
+    made.has_basic_constraints = constraints is not None
+    made.ca, made.path_length, _ = constraints or (False, None, False)
+    made.key_usage = get(ext.KU)
+    made.extended_usage = get(ext.EKU)
+    made.policies = get(ext.CP)
+    made.mappings = get(ext.PM, ())
+    made.require_explicit, made.inhibit_mapping = get(ext.PC, (None, None))
+    made.inhibit_any_policy = get(ext.IAP)
+    made.name_constraints = get(ext.NC)
+    made.alternative_names = get(ext.SAN, ())
+    made.key_identifier = get(ext.SKI)
+    made.authority_key = get(ext.AKI)
+    made.distribution_points = get(ext.CDP, ())
+    made.freshest = get(ext.FRESHEST, ())
+    made.access = get(ext.AIA, ())
+    made.no_check = get(ext.NO_CHECK, False)
+
+
+PROCESSED: Final = frozenset({*_DECODERS, ext.SIA, ext.IAN})
 """Extensions whose critical flag is no obstacle: they are processed, or tell only where to look."""

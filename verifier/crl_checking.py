@@ -18,7 +18,7 @@ from verifier.crl import Entry, ParsedCrl
 from verifier.errors import UnacceptableAlgorithm, UnacceptableKey
 from verifier.extensions import ALL_REASONS, CRL_SIGN, DIRECTORY_NAME, DistributionPoint
 from verifier.inputs import PathInputs, Profile
-from verifier.keys import check_key, load_key
+from verifier.keys import FOREVER, check_key, load_key
 from verifier.name_preparation import same
 from verifier.path import ValidPath
 from verifier.path_steps import PathCache
@@ -35,13 +35,16 @@ class CrlChecker:
     __slots__ = (
         "_at",
         "_cache",
+        "_context",
         "_meter",
         "_min_rsa_bits",
         "_oldest",
+        "_since",
         "_skew",
         "_sources",
         "_strict",
         "_trusts",
+        "_until",
         "_verdicts",
     )
 
@@ -61,11 +64,36 @@ class CrlChecker:
         self._oldest = None if limit is None else at - int(limit.total_seconds()) - self._skew
         self._strict, self._min_rsa_bits = inputs.profile is Profile.STRICT, inputs.min_rsa_bits
         self._meter, self._cache, self._trusts = meter, cache, trusts
-        self._verdicts: dict[tuple[bytes, ...], str] = {}
+        self._context = self._skew, self._strict, self._min_rsa_bits
+        """What of rules and inputs decides whether a CRL is accepted."""
+        self._since, self._until = 0, 0
+        """How long what is being found out stays true; nothing, once it hangs on more than CRLs, issuer and anchor."""
+        self._verdicts: dict[tuple[object, ...], tuple[str, int, int]] = {}
         """Only what the CRL, the issuer and the anchor decide by themselves; never what hangs on a signer's status."""
 
     def ask(self, path: ValidPath, index: int) -> StatusAnswer:
         """What the CRLs say of `path.certificates[index]`. Errors: BudgetExhausted."""
+        if index == 0:
+            return self._ask(path, index)
+        # a CA's status is asked with every certificate below it
+        key = path.certificates[index].fingerprint, path.above(index), self._context
+        kept = self._sources.crls.answers
+        known = kept.get(key, self._at)
+        if known is not None:
+            answer, evidence, comparisons = known[2]
+            self._meter.spend("evidence", evidence)
+            self._meter.spend("name_comparisons", comparisons)
+            return answer
+        left, outer = dict(self._meter.left), (self._since, self._until)
+        self._since, self._until = -FOREVER, FOREVER
+        answer = self._ask(path, index)
+        if self._since <= self._at <= self._until:
+            evidence, comparisons = (left[what] - self._meter.left[what] for what in ("evidence", "name_comparisons"))
+            kept.put(key, self._since, self._until, (answer, evidence, comparisons))
+        self._since, self._until = outer
+        return answer
+
+    def _ask(self, path: ValidPath, index: int) -> StatusAnswer:
         certificate = path.certificates[index]
         covered, offered, why = 0, False, ""
         findings: dict[bytes, Finding] = {}
@@ -116,7 +144,7 @@ class CrlChecker:
 
     def _delta(self, crl: ParsedCrl, path: ValidPath, index: int) -> ParsedCrl | None:
         """(c), (h): the newest acceptable delta of this complete CRL, signed by the same issuer."""
-        if crl.number is None or not self._sources.has_deltas:
+        if crl.number is None or not self._sources.crls.has_deltas:
             return None
         candidates = [other for other in self._sources.crls.find(crl.issuer) if crl_scope.is_delta_of(other, crl)]
         candidates.sort(key=lambda other: other.number or 0, reverse=True)
@@ -124,16 +152,33 @@ class CrlChecker:
 
     def _fault(self, crl: ParsedCrl, path: ValidPath, index: int) -> str:
         """Why the CRL must not be used for this certificate, or nothing: (a), (f), (g)."""
-        key = (crl.fingerprint, path.certificates[index].issuer, *path.above(index))
-        known = self._verdicts.get(key)
-        if known is not None:
-            return known
-        self._meter.spend("evidence")
-        fault = self._fault_of_itself(crl) or self._fault_of_issuer(crl, path, index)
-        if fault is not None:
-            self._verdicts[key] = fault
-            return fault
-        return self._fault_of_signer(crl, path, index)
+        key = crl.fingerprint, path.certificates[index].issuer, path.above(index), self._context
+        verdict = self._verdicts.get(key)
+        if verdict is None:
+            self._meter.spend("evidence")
+            accepted = self._sources.crls.accepted
+            known = accepted.get(key, self._at)
+            if known is not None:
+                verdict = "", known[0], known[1]
+            else:
+                fault = self._fault_of_itself(crl) or self._fault_of_issuer(crl, path, index)
+                if fault is None:
+                    self._until = -FOREVER
+                    return self._fault_of_signer(crl, path, index)
+                verdict = fault, FOREVER, -FOREVER
+                if not fault:
+                    verdict = "", *self._span(crl, path, index)
+                    accepted.put(key, verdict[1], verdict[2], None)
+            self._verdicts[key] = verdict
+        fault, since, until = verdict
+        self._since, self._until = max(self._since, since), min(self._until, until)
+        return fault
+
+    def _span(self, crl: ParsedCrl, path: ValidPath, index: int) -> tuple[int, int]:
+        """From when to when a CRL is accepted that its issuer or the anchor has signed."""
+        keys = path.issuer_of(index)[1], path.anchor.spki
+        ends = (algorithm_of(crl.outer_algorithm).until, *(load_key(spki).until for spki in keys))
+        return crl.this_update - self._skew, min((crl.next_update or 0) + self._skew, *ends)
 
     def _fault_of_itself(self, crl: ParsedCrl) -> str | None:
         """(a), and what only the CRL decides. None: nothing found."""

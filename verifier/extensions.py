@@ -2,7 +2,7 @@
 
 `cryptography` decodes most of them, but all or none: one BasicConstraints with an encoded default, which old CAs wrote,
 makes every extension unreadable, and policyMappings it does not know. OBJECT IDENTIFIERs stay content octets here;
-`walk.dotted` writes them for people. What is the same in every certificate of an issuer is decoded once and kept.
+`walk.dotted` writes them for people.
 """
 
 from typing import Final, NamedTuple
@@ -10,7 +10,6 @@ from typing import Final, NamedTuple
 from pki import oids
 from pki.der import oid
 from pki.errors import Malformed
-from verifier.kept import kept
 from verifier.walk import SEQUENCE, bits, dotted, element, expect, integer, only, row, small, truth
 
 
@@ -93,7 +92,6 @@ class AuthorityKeyIdentifier(NamedTuple):
     serial: int | None
 
 
-@kept(most=1024, octets=512)
 def basic_constraints(value: bytes) -> tuple[bool, int | None, bool]:
     """(cA, pathLenConstraint, whether the default FALSE was encoded, which is not DER). Errors: Malformed."""
     at, end = only(value, SEQUENCE, "BasicConstraints")
@@ -109,7 +107,6 @@ def basic_constraints(value: bytes) -> tuple[bool, int | None, bool]:
     return ca, length, encoded_default
 
 
-@kept(most=1024, octets=512)
 def key_usage(value: bytes) -> int:
     """The bits of KeyUsage. Errors: Malformed, also for none set (4.2.1.3: at least one MUST be)."""
     start, stop = only(value, 0x03, "KeyUsage")
@@ -119,7 +116,6 @@ def key_usage(value: bytes) -> int:
     return usage
 
 
-@kept(most=1024, octets=512)
 def extended_key_usage(value: bytes) -> frozenset[bytes]:
     """The purposes. Errors: Malformed, also for an empty list."""
     start, stop = only(value, SEQUENCE, "ExtKeyUsageSyntax")
@@ -134,11 +130,12 @@ def _oid(data: bytes, entry: tuple[int, int, int, int]) -> bytes:
     if tag != 0x06:
         raise Malformed("an OBJECT IDENTIFIER expected", at)
     content = data[start:stop]
-    dotted(content)
+    # an arc that begins with 0x80 is padded, and an unfinished one has no end: without those octets neither can be
+    if not 0 < stop - start <= 128 or 0x80 in content or content[-1] & 0x80:
+        dotted(content)
     return content
 
 
-@kept(most=1024, octets=512)
 def certificate_policies(value: bytes) -> tuple[bytes, ...]:
     """The policies in order; qualifiers are for people and not read. Errors: Malformed, also for one twice."""
     start, stop = only(value, SEQUENCE, "CertificatePolicies")
@@ -251,7 +248,6 @@ def _subtree(data: bytes, tag: int, at: int, start: int, stop: int) -> Subtree:
     return Subtree(name.kind, name.value, bounded)
 
 
-@kept(most=1024, octets=512)
 def distribution_points(value: bytes) -> tuple[DistributionPoint, ...]:
     """cRLDistributionPoints or freshestCRL. Errors: Malformed."""
     start, stop = only(value, SEQUENCE, "CRLDistributionPoints")
@@ -291,11 +287,12 @@ def point_name(data: bytes, start: int, stop: int) -> PointName:
 
 def subject_key_identifier(value: bytes) -> bytes:
     """The identifier. Errors: Malformed."""
+    if value[:2] == b"\x04\x14" and len(value) == 22:
+        return value[2:]
     start, stop = only(value, 0x04, "SubjectKeyIdentifier")
     return value[start:stop]
 
 
-@kept(most=1024, octets=512)
 def authority_key_identifier(value: bytes) -> AuthorityKeyIdentifier:
     """All three fields. Errors: Malformed."""
     start, stop = only(value, SEQUENCE, "AuthorityKeyIdentifier")
@@ -316,7 +313,6 @@ def authority_key_identifier(value: bytes) -> AuthorityKeyIdentifier:
     return AuthorityKeyIdentifier(identifier, issuer, serial)
 
 
-@kept(most=1024, octets=512)
 def access_descriptions(value: bytes) -> tuple[tuple[bytes, GeneralName], ...]:
     """authorityInfoAccess or subjectInfoAccess (4.2.2). Errors: Malformed."""
     start, stop = only(value, SEQUENCE, "AuthorityInfoAccessSyntax")

@@ -17,6 +17,7 @@ from pki.revocation import Reason, Revoked
 from verifier.anchors import TrustAnchor
 from verifier.candidate import Candidate, Stamped
 from verifier.certificate_verdict import CertificateVerdict, judge_certificate
+from verifier.engine_cache import EngineCache
 from verifier.evidence import Evidence
 from verifier.extensions import CONTENT_COMMITMENT, CRL_SIGN, DIGITAL_SIGNATURE, KEY_CERT_SIGN
 from verifier.fetch import Fetcher
@@ -27,7 +28,7 @@ from verifier.policy import Policy, ProofOfExistence, SignatureLevel
 from verifier.report import CheckName, Findings, Report
 from verifier.sources import RevocationMode
 from verifier.timestamp import read_timestamp
-from verifier.validator import EngineCache, Validator
+from verifier.validator import Validator
 
 _MOST_ISSUERS_FETCHED = 4
 

@@ -8,7 +8,7 @@ from typing import Final
 from pki import der, names
 from pki.errors import Malformed
 from verifier.kept import kept
-from verifier.walk import SEQUENCE, element, expect, only
+from verifier.walk import SEQUENCE, expect, only
 
 _ASCII_TYPES: Final = frozenset({0x0C, 0x13, 0x16})
 _CONTROLS: Final = bytes(range(0x20)) + b"\x7f"
@@ -24,21 +24,29 @@ def canonical(encoded: bytes) -> CanonicalName:
     at, end = only(encoded, SEQUENCE, "a Name")
     parts: list[object] = []
     while at < end:
-        start, stop = expect(encoded, at, end, 0x31, "a RelativeDistinguishedName")
-        first, last = expect(encoded, start, stop, SEQUENCE, "an AttributeTypeAndValue")
-        oid, over = expect(encoded, first, last, 0x06, "an attribute's type")
-        tag, content, after = element(encoded, over, last)
-        value = encoded[content:after]
-        if last == stop and after == last and tag in _ASCII_TYPES and value.isascii() and _is_plain(value):
-            parts.append((encoded[oid:over], b" ".join(value.lower().split())))
+        # one attribute with headers in the short form, as nearly all are, without a call; `size` is the RDN's
+        size = encoded[at + 1] if at + 8 < end else 0
+        stop, type_end = at + 2 + size, at + 6 + encoded[at + 5] if size > 6 else end
+        content = type_end + 2
+        if (
+            8 <= size < 0x80
+            and stop <= end
+            and content <= stop
+            and encoded[at] == 0x31
+            and encoded[at + 2] == SEQUENCE
+            and encoded[at + 3] == size - 2
+            and encoded[at + 4] == 0x06
+            and encoded[type_end] in _ASCII_TYPES
+            and encoded[type_end + 1] == stop - content
+            and (value := encoded[content:stop]).isascii()
+            and len(value.translate(None, _CONTROLS)) == len(value)
+        ):
+            parts.append((encoded[at + 6 : type_end], b" ".join(value.lower().split())))
         else:
+            _, stop = expect(encoded, at, end, 0x31, "a RelativeDistinguishedName")
             parts.append(_fully(encoded[at:stop]))
         at = stop
     return tuple(parts)
-
-
-def _is_plain(value: bytes) -> bool:
-    return len(value.translate(None, _CONTROLS)) == len(value)
 
 
 def _fully(rdn: bytes) -> object:

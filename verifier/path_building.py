@@ -18,6 +18,7 @@ from verifier.signature_cache import SignatureCache, is_signed_by
 
 _T = TypeVar("_T")
 _MOST_KEPT_NAMES: Final = 1024
+_MOST_KEPT_OCTETS: Final = 512
 
 
 class NameIndex(Generic[_T]):
@@ -38,7 +39,7 @@ class NameIndex(Generic[_T]):
         found = self._found.get(name)
         if found is None:
             found = [*self.exactly(name), *self.otherwise(name)]
-            if len(self._found) < _MOST_KEPT_NAMES:
+            if len(self._found) < _MOST_KEPT_NAMES and len(name) <= _MOST_KEPT_OCTETS:
                 self._found[name] = found
         return found
 

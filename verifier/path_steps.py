@@ -24,7 +24,8 @@ from verifier.policy_graph import PolicyGraph
 from verifier.signature_cache import SignatureCache, is_signed_by
 from verifier.walk import dotted
 
-_MOST_KEPT_POLICIES: Final = 64
+_MOST_KEPT_OUTCOMES: Final = 64
+_MOST_KEPT_POLICIES: Final = 16
 
 
 class Check(NamedTuple):
@@ -122,7 +123,7 @@ class IssuerStates:
 
     __slots__ = ("_kept", "_most")
 
-    def __init__(self, most: int = 1024) -> None:
+    def __init__(self, most: int = 256) -> None:
         self._most = most
         self._kept: dict[StateKey, PathState] = {}
 
@@ -238,7 +239,7 @@ def wrap_up(
         graph.descend(leaf.policies, state.inhibit_any > 0)
         constrained = graph.user_constrained(state.initial)
         outcome = graph.is_null, constrained, tuple(sorted(map(dotted, constrained)))
-        if len(state.outcomes) < _MOST_KEPT_POLICIES:
+        if len(state.outcomes) < _MOST_KEPT_OUTCOMES and len(leaf.policies or ()) <= _MOST_KEPT_POLICIES:
             state.outcomes[leaf.policies] = outcome
     is_null, constrained, policies = outcome
     explicit_policy = state.explicit_policy

@@ -16,7 +16,7 @@ class SignatureCache:
 
     __slots__ = ("_kept", "_most")
 
-    def __init__(self, most: int = 1 << 16) -> None:
+    def __init__(self, most: int = 1 << 14) -> None:
         self._most = most
         self._kept: dict[tuple[bytes, bytes], bool] = {}
 

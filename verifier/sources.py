@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import Generic, TypeVar
 
 from pki.instant import Instant
 from pki.revocation import Good, Reason, Revoked, Unknown
@@ -66,20 +67,55 @@ class StatusAnswer:
         return None if self.this_update is None else at - self.this_update
 
 
+_T = TypeVar("_T")
+
+
+class Lasting(Generic[_T]):
+    """Answers that hold from one second to another, by all else that they hang on; only so many are kept."""
+
+    __slots__ = ("_kept", "_most")
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: dict[tuple[object, ...], tuple[int, int, _T]] = {}
+
+    def get(self, key: tuple[object, ...], at: int) -> tuple[int, int, _T] | None:
+        """(since, until, answer) if it holds at `at`."""
+        found = self._kept.get(key)
+        return found if found is not None and found[0] <= at <= found[1] else None
+
+    def put(self, key: tuple[object, ...], since: int, until: int, answer: _T) -> None:
+        """Keep one answer; all go when it is full."""
+        if len(self._kept) >= self._most:
+            self._kept = {}
+        self._kept[key] = since, until, answer
+
+
+class CrlSet(NameIndex[ParsedCrl]):
+    """A fixed set of CRLs by issuer, with what was found out about them; shared by all requests that offer this set."""
+
+    __slots__ = ("accepted", "answers", "has_deltas", "unreadable")
+
+    def __init__(self, crls: Iterable[ParsedCrl], unreadable: tuple[str, ...] = ()) -> None:
+        crls = tuple(crls)
+        super().__init__((crl.issuer, crl) for crl in crls)
+        self.has_deltas = any(crl.base_number is not None for crl in crls)
+        """Whether any of them is a delta; saves looking for one each time."""
+        self.unreadable = unreadable
+        """What was offered with them and is no CRL (SHA-256 in hex)."""
+        self.accepted: Lasting[None] = Lasting(256)
+        """CRLs that may be used for the certificates of one issuer, under one anchor."""
+        self.answers: Lasting[tuple[StatusAnswer, int, int]] = Lasting(128)
+        """The status of CA certificates, with the evidence and the comparisons of names that it took."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """Parsed evidence, found by name where names lead to it."""
 
     certificates: NameIndex[ParsedCertificate]
-    crls: NameIndex[ParsedCrl]
+    crls: CrlSet
     ocsp: tuple[ParsedOcsp, ...]
-    has_deltas: bool = True
-    """Whether any of the CRLs is a delta; saves looking for one each time."""
-
-
-def index_crls(crls: Iterable[ParsedCrl]) -> NameIndex[ParsedCrl]:
-    """CRLs by issuer."""
-    return NameIndex((crl.issuer, crl) for crl in crls)
 
 
 @dataclass(frozen=True, slots=True)

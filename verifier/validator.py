@@ -5,10 +5,8 @@ result = validator.validate(leaf_der, at, Evidence(certificates, crls, ocsp))
 result.indication, result.sub_indication, result.reason, result.policies, result.path, result.statuses, result.checks
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from hashlib import sha256
-from typing import Final, TypeVar
 
 from pki.certificate import Certificate
 from pki.errors import Malformed
@@ -16,26 +14,19 @@ from pki.instant import Instant
 from pki.revocation import Good, Reason, Revoked, Unknown
 from verifier.anchors import TrustAnchor
 from verifier.budget import Budget, Meter
-from verifier.certificate import ParsedCertificate, parse
-from verifier.crl import ParsedCrl, parse_crl
+from verifier.certificate import ParsedCertificate
+from verifier.engine_cache import EngineCache, readable
 from verifier.errors import BudgetExhausted
 from verifier.evidence import Evidence
 from verifier.host_names import PeerName, stands_for
 from verifier.indication import Indication, SubIndication
 from verifier.inputs import PathInputs
-from verifier.ocsp import ParsedOcsp, parse_ocsp
 from verifier.path import PathFailure, ValidPath
 from verifier.path_building import NameIndex
 from verifier.path_search import PathSearch, index_anchors, index_certificates
 from verifier.path_steps import Check, PathCache
-from verifier.sources import RevocationMode, Sources, StatusAnswer, StatusRules, index_crls
+from verifier.sources import RevocationMode, Sources, StatusAnswer, StatusRules
 from verifier.status import StatusChecker
-
-_T = TypeVar("_T")
-MAX_KEPT_OCTETS: Final = 16 << 10
-"""A larger certificate or OCSP answer is parsed each time: memory is kept for ordinary ones."""
-MAX_CRL_OCTETS: Final = 64 << 20
-"""CRLs that are kept parsed between requests, together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,60 +58,6 @@ class Result:
         """The leaf's revocation, if it has one, also one after the time in question."""
         status = self.statuses[0].status if self.statuses else None
         return status if isinstance(status, Revoked) else None
-
-
-class EngineCache:
-    """What validators may share between requests: parsed objects by SHA-256 of their octets, checked signatures.
-
-    Nothing in it depends on time, anchors or names. Safe to share between threads: entries are only added or dropped.
-    """
-
-    __slots__ = ("_certificates", "_crl_octets", "_crls", "_most", "_ocsp", "paths")
-
-    def __init__(self, most: int = 4096) -> None:
-        self.paths = PathCache()
-        self._most = most
-        self._crl_octets = 0
-        self._certificates: dict[bytes, ParsedCertificate] = {}
-        self._crls: dict[bytes, ParsedCrl] = {}
-        self._ocsp: dict[bytes, ParsedOcsp] = {}
-
-    def certificate(self, der: bytes) -> ParsedCertificate:
-        """Errors: Malformed."""
-        found = self._certificates.get(der)
-        if found is None:
-            found = parse(der)
-            if len(der) <= MAX_KEPT_OCTETS:
-                self._make_room(self._certificates)
-                self._certificates[der] = found
-        return found
-
-    def crl(self, der: bytes) -> ParsedCrl:
-        """Errors: Malformed."""
-        key = sha256(der).digest()
-        found = self._crls.get(key)
-        if found is None:
-            found = parse_crl(der)
-            # an index is some six times as large as its CRL: they are kept by octets, not by number
-            if self._crl_octets > MAX_CRL_OCTETS or len(self._crls) >= self._most:
-                self._crls, self._crl_octets = {}, 0
-            self._crls[key] = found
-            self._crl_octets += len(der)
-        return found
-
-    def ocsp(self, der: bytes) -> ParsedOcsp:
-        """Errors: Malformed."""
-        found = self._ocsp.get(der)
-        if found is None:
-            found = parse_ocsp(der)
-            if len(der) <= MAX_KEPT_OCTETS:
-                self._make_room(self._ocsp)
-                self._ocsp[der] = found
-        return found
-
-    def _make_room(self, kept: dict[bytes, ParsedCertificate] | dict[bytes, ParsedOcsp]) -> None:
-        if len(kept) >= self._most:
-            kept.pop(next(iter(kept)), None)
 
 
 class Validator:
@@ -182,21 +119,11 @@ class Validator:
     def _sources(self, evidence: Evidence) -> tuple[Sources, tuple[str, ...]]:
         unreadable: list[str] = []
         cache = self._cache
-        certificates = index_certificates(_readable(evidence.certificates, cache.certificate, unreadable))
-        crls = _readable(evidence.crls, cache.crl, unreadable)
-        ocsp = tuple(_readable(evidence.ocsp, cache.ocsp, unreadable))
-        has_deltas = any(crl.base_number is not None for crl in crls)
-        return Sources(certificates, index_crls(crls), ocsp, has_deltas), tuple(unreadable)
-
-
-def _readable(found: Iterable[bytes], read: Callable[[bytes], _T], unreadable: list[str]) -> list[_T]:
-    kept = []
-    for der in found:
-        try:
-            kept.append(read(der))
-        except Malformed:
-            unreadable.append(sha256(der).hexdigest())
-    return kept
+        certificates = index_certificates(readable(evidence.certificates, cache.certificate, unreadable))
+        crls = cache.crl_set(evidence.crls)
+        unreadable += crls.unreadable
+        ocsp = tuple(readable(evidence.ocsp, cache.ocsp, unreadable)) if evidence.ocsp else ()
+        return Sources(certificates, crls, ocsp), tuple(unreadable)
 
 
 def _octets(leaf: bytes | Certificate) -> bytes:

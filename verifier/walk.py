@@ -5,14 +5,15 @@ each would cost more than the signatures. The rules are those of `pki.der`: defi
 tag numbers up to 30, nothing over the end. Nothing here recurses.
 """
 
-from datetime import date
+from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
 from pki.errors import Malformed
 
 SEQUENCE: Final = 0x30
-_EPOCH: Final = date(1970, 1, 1).toordinal()
+_MIRRORED: Final = bytes(int(f"{octet:08b}"[::-1], 2) for octet in range(256))
+"""Every octet with its bits in the opposite order."""
 MAX_ELEMENTS: Final = 4096
 """Elements in one row that is kept as a list; entries of CRLs are not."""
 
@@ -64,7 +65,13 @@ def row(data: bytes, at: int, end: int) -> list[tuple[int, int, int, int]]:
     """The elements that fill `at`..`end`: (tag, start, start of content, end) each. Errors: Malformed."""
     found = []
     while at < end:
-        tag, content, stop = element(data, at, end)
+        content = at + 2
+        if content <= end and (size := data[at + 1]) < 0x80 and (tag := data[at]) & 0x1F != 0x1F:
+            stop = content + size  # the short form, without a call
+            if stop > end:
+                raise Malformed("content that runs over the end", at)
+        else:
+            tag, content, stop = element(data, at, end)
         found.append((tag, at, content, stop))
         if len(found) > MAX_ELEMENTS:
             raise Malformed("too many elements in one row", at)
@@ -109,8 +116,7 @@ def bits(data: bytes, start: int, stop: int, what: str) -> int:
     value = int.from_bytes(data[start + 1 : stop])
     if value & ((1 << unused) - 1):
         raise Malformed(f"{what} with unused bits that are set", start)
-    size = 8 * (stop - start - 1)
-    return sum(1 << (size - 1 - position) for position in range(size) if value >> position & 1)
+    return int.from_bytes(data[start + 1 : stop].translate(_MIRRORED), "little")
 
 
 @lru_cache(maxsize=4096)
@@ -134,19 +140,14 @@ def dotted(content: bytes) -> str:
 @lru_cache(maxsize=8192)
 def moment(tag: int, content: bytes) -> int:
     """Seconds since 1970 of a UTCTime or GeneralizedTime as RFC 5280 4.1.2.5 writes them. Errors: Malformed."""
-    text = content.decode("ascii", "replace")
-    if tag == 0x17 and len(text) == 13:
-        text = ("19" if text[:2] >= "50" else "20") + text
-    elif tag != 0x18 or len(text) != 15:
+    digits = content[:-1]
+    if tag == 0x17 and len(content) == 13:
+        digits = (b"19" if digits[:2] >= b"50" else b"20") + digits
+    elif tag != 0x18 or len(content) != 15:
         raise Malformed("a time with seconds in UTC expected")
-    if text[-1] != "Z" or not (text.isascii() and text[:-1].isdigit()):
+    if content[-1] != 0x5A or not digits.isdigit():
         raise Malformed("a time with seconds in UTC expected")
-    year, month, day = int(text[0:4]), int(text[4:6]), int(text[6:8])
-    hour, minute, second = int(text[8:10]), int(text[10:12]), int(text[12:14])
-    if hour > 23 or minute > 59 or second > 59:
-        raise Malformed("a time that exists expected")
     try:
-        days = date(year, month, day).toordinal() - _EPOCH
+        return int(datetime.fromisoformat(f"{digits[:8].decode()}T{digits[8:].decode()}+00:00").timestamp())
     except ValueError as error:
         raise Malformed("a time that exists expected") from error
-    return days * 86400 + hour * 3600 + minute * 60 + second

@@ -5,8 +5,9 @@ import pytest
 from tests.vectors import pkits
 from tests.vectors.pkits import PkitsCase
 from verifier.anchors import anchor_of
+from verifier.engine_cache import EngineCache
 from verifier.evidence import Evidence
-from verifier.validator import EngineCache, Result, Validator
+from verifier.validator import Result, Validator
 
 CACHE = EngineCache()
 

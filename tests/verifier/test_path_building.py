@@ -20,12 +20,13 @@ from tests.verifier.path_world import (
 from verifier.anchors import TrustAnchor, anchor_of
 from verifier.budget import Budget
 from verifier.certificate import parse
+from verifier.engine_cache import EngineCache
 from verifier.evidence import Evidence
 from verifier.indication import Indication, SubIndication
 from verifier.path import PathFailure, ValidPath
 from verifier.path_search import validate_path
 from verifier.sources import RevocationMode, StatusRules
-from verifier.validator import EngineCache, Validator
+from verifier.validator import Validator
 
 ROOT = Ca("Root")
 UNKNOWN = extension("1.3.6.1.4.1.32473.666", b"\x05\x00", critical=True)

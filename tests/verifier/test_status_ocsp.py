@@ -24,10 +24,11 @@ from tests.verifier.path_world import (
     spki,
     subject_key,
 )
+from verifier.engine_cache import EngineCache
 from verifier.evidence import Evidence
 from verifier.indication import Indication, SubIndication
 from verifier.sources import RevocationMode, Source, StatusRules
-from verifier.validator import EngineCache, Result, Validator
+from verifier.validator import Result, Validator
 
 ROOT, OTHER = Ca("Root"), Ca("Other root")
 RESPONDER = Ca("Responder")
