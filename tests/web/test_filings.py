@@ -74,6 +74,7 @@ class Town:
             InProcess(TestClient(compose("status", [status], frame))),
             self.office.random,
         )
+        self.check = check
         router = filings_router(self.office.moves, VerifiedByUs(check), self.clock)
         self.client = TestClient(compose("filings", [router], frame))
 
