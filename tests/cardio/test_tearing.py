@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from cardio import card_keys, jpki
 from cardio.card_management import CardManager, MasterKeys
-from cardio.errors import ConnectionFailed, TransportFailed
+from cardio.errors import ConnectionFailed, Refused, TransportFailed
 from cardio.jpki_card import JpkiCard
 from cardio.personalisation import CardInReader
 from cardio.session import CardSession, DirectConnection
@@ -267,12 +267,15 @@ def test_pin_reset_of_a_blocked_pin(made_card: MadeCard) -> None:
     card.commit()
     assert storage.image is not None
 
+    number = 7
+
     def story(bench: Bench) -> None:
-        bench.slot().reset_pin(Purpose.SIGNATURE, "NEWPASS9")
+        bench.slot().reset_pin(Purpose.SIGNATURE, "NEWPASS9", number)
 
     def between(bench: Bench) -> None:
-        pin = bench.card().slots[Purpose.SIGNATURE].pin
-        assert pin.blocked or pin.check(b"NEWPASS9", lambda: None)
+        slot = bench.card().slots[Purpose.SIGNATURE]
+        assert slot.pin.blocked or slot.pin.check(b"NEWPASS9", lambda: None)
+        assert (slot.permission == number) is not slot.pin.blocked  # used up with the write that sets the PIN
         # The permission died with the power: nobody can set a PIN on the card that lies about now.
         connection = bench.connect()
         bench.position = -1
@@ -282,8 +285,15 @@ def test_pin_reset_of_a_blocked_pin(made_card: MadeCard) -> None:
 
     def finished(bench: Bench) -> None:
         works(bench, password="NEWPASS9")
+        assert bench.card().slots[Purpose.SIGNATURE].permission == number
+        again = bench.slot()
+        assert again.reset_pin(Purpose.SIGNATURE, "STOLEN99", number) is False  # once is once, whatever the server says
+        for late in (number - 1, 0):
+            with pytest.raises(Refused):
+                again.reset_pin(Purpose.SIGNATURE, "STOLEN99", late)
+        works(bench, password="NEWPASS9")
 
-    assert tear_everywhere(storage.image, story, between, finished) > 20
+    assert tear_everywhere(storage.image, story, between, finished) > 38
 
 
 def test_key_rotation_leaves_one_key_set(made_card: MadeCard) -> None:

@@ -1,16 +1,21 @@
 """A card managed through the real door: a virtual card in memory, the real router, a PC without any key."""
 
+import contextlib
+import hashlib
 import itertools
 import logging
+from datetime import timedelta
+from functools import partial
 
 import httpx
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import select
 
 from cardio import jpki
 from cardio.card_management import AllowPin, CardManager, Generate, PendingKey, Prove, relay
 from cardio.channel import Channel
-from cardio.errors import SecureChannelFailed, WrongCardState
+from cardio.errors import PinBlocked, SecureChannelFailed, TransportFailed, WrongCardState, WrongPin
 from cardio.jpki_card import JpkiCard
 from cardio.personalisation import CardInReader
 from cardio.session import CardSession
@@ -20,13 +25,17 @@ from cli.card_keeper import CardKeeper
 from cli.card_talks import kept
 from cli.errors import FilingRefused
 from cli.remote_cards import RemoteAuthority
-from enrollment import loss
-from enrollment.card_keys import CardKeys
-from pki.algorithms import algorithm_for
+from enrollment import conversations, loss
+from enrollment.card_keys import CardKeys, evidence_of
+from enrollment.conversations import Operation, Task
+from enrollment.store import permissions, tables_cards
+from pki.algorithms import algorithm_for, load_public_key, verify_raw
+from pki.certificate import Certificate
 from pki.certification_request import assemble_request, certification_request_info
 from pki.purpose import Purpose
 from tests.cardio.jpki_cards import MASTER_KEYS
 from tests.enrollment.office import open_office
+from tests.enrollment.officers import officer, permitted
 from tests.enrollment.town import AT, resident
 from tests.support.chance import SetClock
 from web.application import Frame, compose
@@ -61,11 +70,8 @@ class Town:
             MASTER_KEYS, office.random, register.made, lambda talk: register.told(kept(talk, self.clock.now()))
         )
         self.keepers = itertools.cycle([CardKeeper(database, manager, office.random)])
-        # While the door waits for the keys, their side works: in a deployment these are two processes.
-        router = card_management_router(
-            database, self.clock, office.random, lambda _seconds: next(self.keepers).work(self.clock.now())
-        )
-        self.client = TestClient(compose("cards", [router], Frame(office.random, lambda: 0.0)))
+        self.manager = manager
+        self.client = self.worker()
         self.line = Watched(self.client)
         self.http = httpx.Client(transport=self.line, base_url="http://service.test")
         keys = lambda diversification: MASTER_KEYS.key_set(diversification, 1)  # noqa: E731
@@ -78,6 +84,26 @@ class Town:
         self.holder = JpkiCard(self.session)
         self.authority = RemoteAuthority(self.http, lambda: self.session.identity)
         self.home = CardInReader(self.session, self.authority)
+
+    def worker(self):
+        """A process of the door. While it waits for the keys, their side works: in a deployment that is another one."""
+
+        def wait(_seconds):
+            next(self.keepers).work(self.clock.now())
+
+        router = card_management_router(self.office.database, self.clock, self.office.random, wait)
+        return TestClient(compose("cards", [router], Frame(self.office.random, lambda: 0.0)))
+
+    def keeper(self):
+        """A process with the cards' keys that has just started."""
+        return CardKeeper(self.office.database, self.manager, self.office.random)
+
+    def permission(self, purpose=SIGNATURE):
+        """As an officer gives it to the person who stands at the counter."""
+        office = self.office
+        who = office.database.transaction(lambda conn: officer(conn, office.random(4).hex(), "main"))
+        at = self.clock.now()
+        return permitted(office.database, who, self.person, self.session.identity, office.random, purpose, at)
 
     @property
     def issuer(self):
@@ -242,3 +268,173 @@ def test_garbage(town, body):
 def test_the_pc_asks_for_nothing_that_needs_an_officer(town):
     with pytest.raises(WrongCardState):
         town.authority.begin(AllowPin((SIGNATURE,)))
+
+
+# -- several processes, and restarts ---------------------------------------------------------------------------------
+
+
+def test_any_process_takes_the_next_step_and_so_does_one_that_has_just_started(town):
+    """Two processes of the door in turn; the keys' side starts anew before every step and knows nothing by itself."""
+    town.keepers = iter(town.keeper, None)
+    workers = itertools.cycle([town.worker(), town.worker()])
+    town.line.client = type("Turns", (), {"post": lambda _self, *a, **more: next(workers).post(*a, **more)})()
+    request = town.request()
+    verified = town.office.verified(Filer(town), request, "東京都見本区南町１番")
+    result = town.office.moves.accept(verified, request, "key-00000001", AT)
+    town.home.install(SIGNATURE, result.certificate, town.issuer)
+    assert town.active() == result.certificate
+
+
+def test_an_answer_that_was_sent_twice_is_taken_once(town):
+    conversation = town.authority.begin(Generate(SIGNATURE))
+    with town.session.work() as channel:
+        command = conversation.start()
+        answer = channel.send(command).encode().hex()
+        body = {"turn": 1, "answer": answer}
+        first, again = (town.client.post(conversation.door, json=body).json() for _ in range(2))
+    assert first == again and first["turn"] == 2
+    other = town.client.post(conversation.door, json={"turn": 1, "answer": "6a82"})
+    assert other.json()["code"] == "web.no-such-conversation"
+    assert town.client.post(conversation.door, json={"turn": 3, "answer": "9000"}).status_code == 404
+
+
+def test_two_processes_with_the_keys_write_one_command(town):
+    keepers = [town.keeper(), town.keeper()]
+    town.keepers = itertools.repeat(type("Both", (), {"work": lambda _self, at: [one.work(at) for one in keepers]})())
+    spki = town.home.generate(SIGNATURE)
+    assert town.home.pending(SIGNATURE) == spki
+
+
+def test_without_the_process_with_the_keys_the_door_says_later(town, monkeypatch):
+    monkeypatch.setattr("web.card_management._LOOKS", 3)
+    idle = type("Away", (), {"work": lambda _self, _at: 0})()
+    town.keepers = itertools.repeat(idle)
+    answer = town.begin()
+    assert (answer.status_code, answer.json()["code"]) == (503, "web.keys-silent")
+
+
+def test_the_keys_side_asks_again_what_is_allowed(town):
+    """Whoever took the door over writes what they like into the table, and gets nothing."""
+    tasks = [
+        Task(town.session.identity, Operation.READ, SIGNATURE),
+        Task(town.session.identity, Operation.PROVE, SIGNATURE, message=b"I owe you a house"),
+        Task(town.session.identity, Operation.INSTALL, SIGNATURE, certificate=town.issuer, ca_certificate=town.issuer),
+        Task(town.session.identity, Operation.ALLOW_PIN, SIGNATURE, number=1),
+        Task("0" * 16, Operation.GENERATE, SIGNATURE),
+    ]
+    database = town.office.database
+    names = [
+        database.transaction(lambda conn, t=t: conversations.begin(conn, t, AT, town.office.random)) for t in tasks
+    ]
+    town.keeper().work(AT)
+    found = [database.read(lambda conn, n=n: conversations.look(conn, n, AT)) for n in names]
+    assert [(one.state.value, one.turn) for one in found] == [("failed", 0)] * len(tasks)
+
+
+def test_nothing_of_a_conversation_lies_about_when_it_is_over(town):
+    town.home.generate(SIGNATURE)
+    later = AT + conversations.LIFE + conversations.KEPT + timedelta(seconds=1)
+    town.keeper().work(later)
+    for table in (tables_cards.conversations, tables_cards.turns):
+        assert town.office.database.read(lambda conn, t=table: conn.execute(select(t)).all()) == []
+
+
+# -- what is kept with the certificate -------------------------------------------------------------------------------
+
+
+def test_every_certificate_has_its_proof_from_the_counter_and_from_afar(town):
+    request = town.request()
+    verified = town.office.verified(Filer(town), request, "東京都見本区南町１番")
+    result = town.office.moves.accept(verified, request, "key-00000001", AT)
+    town.home.install(SIGNATURE, result.certificate, town.issuer)
+    at_counter = town.counter.read(Purpose.AUTHENTICATION)
+    for certificate in (at_counter, town.active()):
+        proof = town.office.database.read(lambda conn, c=certificate: evidence_of(conn, c))
+        spki = Certificate(certificate).spki
+        assert proof.spki == hashlib.sha256(spki).hexdigest()
+        done = {talk.operation: talk for talk in proof.talks}
+        assert {"generate", "prove", "install"} <= set(done)
+        signed = certification_request_info(spki)
+        assert done["prove"].message == hashlib.sha256(signed).hexdigest()
+        assert verify_raw(load_public_key(spki), algorithm_for(spki), done["prove"].signature, signed)
+        assert all(len(bytes.fromhex(talk.digest)) == 32 and talk.commands >= 4 for talk in proof.talks)
+        assert len({talk.digest for talk in proof.talks}) == len(proof.talks)
+
+
+# -- a PIN set anew ----------------------------------------------------------------------------------------------------
+
+
+def test_a_pin_set_anew_by_permission_never_leaves_the_pc(town, caplog):
+    caplog.set_level(logging.DEBUG)
+    for _ in range(5):
+        with pytest.raises((WrongPin, PinBlocked)):
+            town.holder.verify_pin(SIGNATURE, jpki.pin(SIGNATURE, "WRONG99"), last_try=True)
+    given = town.permission()
+    assert town.home.reset_pin(SIGNATURE, "NEWPASS9", given.number)
+    town.holder.verify_pin(SIGNATURE, jpki.pin(SIGNATURE, "NEWPASS9"))
+    kept_row = town.office.database.read(lambda conn: permissions.find_permission(conn, given.card_id, given.number))
+    assert kept_row.done_at == AT
+    said = (town.line.said + b"".join(town.line.bodies)).decode() + caplog.text
+    assert "NEWPASS9" not in said and b"NEWPASS9".hex() not in said.lower()
+    assert town.refused(lambda: town.home.reset_pin(SIGNATURE, "OTHER999", given.number)) == (
+        "enrollment.pin-permission-used"
+    )
+    town.holder.verify_pin(SIGNATURE, jpki.pin(SIGNATURE, "NEWPASS9"))
+
+
+def test_a_permission_opens_only_its_own_pin(town):
+    given = town.permission(Purpose.AUTHENTICATION)
+    refused = town.refused(lambda: town.home.reset_pin(SIGNATURE, "NEWPASS9", given.number))
+    assert refused == "enrollment.pin-not-permitted"
+    assert town.home.reset_pin(Purpose.AUTHENTICATION, "4321", given.number)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_torn_at_every_command_of_a_reset_from_afar(town, after):
+    """The PC dies at each command; a minute later somebody repeats, with the same permission, and it is done."""
+    spoken = count_of(town, lambda: town.home.reset_pin(SIGNATURE, "FIRST111", town.permission().number))
+    assert spoken > 10
+    codes = []
+    for position in range(spoken):
+        given = town.permission()
+        with torn(town, position, after=after), pytest.raises(TransportFailed):
+            town.home.reset_pin(SIGNATURE, f"TORN{position:04}", given.number)
+        town.clock.advance(seconds=61)
+        new = f"DONE{position:04}"
+        try:
+            entered = new if town.home.reset_pin(SIGNATURE, new, given.number) else f"TORN{position:04}"
+        except FilingRefused as refused:  # the card's word had come through, its answer to the PC had not
+            codes.append(refused.problem_code)
+            entered = f"TORN{position:04}"
+        town.holder.verify_pin(SIGNATURE, jpki.pin(SIGNATURE, entered))
+    assert set(codes) <= {"enrollment.pin-permission-used"}
+
+
+def count_of(town, go):
+    """How many commands the card gets."""
+    with torn(town, -1) as counted:
+        go()
+    return counted.count
+
+
+@contextlib.contextmanager
+def torn(town, position, *, after=False):
+    """The card leaves its reader at that command, before or after it was done."""
+
+    class Tearing:
+        count = 0
+
+        def transmit(self, original, command):
+            here, self.count = self.count == position, self.count + 1
+            if here and not after:
+                raise TransportFailed("an APDU")
+            answer = original(command)
+            if here:
+                raise TransportFailed("an APDU")
+            return answer
+
+    tearing, original = Tearing(), InMemory.transmit
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(InMemory, "transmit", lambda self, command: tearing.transmit(partial(original, self), command))
+        yield tearing
+    town.virtual.power()
