@@ -28,7 +28,7 @@ from pki.purpose import Purpose
 
 E = TypeVar("E", bound=StrEnum)
 
-GROUP = 100
+GROUP = 250
 _JSON = json.JSONEncoder(ensure_ascii=False).encode
 
 

@@ -142,14 +142,22 @@ def has_close_primes(modulus: int, rounds: int = FERMAT_ROUNDS) -> bool:
     root = isqrt(modulus)
     if root * root < modulus:
         root += 1
-    square = root * root - modulus
-    for _ in range(rounds):
-        # Most numbers are no square by their last six bits and their rest by 4095 alone: no root of 1024 bits is drawn.
-        if square & 63 in _SQUARES_64 and square % 4095 in _SQUARES_4095 and isqrt(square) ** 2 == square:
-            return True
-        square += 2 * root + 1
-        root += 1
+    # Most numbers are no square by their last six bits and their rest by 4095 alone: small numbers tell it, and no
+    # root of 1024 bits is drawn.
+    small_root, small_modulus = root % 4095, modulus % 4095
+    for step in _square_steps(root % 64, modulus % 64, rounds):
+        if ((small_root + step) ** 2 - small_modulus) % 4095 in _SQUARES_4095:
+            square = (root + step) ** 2 - modulus
+            if isqrt(square) ** 2 == square:
+                return True
     return False
+
+
+@lru_cache(maxsize=4096)
+def _square_steps(root: int, modulus: int, rounds: int) -> tuple[int, ...]:
+    """Steps of Fermat's method after which (root + step)² − modulus may be a square, as far as its last six bits tell;
+    both numbers are given modulo 64."""
+    return tuple(step for step in range(rounds) if ((root + step) ** 2 - modulus) % 64 in _SQUARES_64)
 
 
 def is_roca(modulus: int) -> bool:

@@ -202,7 +202,7 @@ def issue_batch(
     folder: Folder,
     orders: Annotated[Path, typer.Argument(metavar="ORDERS", help="One order a line (docs/formats/orders.md).")],
     results: Annotated[Path, typer.Argument(metavar="RESULTS", help="One outcome a line is appended, as JSON.")],
-    group: Annotated[int, typer.Option("--group", min=1, max=1000, help="Orders that share a commit.")] = 100,
+    group: Annotated[int, typer.Option("--group", min=1, max=1000, help="Orders that share a commit.")] = 250,
     processes: Annotated[int, typer.Option("--processes", min=1, max=64, help="Processes that work at it.")] = 1,
     at: AtOption = None,
     as_json: JsonOption = False,
