@@ -170,3 +170,9 @@ def crl_event(row: store.CrlRow, at: Instant) -> journal.Event:
             "sha256": row.fingerprint,
         },
     )
+
+
+def crl_dropped(row: store.CrlRow, at: Instant) -> journal.Event:
+    """The journal's note that a CRL, long ended, is kept no longer."""
+    detail: dict[str, int | str | None] = {"partition": row.partition, "kind": row.kind, "number": row.number}
+    return journal.Event(at, journal.Kind.CRL_DROPPED, row.issuer, "", detail)

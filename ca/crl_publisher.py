@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from ca.crl import CrlKind, SignedCrl
-from ca.crl_encoding import Scope
+from ca.crl_encoding import FULL, Scope
 from ca.crl_reading import Crl
 from ca.crl_shelf import Published, Shelf
 from ca.directory import Database
@@ -20,9 +20,14 @@ SKEW = timedelta(minutes=1)
 
 def shelf_name(scope: Scope, kind: CrlKind) -> str:
     """What a CRL is called on the shelf and in URLs."""
-    if kind is CrlKind.FULL:
-        return scope.name
-    return "delta" if scope.partition is None else f"{scope.name}-delta"
+    return stored_name(scope.name, kind)
+
+
+def stored_name(scope: str, kind: str) -> str:
+    """The same from the words of the database and the journal."""
+    if kind == CrlKind.FULL:
+        return scope
+    return "delta" if scope == FULL else f"{scope}-delta"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,19 @@ class Publisher:
         row = signed.row
         self.database.transaction(lambda conn: store.mark_published(conn, row, at.seconds))
         return current
+
+    def file(self, signed: SignedCrl, scope: Scope, at: Instant) -> None:
+        """Lay one that was overtaken before it could be published down under its number only.
+
+        Errors: PublicationRefused for one that is not the authority's own.
+        """
+        kind, row = CrlKind(signed.row.kind), signed.row
+        name = shelf_name(scope, kind)
+        fault = self._fault_alone(Crl(signed.der), signed, scope, Instant(row.this_update))
+        if fault is not None:
+            raise PublicationRefused(f"{self.authority}/{name}", fault)
+        self.shelf.put(self.authority, name, Published.of(signed.der), current=False)
+        self.database.transaction(lambda conn: store.mark_published(conn, row, at.seconds))
 
     def _check(self, signed: SignedCrl, scope: Scope, name: str, current: Published | None, at: Instant) -> None:
         fault = self._fault(signed, scope, current, at)

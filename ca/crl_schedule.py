@@ -11,11 +11,11 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from ca import leases
+from ca import journal, leases
 from ca.authority import Authority, AuthorityState
-from ca.crl import CrlIssuer, CrlKind, CrlPolicy, SignedCrl, make_crl
+from ca.crl import CrlIssuer, CrlKind, CrlPolicy, SignedCrl, crl_dropped, make_crl
 from ca.crl_encoding import Scope
-from ca.crl_publisher import Publisher
+from ca.crl_publisher import Publisher, stored_name
 from ca.crl_shelf import Shelf
 from ca.directory import Database, Directory
 from ca.keys import KeyStore, SigningKey
@@ -31,6 +31,9 @@ URGENT = frozenset({Reason.KEY_COMPROMISE, Reason.CA_COMPROMISE})
 """A revocation for one of these is published at once, not at the next hour."""
 
 LEASE = timedelta(minutes=5)
+TRIED_AGAIN = timedelta(minutes=15)
+"""So long a CRL that did not reach the shelf is tried again, instead of signing one more each time."""
+DROPPED_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,19 @@ class CrlMaker:
             raise InvalidValue(f"{authority_id} has no certificate in a partition {scope_name!r}")
         return self._make(Due(authority, scopes[scope_name], kind), at)
 
+    def drop_ended(self, at: Instant, keep: timedelta) -> int:
+        """Drop CRLs that ended `keep` ago, on the shelf and in the database; the journal remembers that they were.
+
+        At most a few hundred a call. The newest of each scope and kind stays, and whatever a delta there adds to.
+        """
+        rows = self._database.read(lambda conn: store.ended_before(conn, (at + -keep).seconds, DROPPED_AT_ONCE))
+        for row in rows:
+            # The file first: after a crash in between the row is still there, and this is done again.
+            self._shelf.drop(row.issuer, stored_name(row.partition, row.kind), row.number)
+        if rows:
+            self._database.transaction(lambda conn: _forget(conn, rows, at))
+        return len(rows)
+
     def _due(self, conn: Connection, at: Instant) -> Iterator[Due]:
         for authority in self._directory.all(conn):
             if authority.certificate is None or authority.state is AuthorityState.ENDED:
@@ -106,8 +122,7 @@ class CrlMaker:
         full = store.newest(conn, authority.id, scope.name, CrlKind.FULL, published_only=True)
         if full is None or Instant(full.this_update) + self._policy.full_every <= at:
             return CrlKind.FULL
-        urgent = status_store.newest_position_for(conn, authority.id, scope.partition, sorted(URGENT), at.seconds)
-        if urgent > full.position:
+        if self._urgent(conn, Due(authority, scope, CrlKind.FULL), at) > full.position:
             return CrlKind.FULL
         if not self._deltas:
             return None
@@ -125,20 +140,41 @@ class CrlMaker:
         try:
             # The look before the lease may be old: another instance may just have finished.
             kind = self._database.read(lambda conn: self._kind_due(conn, due.authority, due.scope, at))
-            return None if kind is None else self._make(Due(due.authority, due.scope, kind), at)
+            return None if kind is None else self._make(Due(due.authority, due.scope, kind), at, again=True)
         finally:
             self._database.transaction(lambda conn: leases.release(conn, name, self._holder))
 
-    def _make(self, due: Due, at: Instant) -> SignedCrl:
+    def _make(self, due: Due, at: Instant, *, again: bool = False) -> SignedCrl:
+        """`again`: one that was signed and did not reach the shelf is taken once more, while it is young."""
         authority = due.authority
         assert authority.certificate is not None
         key = self._opened.get(authority.id)
         if key is None:
             key = self._opened[authority.id] = self._keys.open(authority.key_label)
         issuer = CrlIssuer(authority.id, authority.subject, authority.key_identifier, key)
-        signed = make_crl(self._database, issuer, due.scope, at, self._policy, due.kind, self._freshest(due))
-        Publisher(authority.id, authority.certificate, self._shelf, self._database).publish(signed, due.scope, at)
+        publisher = Publisher(authority.id, authority.certificate, self._shelf, self._database)
+        left = self._database.read(lambda conn: self._unpublished(conn, due))
+        if again and left and self._database.read(lambda conn: self._still_good(conn, due, left[-1].row, at)):
+            signed = left.pop()
+        else:
+            signed = make_crl(self._database, issuer, due.scope, at, self._policy, due.kind, self._freshest(due))
+        publisher.publish(signed, due.scope, at)
+        for overtaken in left:
+            publisher.file(overtaken, due.scope, at)
         return signed
+
+    def _unpublished(self, conn: Connection, due: Due) -> list[SignedCrl]:
+        rows = store.unpublished(conn, due.authority.id, due.scope.name, due.kind)
+        return [SignedCrl(row, store.crl_octets(conn, row)) for row in rows]
+
+    def _still_good(self, conn: Connection, due: Due, row: store.CrlRow, at: Instant) -> bool:
+        """Whether one that never reached the shelf may still do: young, not overtaken, and nothing urgent since."""
+        last = store.last_number(conn, due.authority.id, due.scope.name, lock=False)
+        young = Instant(row.this_update) <= at < Instant(row.this_update) + TRIED_AGAIN
+        return young and row.number == last and self._urgent(conn, due, at) <= row.position
+
+    def _urgent(self, conn: Connection, due: Due, at: Instant) -> int:
+        return status_store.newest_position_for(conn, due.authority.id, due.scope.partition, sorted(URGENT), at.seconds)
 
     def _freshest(self, due: Due) -> tuple[str, ...]:
         """Where full CRLs say that deltas are: in the variants whose certificates say so."""
@@ -147,6 +183,12 @@ class CrlMaker:
             return ()
         uri = delta_uri(due.authority.parameters, due.authority.id, due.scope.partition or WHOLE)
         return () if uri is None else (uri,)
+
+
+def _forget(conn: Connection, rows: list[store.CrlRow], at: Instant) -> None:
+    gone = [row for row in rows if store.drop_crl(conn, row.issuer, row.partition, row.kind, row.number)]
+    if gone:
+        journal.record(conn, [crl_dropped(row, at) for row in gone])
 
 
 def scopes_of(conn: Connection, authority: Authority) -> dict[str, Scope]:

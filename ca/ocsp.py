@@ -12,7 +12,7 @@ What is answered when:
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Protocol
 
@@ -21,7 +21,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ca.keys import SigningKey
 from ca.ocsp_request import AskedCertificate, OcspRequest, parse_request, slice_request
-from ca.ocsp_response import UNSUCCESSFUL, ResponseEncoder, ResponseStatus, SingleAnswer, encode_single
+from ca.ocsp_response import UNSUCCESSFUL, CrlReference, ResponseEncoder, ResponseStatus, SingleAnswer, encode_single
 from ca.status import NEVER_ISSUED, StatusSource
 from ca.status_errors import ResponderUnusable
 from pki import der, oids
@@ -29,7 +29,7 @@ from pki.algorithms import ALGORITHMS, HASH_OIDS, verify_raw
 from pki.certificate import Certificate
 from pki.errors import Error, Malformed
 from pki.instant import Instant
-from pki.revocation import Unknown
+from pki.revocation import Revoked, Status, Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,10 @@ class AnswerPolicy:
     archive_cutoff: timedelta | None = None
     """With it, answers tell how far back records reach (RFC 6960 4.4.4): producedAt minus this."""
 
+    def cutoff(self, at: Instant) -> Instant | None:
+        """What an answer produced at `at` says of it."""
+        return None if self.archive_cutoff is None else at + -self.archive_cutoff
+
 
 class Delegates(Protocol):
     """Gives the responder that signs for an authority now; renewal happens behind it.
@@ -54,15 +58,18 @@ class Delegates(Protocol):
 
 
 class Access(Protocol):
-    """Who is answered. Gives None when the requester may be answered, else the status to refuse with."""
+    """Who is answered. Gives None when the requester may be answered, else the status to refuse with.
 
-    def refuse(self, request: OcspRequest, at: Instant, /) -> ResponseStatus | None: ...
+    `client`: SHA-256 in hex of the certificate that the requester's TLS connection proved.
+    """
+
+    def refuse(self, request: OcspRequest, at: Instant, client: str | None, /) -> ResponseStatus | None: ...
 
 
 class OpenAccess:
     """Everybody is answered; a signature on a request is not looked at."""
 
-    def refuse(self, _request: OcspRequest, _at: Instant, /) -> ResponseStatus | None:
+    def refuse(self, _request: OcspRequest, _at: Instant, _client: str | None = None, /) -> ResponseStatus | None:
         """Nobody is refused."""
         return None
 
@@ -118,6 +125,10 @@ def verify_issued(certificate: Certificate, issuer: Certificate) -> bool:
     return algorithm is not None and verify_raw(issuer.public_key, algorithm, certificate.signature, certificate.tbs)
 
 
+References = Callable[[str, int], CrlReference | None]
+"""Gives the published CRL that lists a certificate of an authority; None while none does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """A request that will be answered: it is authentic, ours, and somebody may ask it."""
@@ -156,6 +167,8 @@ class Responder:
     access: Access = field(default_factory=OpenAccess)
     alarm: Callable[[Error], None] = lambda _error: None
     """Told of every error that made us say internalError or tryLater."""
+    references: References | None = None
+    """With it, answers about revoked certificates name the CRL that lists them (RFC 6960 4.4.2)."""
     _hashes: dict[str, tuple[bytes, bytes]] = field(init=False, repr=False)
 
     _fronts: tuple[tuple[bytes, str, int], ...] = field(init=False, repr=False)
@@ -166,15 +179,23 @@ class Responder:
             (_front(name, *self._hashes[name]), name, len(self._hashes[name][0])) for name in ("sha1", "sha256")
         )
 
+    @property
+    def open(self) -> bool:
+        """Whether everybody is answered, so that an answer may be kept for others."""
+        return isinstance(self.access, OpenAccess)
+
     def answer(self, octets: bytes, at: Instant) -> bytes:
         """The OCSPResponse to a request: always one, whatever came."""
         return self.respond(octets, at).der
 
-    def respond(self, octets: bytes, at: Instant) -> Answer:
-        """The same with what HTTP has to know of it."""
+    def respond(self, octets: bytes, at: Instant, client: str | None = None) -> Answer:
+        """The same with what HTTP has to know of it. `client`: as `Access` has it."""
         try:
-            question = self.understand(octets, at)
-            return refusal(question) if isinstance(question, ResponseStatus) else self.reply(question, at)
+            question = self.understand(octets, at, client)
+            if isinstance(question, ResponseStatus):
+                return refusal(question)
+            answer = self.reply(question, at)
+            return answer if self.open else replace(answer, shared=False)
         except ResponderUnusable as error:
             self.alarm(error)
             return refusal(ResponseStatus.INTERNAL_ERROR)
@@ -182,7 +203,7 @@ class Responder:
             self.alarm(error)
             return refusal(ResponseStatus.TRY_LATER)
 
-    def understand(self, octets: bytes, at: Instant) -> Question | ResponseStatus:
+    def understand(self, octets: bytes, at: Instant, client: str | None = None) -> Question | ResponseStatus:
         """Read and admit a request, or say with which status it is refused."""
         request = self._sliced(octets)
         if request is None:
@@ -190,7 +211,7 @@ class Responder:
                 request = parse_request(octets)
             except Malformed:
                 return ResponseStatus.MALFORMED_REQUEST
-        refused = self.access.refuse(request, at)
+        refused = self.access.refuse(request, at, client)
         if refused is not None:
             return refused
         ours = tuple(self._is_ours(asked) for asked in request.asked)
@@ -218,12 +239,17 @@ class Responder:
         shared = question.request.nonce is None and not any(isinstance(status, Unknown) for status in statuses)
         chosen = validity if shared and validity is not None else self.policy.live_validity
         until = _until(at, chosen, encoder)
-        cutoff = None if self.policy.archive_cutoff is None else at + -self.policy.archive_cutoff
+        cutoff = self.policy.cutoff(at)
         singles = [
-            encode_single(SingleAnswer(one.encoded, status, at, until, cutoff))
+            encode_single(SingleAnswer(one.encoded, status, at, until, cutoff, self._reference(one.serial, status)))
             for one, status in zip(asked, statuses, strict=True)
         ]
         return Answer(encoder.encode(at, singles, question.request.nonce), at, until, shared)
+
+    def _reference(self, serial: int, status: Status) -> CrlReference | None:
+        if self.references is None or not isinstance(status, Revoked):
+            return None
+        return self.references(self.authority, serial)
 
     def _is_ours(self, asked: AskedCertificate) -> bool:
         # Both hashes: a name says nothing about the key, and generations of one authority share a name.

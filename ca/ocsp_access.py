@@ -1,9 +1,12 @@
-"""Who is answered: everybody, or only registered relying parties, who sign their requests (RFC 6960 4.1.2).
+"""Who is answered: everybody, or only registered relying parties.
 
-What is known of a requester here: whether a registered key signed. Nothing is kept, neither who nor about whom.
+A registered party shows itself by one of its registered certificates: it signed the request with that key and sent the
+certificate along (RFC 6960 4.1.2), or it proved the key in the TLS handshake. What is known of a requester here is
+whether its certificate is registered; nothing is kept, neither who asked nor about whom.
 """
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Callable
 
 from ca.ocsp_request import OcspRequest, RequestSignature
 from ca.ocsp_response import ResponseStatus
@@ -13,37 +16,39 @@ from pki.certificate import Certificate
 from pki.errors import InvalidValue, Malformed
 from pki.instant import Instant
 
+Registry = Callable[[str], bool]
+"""Whether the certificate with this SHA-256 (in hex) is registered and not ended. Called from several threads."""
+_MOST_CERTIFICATES = 5
+
 
 class RegisteredOnly:
-    """Answers requests that are signed by the key of a registered certificate which is valid now.
+    """Answers those who prove a key whose certificate is registered and valid now."""
 
-    A certificate sent along is only looked up among the registered ones, never believed.
-    """
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
 
-    def __init__(self, registered: Iterable[Certificate]) -> None:
-        self._registered = {certificate.fingerprint: certificate for certificate in registered}
+    def refuse(self, request: OcspRequest, at: Instant, client: str | None = None) -> ResponseStatus | None:
+        """sigRequired for somebody who proved nothing; unauthorized for a stranger's or a wrong signature.
 
-    def refuse(self, request: OcspRequest, at: Instant) -> ResponseStatus | None:
-        """sigRequired without a signature; unauthorized for a stranger's or a wrong one."""
+        `client`: SHA-256 in hex of the connection's certificate, proved and judged by whoever ended TLS.
+        """
+        if client is not None and self._registry(client):
+            return None
         if request.signature is None:
             return ResponseStatus.SIG_REQUIRED
-        for certificate in self._candidates(request.signature):
-            if certificate.validity.contains(at) and _signed_by(certificate, request.signature):
+        for encoded in request.signature.certificates[:_MOST_CERTIFICATES]:
+            # A certificate sent along is looked up among the registered ones, never believed.
+            if self._registry(hashlib.sha256(encoded).hexdigest()) and _signed_by(encoded, request.signature, at):
                 return None
         return ResponseStatus.UNAUTHORIZED
 
-    def _candidates(self, signature: RequestSignature) -> list[Certificate]:
-        if not signature.certificates:
-            return list(self._registered.values())
-        sent = (Certificate(encoded).fingerprint for encoded in signature.certificates)
-        return [self._registered[fingerprint] for fingerprint in sent if fingerprint in self._registered]
 
-
-def _signed_by(certificate: Certificate, signature: RequestSignature) -> bool:
+def _signed_by(encoded: bytes, signature: RequestSignature, at: Instant) -> bool:
     try:
+        certificate = Certificate(encoded)
         algorithm = ALGORITHMS.get(der.read_whole(signature.algorithm).children()[0].oid())
-        if algorithm is None or algorithm.hash_name == "sha1":
+        if algorithm is None or algorithm.hash_name == "sha1" or not certificate.validity.contains(at):
             return False
         return verify_raw(certificate.public_key, algorithm, signature.signature, signature.signed)
-    except (Malformed, InvalidValue, IndexError):
+    except (Malformed, InvalidValue, IndexError, ValueError):
         return False

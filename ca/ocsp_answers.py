@@ -8,7 +8,7 @@ kept answer about that certificate before the next one is given.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from ca.ocsp import Answer, Question, Responder, refusal
@@ -50,17 +50,20 @@ class AnswerDesk:
         self.view.on_change.append(self._changed)
 
     def ready(self, octets: bytes, now: int) -> Ready | None:
-        """The kept answer to exactly this request, if it is still fresh."""
+        """The kept answer to exactly this request, if it is still fresh and everybody may have it."""
         found = self._kept.get(octets)
         return found if found is not None and now < found.fresh_until else None
 
-    def make(self, octets: bytes, at: Instant) -> Ready:
-        """An answer to a request: kept from now on if it may be given to others too."""
+    def make(self, octets: bytes, at: Instant, client: str | None = None) -> Ready:
+        """An answer to a request: kept from now on if it may be given to others too. `client`: as `Access` has it."""
         responder = self.responder
         try:
-            question = responder.understand(octets, at)
+            question = responder.understand(octets, at, client)
             if isinstance(question, ResponseStatus):
                 return Ready(refusal(question), 0)
+            if not responder.open:
+                # Never kept, by us or by a cache: the next one who asks may be nobody.
+                return Ready(replace(self._unkept(question, at), shared=False), 0)
             if question.request.nonce is not None or question.request.signature is not None:
                 return Ready(responder.reply(question, at), 0)
             answer = self._packed(question, at) or self._signed(question, at)
@@ -71,6 +74,10 @@ class AnswerDesk:
         except Error as error:
             responder.alarm(error)
             return Ready(refusal(ResponseStatus.TRY_LATER), 0)
+
+    def _unkept(self, question: Question, at: Instant) -> Answer:
+        packed = self._packed(question, at) if question.request.nonce is None else None
+        return packed or self.responder.reply(question, at)
 
     def _signed(self, question: Question, at: Instant) -> Answer:
         return self.responder.reply(question, at, self.responder.policy.presigned_validity)

@@ -1,8 +1,8 @@
 """Signing the answers to everything that is asked often, ahead and in bulk, on several processes."""
 
 import multiprocessing
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -10,14 +10,14 @@ from sqlalchemy import Connection
 from ca.directory import Database
 from ca.ocsp import AnswerPolicy, issuer_hashes
 from ca.ocsp_pack import PackHeader, write_pack
-from ca.ocsp_response import ResponseEncoder, SingleAnswer, encode_single
+from ca.ocsp_response import CrlReference, ResponseEncoder, SingleAnswer, encode_single
 from ca.status import told
 from ca.store import status as store
 from pki import der
 from pki.algorithms import HASH_OIDS
 from pki.certificate import Certificate
 from pki.instant import Instant
-from pki.revocation import Good, Status
+from pki.revocation import Good, Revoked, Status
 
 _CHUNK = 2_000
 
@@ -32,6 +32,8 @@ class Presigner:
     encoder: ResponseEncoder
     policy: AnswerPolicy
     hash_name: str = "sha1"
+    references: Mapping[int, CrlReference] = field(default_factory=dict)
+    """By serial, the CRL that an answer names."""
 
     def fill(self, database: Database, path: Path, at: Instant, processes: int = 1) -> int:
         """Write the pack of all certificates that have not ended; gives how many answers it holds."""
@@ -58,10 +60,12 @@ class Presigner:
         name_hash, key_hash = issuer_hashes(self.issuer)[self.hash_name]
         algorithm = der.sequence(der.oid(HASH_OIDS[self.hash_name]), der.null())
         front = algorithm + der.octet_string(name_hash) + der.octet_string(key_hash)
+        cutoff = self.policy.cutoff(at)
         signed = []
         for serial, status in statuses:
             cert_id = der.sequence(front, der.integer(serial))
-            single = encode_single(SingleAnswer(cert_id, status, at, until))
+            crl = self.references.get(serial) if isinstance(status, Revoked) else None
+            single = encode_single(SingleAnswer(cert_id, status, at, until, cutoff, crl))
             signed.append((serial, self.encoder.encode(at, [single], None)))
         return signed
 
@@ -73,6 +77,8 @@ def _statuses(conn: Connection, authority: str, at: Instant) -> tuple[int, list[
     statuses: list[tuple[int, Status]] = []
     for serial in store.issued_serials(conn, authority, at.seconds):
         row = revoked.get(serial)
+        if row is not None and row.at > at.seconds:
+            continue  # told live: an answer of `at` could say neither the one nor the other
         statuses.append((int(serial, 16), good if row is None else told(row)))
     return position, statuses
 

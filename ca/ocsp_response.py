@@ -51,6 +51,23 @@ class SingleAnswer:
     next_update: Instant | None
     archive_cutoff: Instant | None = None
     """How far back answers are kept: a certificate expired before it may be said good for want of records (4.4.4)."""
+    crl: "CrlReference | None" = None
+    """The CRL that lists the certificate (4.4.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CrlReference:
+    """A CRL by where it is, its number and its thisUpdate (CrlID, RFC 6960 4.4.2)."""
+
+    url: str | None
+    number: int
+    this_update: Instant
+
+    def encode(self) -> bytes:
+        """CrlID ::= SEQUENCE { crlUrl [0] EXPLICIT IA5String?, crlNum [1] INTEGER, crlTime [2] GeneralizedTime }."""
+        url = b"" if self.url is None else der.context(0, der.ia5(self.url))
+        time = der.context(2, der.generalized_time(self.this_update))
+        return der.sequence(url, der.context(1, der.integer(self.number)), time)
 
 
 def _wrap(tag: int, content: bytes) -> bytes:
@@ -90,6 +107,8 @@ def encode_single(answer: SingleAnswer) -> bytes:
         status = b"\x82\x00"
     if answer.archive_cutoff is not None:
         extensions += extension(oids.OCSP_ARCHIVE_CUTOFF, der.generalized_time(answer.archive_cutoff))
+    if answer.crl is not None:
+        extensions += extension(oids.OCSP_CRL_REFERENCE, answer.crl.encode())
     body = answer.cert_id + status + _generalized(answer.this_update.seconds)
     if answer.next_update is not None:
         body += _next_update(answer.next_update.seconds)

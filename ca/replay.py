@@ -56,6 +56,8 @@ class Replayed:
     issued: dict[Key, Event] = field(default_factory=dict)
     changes: dict[Key, list[_Change]] = field(default_factory=dict)
     crls: list[Entry] = field(default_factory=list)
+    dropped: dict[tuple[str, str, str, int], Instant] = field(default_factory=dict)
+    """CRLs that are kept no longer, and since when."""
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> "Replayed":
@@ -71,6 +73,8 @@ class Replayed:
                 told.changes.setdefault(key, []).append(_Change(entry.position, event.at, status))
             elif event.kind is Kind.CRL:
                 told.crls.append(entry)
+            elif event.kind is Kind.CRL_DROPPED:
+                told.dropped[_crl_key(event)] = event.at
         return told
 
     def status(self, key: Key, position: int | None = None) -> Revoked | None:
@@ -167,6 +171,8 @@ def _compare_crl_rows(told: Replayed, conn: Connection) -> Iterator[Difference]:
             yield Difference("crl.unrecorded", where, "in the database, not in the journal")
         elif event.detail["sha256"] != row.fingerprint:
             yield Difference("crl.row-differs", where, "the stored CRL is another one")
+        elif _crl_key(event) in told.dropped:
+            yield Difference("crl.not-dropped", where, "the journal says that it is kept no longer")
     for (issuer, partition), number in _highest(told.crls).items():
         taken = crl_store.last_number(conn, issuer, partition, lock=False)
         if taken < number:
@@ -189,6 +195,13 @@ def compare_crls(told: Replayed, shelf: Shelf, issuers: Mapping[str, Certificate
         if last is not None:
             yield from _order(last, event, where)
         before[scope] = event
+        dropped = told.dropped.get(_crl_key(event))
+        if dropped is not None:
+            if dropped.seconds <= journal.number(event.detail["next_update"]):
+                yield Difference("crl.dropped-early", where, f"dropped {dropped}, before its end")
+            if event.detail["kind"] == "full":
+                fulls.setdefault(scope, []).append(event)
+            continue
         try:
             published = shelf.numbered(event.issuer, _shelf_name(event), journal.number(event.detail["number"]))
         except Malformed as error:

@@ -115,6 +115,13 @@ def _crl(conn: Connection, event: Event, _position: int) -> None:
     crl_store.raise_number(conn, event.issuer, partition, number)
 
 
+def _crl_dropped(conn: Connection, event: Event, _position: int) -> None:
+    detail = event.detail
+    crl_store.drop_crl(
+        conn, event.issuer, str(detail["partition"]), str(detail["kind"]), journal.number(detail["number"])
+    )
+
+
 def _nothing(_conn: Connection, _event: Event, _position: int) -> None:
     """Not about the tables of this package."""
 
@@ -125,5 +132,6 @@ _APPLY: dict[Kind, Callable[[Connection, Event, int], None]] = {
     Kind.HELD: apply_revocation,
     Kind.RELEASED: _released,
     Kind.CRL: _crl,
+    Kind.CRL_DROPPED: _crl_dropped,
     Kind.LEDGER: _nothing,
 }

@@ -10,6 +10,7 @@ AuthorityError
     ├── CrlNumberTaken          another instance took the number (Retryable)
     ├── NoBaseCrl               a delta without a full CRL before it
     ├── PublicationRefused      the publisher will not publish this CRL
+    ├── ShelfUnavailable        the store of published CRLs does not answer (Retryable)
     ├── ResponderUnusable       a responder certificate that may not sign OCSP answers now
     ├── LeaseLost               another instance took over
     ├── JournalBroken           the journal's chain does not hold
@@ -134,6 +135,17 @@ class LeaseLost(StatusError, Retryable):
     why = "another instance holds the lease {name}"
 
     name: str
+
+
+@dataclass(eq=False)
+class ShelfUnavailable(StatusError, Retryable):
+    """The store that CRLs are published in failed; `what` is the kind of failure."""
+
+    code = "ca.shelf-unavailable"
+    why = "the store of published CRLs does not answer ({what})"
+    todo = "See whether the store is up and the access key still good; publishing is tried again by itself."
+
+    what: str
 
 
 @dataclass(eq=False)

@@ -51,14 +51,14 @@ def replay(
 
 
 def _differences(settings: "Settings", database: "Database", told: "Replayed") -> "Iterator[Difference]":
-    from ca.crl_shelf import FolderShelf
     from ca.directory import Directory
     from ca.replay import compare_crls, compare_database
+    from cli.publishing import open_shelf
 
     authorities = [one for one in database.read(Directory().all) if one.certificate is not None]
     issuers = {one.id: one.certificate for one in authorities if one.certificate is not None}
     yield from database.read(lambda conn: list(compare_database(told, conn)))
-    yield from compare_crls(told, FolderShelf(settings.path(settings.status.crls)), issuers)
+    yield from compare_crls(told, open_shelf(settings), issuers)
     yield from _copies(settings.folder, told)
     yield from _answers(settings.folder, told, issuers)
     yield from _ledger(settings, database)

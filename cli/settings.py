@@ -95,6 +95,8 @@ class ServiceTable(_Table):
     """Numeric host and port; port 0 takes any free one."""
     public_url: Url | None = None
     """The address written into certificates (OCSP, CRL) and pages; by default http:// and `listen`."""
+    metrics_listen: Listen | None = None
+    """Where metrics, health and readiness are told: an address that the public does not reach. None: nowhere."""
     language: Literal["ja", "en"] = "ja"
     """For those who do not ask for one."""
     client_certificates_from: tuple[IpAddress, ...] = ()
@@ -133,6 +135,16 @@ class StatusTable(_Table):
     """From this_update to next_update of a CRL; a new one is made after half of it."""
     delta_minutes: Annotated[int, Field(ge=0, le=24 * 60)] = 60
     """How often a delta CRL is made; it holds for three times as long. 0: none are made."""
+    crl_keep_days: Annotated[int, Field(ge=0, le=36500)] = 400
+    """How long a CRL is kept after its nextUpdate; then its file and row go, and the journal says so. 0: for ever."""
+    ocsp_access: Literal["open", "registered"] = "open"
+    """Who is answered: everybody, or registered relying parties (a signed request, or a client certificate)."""
+    ocsp_archive_days: Annotated[int, Field(ge=0, le=36500)] = 0
+    """With it, OCSP answers say that records reach back so far (archive cutoff). 0: they say nothing of it."""
+    ocsp_crl_references: bool = False
+    """Whether OCSP answers about revoked certificates name the CRL that lists them."""
+    presign_hours: Annotated[int, Field(ge=0, le=7 * 24)] = 0
+    """How long answers signed ahead hold; all are signed anew after a quarter of it. 0: none are signed ahead."""
     release_holds: bool = False
     """Whether a certificate on hold can be good again; JPKI never releases one."""
     keys: Path = Path("keys/responders")
@@ -143,6 +155,21 @@ class StatusTable(_Table):
     """The folder that published CRLs lie in."""
     journal: Path = Path("journal")
     """The file outside the database that every issue and revocation is written to before anybody is answered."""
+
+
+class BucketTable(_Table):
+    """An S3-style store that CRLs are published in, instead of the folder `status.crls`."""
+
+    endpoint: Url | None = None
+    """Its address; without one CRLs lie in the folder."""
+    name: str = "crl"
+    """The bucket, which must be there already; anybody may read it."""
+    region: str = "us-east-1"
+    """Part of every signature; the store's documentation tells it."""
+    prefix: str = ""
+    """Stands before every key, as it is."""
+    access_key_file: Path = Path("secrets/bucket-access-key")
+    """A file of mode 0600: the access key's id in its first line, the secret in its second."""
 
 
 class CardsTable(_Table):
@@ -204,6 +231,7 @@ class Settings(BaseSettings):
     service: ServiceTable = ServiceTable()
     authorities: AuthoritiesTable = AuthoritiesTable()
     status: StatusTable = StatusTable()
+    bucket: BucketTable = BucketTable()
     cards: CardsTable = CardsTable()
     log: LogTable = LogTable()
     caps: CapsTable = CapsTable()

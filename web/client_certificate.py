@@ -38,12 +38,18 @@ def from_proxies(trusted: frozenset[str], clock: Clock) -> Callable[[Request], s
         told = request.headers.getlist("client-cert")
         if not told:
             return None
-        if len(told) > 1 or len(told[0]) > _LONGEST:
-            raise NotAuthenticated("Client-Cert came more than once, or is too long")
-        der = _certificate(told[0].strip(), clock.now())
-        return hashlib.sha256(der).hexdigest()
+        if len(told) > 1:
+            raise NotAuthenticated("Client-Cert came more than once")
+        return told_fingerprint(told[0], clock.now())
 
     return fingerprint
+
+
+def told_fingerprint(header: str, at: Instant) -> str:
+    """SHA-256 in hex of the certificate in one `Client-Cert`. Errors: NotAuthenticated, as above."""
+    if len(header) > _LONGEST:
+        raise NotAuthenticated("Client-Cert is too long")
+    return hashlib.sha256(_certificate(header.strip(), at)).hexdigest()
 
 
 def _certificate(text: str, at: Instant) -> bytes:

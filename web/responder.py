@@ -11,7 +11,7 @@ Nothing about a requester is written anywhere: no address, no serial number; onl
 import base64
 import binascii
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Protocol
@@ -37,11 +37,20 @@ REQUEST_TYPE, RESPONSE_TYPE, CRL_TYPE = "application/ocsp-request", "application
 class Answerer(Protocol):
     """Answers the requests to one authority; called from many threads at once."""
 
-    def respond(self, octets: bytes, at: Instant) -> Answer: ...
+    def respond(self, octets: bytes, at: Instant, client: str | None) -> Answer: ...
 
 
-def make_responder_router(responders: Mapping[str, Answerer], shelf: Shelf, clock: Clock) -> APIRouter:
-    """The routes above for these authorities."""
+ClientCertificate = Callable[[Request], str | None]
+"""SHA-256 in hex of the certificate that the requester's TLS connection proved; None without one."""
+
+
+def make_responder_router(
+    responders: Mapping[str, Answerer],
+    shelf: Shelf,
+    clock: Clock,
+    client_of: ClientCertificate = lambda _request: None,
+) -> APIRouter:
+    """The routes above for these authorities; `responders` may come to hold more of them as time goes by."""
     router = APIRouter()
 
     @router.post("/ocsp/{authority}", response_class=Response)
@@ -54,7 +63,7 @@ def make_responder_router(responders: Mapping[str, Answerer], shelf: Shelf, cloc
         body = await _bounded_body(request)
         if body is None:
             return Response(status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE, headers={"connection": "close"})
-        return await _answer(responder, body, clock.now(), request)
+        return await _answer(responder, body, clock.now(), request, client_of(request))
 
     @router.get("/ocsp/{authority}/{encoded:path}", response_class=Response)
     async def get(authority: str, encoded: str, request: Request) -> Response:
@@ -64,7 +73,7 @@ def make_responder_router(responders: Mapping[str, Answerer], shelf: Shelf, cloc
         octets = decode_path(encoded)
         if octets is None:
             return ocsp_response(refusal(ResponseStatus.MALFORMED_REQUEST), clock.now())
-        return await _answer(responder, octets, clock.now(), request)
+        return await _answer(responder, octets, clock.now(), request, client_of(request))
 
     @router.get("/crl/{authority}.crl", response_class=Response)
     @router.head("/crl/{authority}.crl", response_class=Response, include_in_schema=False)
@@ -121,9 +130,9 @@ def http_date(at: Instant) -> str:
     return formatdate(at.seconds, usegmt=True)
 
 
-async def _answer(responder: Answerer, octets: bytes, at: Instant, request: Request) -> Response:
+async def _answer(responder: Answerer, octets: bytes, at: Instant, request: Request, client: str | None) -> Response:
     # In a thread: the status source may wait for the database, and other requests must not wait with it.
-    answer = await to_thread.run_sync(responder.respond, octets, at, limiter=_THREADS)
+    answer = await to_thread.run_sync(responder.respond, octets, at, client, limiter=_THREADS)
     response = ocsp_response(answer, at)
     if request.method == "GET" and _unchanged(request, response.headers.get("etag")):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=ocsp_headers(answer, at))

@@ -2,7 +2,7 @@
 
     POST /ocsp/{authority}            application/ocsp-request
     GET  /ocsp/{authority}/{base64}
-    GET  /health, /metrics            the latter: counts of this worker since it began, in Prometheus' text form
+    GET  /health, /ready              the process answers; its knowledge is fresh
 
 Nothing else is spoken. Requests that arrive together are answered together: one look at the journal's head goes before
 the whole batch, so a revocation that was committed before a request arrived is in its answer.
@@ -25,6 +25,7 @@ from ca.ocsp_answers import AnswerDesk
 from ca.ocsp_response import UNSUCCESSFUL, ResponseStatus
 from pki.errors import Error
 from pki.instant import Clock, Instant
+from web.client_certificate import told_fingerprint
 from web.responder import MAX_REQUEST, REQUEST_TYPE, decode_path, etag, http_date
 
 
@@ -71,6 +72,8 @@ class _Asked:
     known_tag: bytes = b""
     url: bytes = b""
     """Of a GET."""
+    client: bytes = b""
+    """What a trusted proxy told of the client's certificate."""
 
 
 _Batch = list[tuple["OcspProtocol", list[_Asked]]]
@@ -93,6 +96,9 @@ _HEADER_TOO_LARGE = _plain("431 Request Header Fields Too Large", close=True)
 _TOO_SLOW = _plain("408 Request Timeout", close=True)
 _BUSY = _plain("503 Service Unavailable", close=True, more="retry-after: 1\r\n")
 _HEALTHY = _plain("200 OK")
+_NOT_READY = _plain("503 Service Unavailable", more="retry-after: 1\r\n")
+_READY = b"ready?"
+"""Stands for what is answered once the look at the database is over."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/ocsp-response\r\n"
 _UNCHANGED = b"HTTP/1.1 304 Not Modified\r\n"
@@ -113,16 +119,19 @@ class OcspServer:
         alarm: Callable[[Error], None] = lambda _error: None,
         *,
         inline: bool = True,
+        proxies: frozenset[str] = frozenset(),
     ) -> None:
         """`refresh` brings the desks' view up to what is committed now, or raises; `inline` when it is quick enough to
-        be called in the event loop (else it runs in a thread, one at a time)."""
-        self._posts = {f"/ocsp/{name}".encode(): desk for name, desk in desks.items()}
+        be called in the event loop (else it runs in a thread, one at a time). `proxies` are the addresses whose
+        `Client-Cert` is believed (RFC 9440)."""
+        self.adopt(desks)
         self._refresh = refresh
         self._clock = clock
         self._loop = loop
         self.limits = limits or Limits()
         self._alarm = alarm
         self._inline = inline
+        self.proxies = proxies
         self.counts = Counts()
         self.connections: set[OcspProtocol] = set()
         self._queue: list[OcspProtocol] = []  # those with something waiting
@@ -130,8 +139,12 @@ class OcspServer:
         self._second = -1
         self._sure_at: int | None = None
         self._date = b""
-        self._gets: dict[bytes, tuple[AnswerDesk, bytes]] = {}
         self._sweeper: asyncio.TimerHandle | None = None
+
+    def adopt(self, desks: Mapping[str, AnswerDesk]) -> None:
+        """Answer for these authorities from now on."""
+        self._posts = {f"/ocsp/{name}".encode(): desk for name, desk in desks.items()}
+        self._gets: dict[bytes, tuple[AnswerDesk, bytes]] = {}
 
     def __call__(self) -> "OcspProtocol":
         """A protocol for a new connection."""
@@ -169,8 +182,8 @@ class OcspServer:
     def _understand_path(self, url: bytes) -> tuple[AnswerDesk | None, bytes, bytes]:
         if url == b"/health":
             return None, b"", _HEALTHY
-        if url == b"/metrics":
-            return None, b"", self._metrics()
+        if url == b"/ready":
+            return None, b"", _READY
         prefix, _, encoded = url[6:].partition(b"/") if url.startswith(b"/ocsp/") else (b"", b"", b"")
         desk = self._posts.get(b"/ocsp/" + prefix)
         if desk is None or not encoded:
@@ -180,13 +193,14 @@ class OcspServer:
             return None, b"", _unshared(_MALFORMED)
         return desk, octets, b""
 
-    def _metrics(self) -> bytes:
+    def numbers(self) -> dict[str, int]:
+        """What this process counted since it began, and how things stand now, by name; about nobody.
+
+        `status_age_seconds` is since the last look at the database that succeeded, -1 before the first.
+        """
         age = -1 if self._sure_at is None else max(0, self._clock.now().seconds - self._sure_at)
-        lines = [f"jitsuin_ocsp_{one.name}_total {getattr(self.counts, one.name)}" for one in fields(self.counts)]
-        lines += [f"jitsuin_ocsp_connections_open {len(self.connections)}", f"jitsuin_ocsp_status_age_seconds {age}"]
-        text = "".join(f"{line}\n" for line in lines).encode()
-        head = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain; version=0.0.4\r\ncache-control: no-store\r\n"
-        return b"%bcontent-length: %d\r\n\r\n%b" % (head, len(text), text)
+        counted = {f"{one.name}_total": int(getattr(self.counts, one.name)) for one in fields(self.counts)}
+        return {**counted, "connections_open": len(self.connections), "status_age_seconds": age}
 
     def _remember(self, url: bytes, desk: AnswerDesk, octets: bytes) -> None:
         # Only paths whose answer is kept: strangers cannot fill this with paths that mean nothing.
@@ -248,6 +262,8 @@ class OcspServer:
         counts.requests += 1
         desk = asked.desk
         if desk is None:
+            if asked.fixed is _READY:
+                return _HEALTHY if sure else _NOT_READY
             counts.refused += 1
             return asked.fixed
         if not sure:
@@ -256,7 +272,7 @@ class OcspServer:
         ready = desk.ready(asked.octets, now)
         if ready is None:
             counts.made += 1
-            ready = desk.make(asked.octets, at)
+            ready = desk.make(asked.octets, at, self._client(asked.client, at))
             if ready.answer.shared and asked.url and len(asked.url) < _LONGEST_PATH:
                 self._remember(asked.url, desk, asked.octets)
         else:
@@ -271,6 +287,15 @@ class OcspServer:
         if asked.known_tag and any(tag.strip() in (ready.tag, b"*") for tag in asked.known_tag.split(b",")):
             return b"%b%bcache-control: public, max-age=%d%b\r\n" % (_UNCHANGED, self._date, left, ready.validators)
         return b"%b%bcache-control: public, max-age=%d%b" % (_HEAD, self._date, left, ready.tail)
+
+    def _client(self, told: bytes, at: Instant) -> str | None:
+        if not told:
+            return None
+        try:
+            return told_fingerprint(told.decode("latin-1"), at)
+        except Error as error:
+            self._alarm(error)
+            return None
 
     def _sweep(self) -> None:
         now = self.now()
@@ -319,6 +344,7 @@ class _Reading:
     body: bytes = b""
     kind: bytes = b""
     tag: bytes = b""
+    client: bytes = b""
     octets: int = 0
     headed: bool = False
     fault: bytes = b""
@@ -328,7 +354,17 @@ class _Reading:
 class OcspProtocol(asyncio.Protocol):
     """One connection."""
 
-    __slots__ = ("_closing", "_draining", "_parser", "_reading", "_server", "_transport", "_waiting", "deadline")
+    __slots__ = (
+        "_behind_proxy",
+        "_closing",
+        "_draining",
+        "_parser",
+        "_reading",
+        "_server",
+        "_transport",
+        "_waiting",
+        "deadline",
+    )
 
     def __init__(self, server: OcspServer) -> None:
         self._server = server
@@ -338,6 +374,7 @@ class OcspProtocol(asyncio.Protocol):
         self._waiting: list[_Asked] = []
         self._closing = False
         self._draining = False
+        self._behind_proxy = False
         self.deadline = 0.0
 
     # ---- asyncio
@@ -351,6 +388,8 @@ class OcspProtocol(asyncio.Protocol):
             self._closing = True
             self._transport.close()
             return
+        if server.proxies:
+            self._behind_proxy = (transport.get_extra_info("peername") or ("",))[0] in server.proxies
         server.connections.add(self)
         server.counts.connections += 1
         self._transport.set_write_buffer_limits(high=server.limits.unsent)
@@ -424,6 +463,10 @@ class OcspProtocol(asyncio.Protocol):
                 not value.isdigit() or len(value) > 9 or int(value) > self._server.limits.body
             ):
                 self._fault(_TOO_LARGE if value.isdigit() else _BAD)
+        elif size == 11 and self._behind_proxy and name.lower() == b"client-cert":
+            if self._reading.client:
+                self._fault(_BAD)
+            self._reading.client = value
         elif size == 6 and name.lower() == b"expect" and value.lower() == b"100-continue":
             self._transport.write(_CONTINUE)
 
@@ -456,7 +499,7 @@ class OcspProtocol(asyncio.Protocol):
         elif len(self._waiting) >= server.limits.waiting:
             self._fault(_BUSY)
         url = b"" if method == b"POST" else reading.url
-        self._waiting.append(_Asked(desk, octets, fixed, parser.should_keep_alive(), reading.tag, url))
+        self._waiting.append(_Asked(desk, octets, fixed, parser.should_keep_alive(), reading.tag, url, reading.client))
         self.deadline = server.now() + server.limits.idle_seconds
 
     # ---- answers

@@ -51,6 +51,10 @@ WHY_AND_WHAT_TO_DO: dict[str, tuple[str, str]] = {
         "ただいま証明書の状態を確かめられません。",
         "復旧が済むまでお待ちください。",
     ),
+    "ca.shelf-unavailable": (
+        "失効リストの置き場所から応答がありません({what})。",
+        "しばらくしてからやり直してください。",
+    ),
     "verifier.format-failure": (
         "署名の形式が正しくありません({what}、{clause})。",
         "形式に従うソフトウェアで署名し直してください。",

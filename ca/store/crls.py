@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ca.store.status_tables import CRL_HEADS, JOURNAL, RECOVERED
@@ -170,6 +170,42 @@ def all_crls(conn: Connection) -> list[CrlRow]:
     return [CrlRow(**row._mapping) for row in conn.execute(query)]
 
 
+def unpublished(conn: Connection, issuer: str, partition: str, kind: str) -> list[CrlRow]:
+    """Those that were signed and never reached the shelf, by number."""
+    query = select(*_COLUMNS).where(
+        CRLS.c.issuer == issuer, CRLS.c.partition == partition, CRLS.c.kind == kind, CRLS.c.published.is_(None)
+    )
+    return [CrlRow(**row._mapping) for row in conn.execute(query.order_by(CRLS.c.number))]
+
+
+def ended_before(conn: Connection, at: int, limit: int) -> list[CrlRow]:
+    """CRLs whose nextUpdate was before `at`, but for the newest of each scope and kind and the bases of deltas."""
+    newer, later = CRLS.alias(), CRLS.alias()
+    overtaken = exists().where(
+        newer.c.issuer == CRLS.c.issuer,
+        newer.c.partition == CRLS.c.partition,
+        newer.c.kind == CRLS.c.kind,
+        newer.c.published.is_not(None),
+        newer.c.number > CRLS.c.number,
+    )
+    based_on = exists().where(
+        later.c.issuer == CRLS.c.issuer, later.c.partition == CRLS.c.partition, later.c.base == CRLS.c.number
+    )
+    query = select(*_COLUMNS).where(CRLS.c.next_update < at, overtaken, or_(CRLS.c.kind == "delta", ~based_on))
+    query = query.order_by(CRLS.c.next_update, CRLS.c.issuer, CRLS.c.partition, CRLS.c.number).limit(limit)
+    return [CrlRow(**row._mapping) for row in conn.execute(query)]
+
+
+def drop_crl(conn: Connection, issuer: str, partition: str, kind: str, number: int) -> bool:
+    """Forget one; False when it was forgotten already."""
+    gone = conn.execute(
+        delete(CRLS).where(
+            CRLS.c.issuer == issuer, CRLS.c.partition == partition, CRLS.c.kind == kind, CRLS.c.number == number
+        )
+    )
+    return gone.rowcount == 1
+
+
 def crl_octets(conn: Connection, row: CrlRow) -> bytes:
     """The CRL itself."""
     query = select(CRLS.c.der).where(
@@ -199,3 +235,19 @@ def partitions(conn: Connection, issuer: str) -> list[tuple[int, bytes]]:
     """(partition, DistributionPointName in DER) of every partition that some certificate names."""
     query = select(PARTITIONS.c.partition, PARTITIONS.c.point).where(PARTITIONS.c.issuer == issuer)
     return [(row.partition, bytes(row.point)) for row in conn.execute(query.order_by(PARTITIONS.c.partition))]
+
+
+def listed_by(conn: Connection, row: CrlRow, serial: str | None = None) -> set[str]:
+    """The serials (or whether the one asked for is among them) that a full CRL surely lists.
+
+    Expired ones may be missing there: they leave after one more CRL, so they are left out here at once.
+    """
+    query = select(REVOCATIONS.c.serial).where(
+        REVOCATIONS.c.issuer == row.issuer,
+        REVOCATIONS.c.position <= row.position,
+        REVOCATIONS.c.at <= row.this_update,
+        REVOCATIONS.c.not_after >= row.this_update,
+    )
+    if serial is not None:
+        query = query.where(REVOCATIONS.c.serial == serial)
+    return set(conn.execute(query).scalars())

@@ -118,10 +118,10 @@ def issued_fingerprints(conn: Connection) -> dict[tuple[str, str], str | None]:
 
 
 def issued_serials(conn: Connection, issuer: str, at: int) -> list[str]:
-    """The serials of certificates of one issuer that have not ended at `at`."""
+    """The serials of certificates of one issuer that were issued and have not ended at `at`."""
     found: list[str] = []
     for table in (CERTIFICATES, RECOVERED):
-        query = select(table.c.serial).where(table.c.issuer == issuer, table.c.not_after >= at)
+        query = select(table.c.serial).where(table.c.issuer == issuer, table.c.not_after >= at, table.c.issued_at <= at)
         found += [row[0] for row in conn.execute(query).cursor.fetchall()]
     return found
 

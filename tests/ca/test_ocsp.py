@@ -8,21 +8,28 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from asn1crypto import ocsp as asn1_ocsp
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ca.crl_encoding import extension
+from ca.crl import CrlPolicy, make_crl
+from ca.crl_encoding import Scope, extension
 from ca.directory import Database
+from ca.findings import Severity
+from ca.lint_ocsp import judge_ocsp
 from ca.ocsp import AnswerPolicy, FixedDelegates, Responder, _front, issuer_hashes
+from ca.ocsp_reading import parse_response
+from ca.ocsp_references import CrlReferences
 from ca.ocsp_request import MAX_REQUESTS, parse_request, slice_request
 from ca.ocsp_response import ResponseStatus
 from ca.profiles import KeyShape
 from ca.revocation import HoldPolicy, release, revoke
 from ca.status_errors import ResponderUnusable, StatusError
-from pki import der
+from ca.store.crls import mark_published
+from pki import der, oids
 from pki.certid import CertId, certid_of
 from pki.errors import Error, Malformed
 from pki.instant import Instant
@@ -273,6 +280,44 @@ def test_archive_cutoff(sqlite_world: World) -> None:
     assert single.certificate_status is ocsp.OCSPCertStatus.GOOD
 
 
+def test_the_crl_that_lists_a_certificate_is_named(sqlite_world: World) -> None:
+    world = sqlite_world
+    good, bad, late = world.issue(3, real=True)
+    ended = world.issue(1, not_after=AT + timedelta(seconds=30))[0]
+    for serial in (bad, ended):
+        revoke_now(world, serial, Reason.SUPERSEDED)
+    references = CrlReferences(world.database, lambda authority, number: f"http://crl.example/{authority}/{number}.crl")
+    live = world.responder()
+    responder = Responder(AUTHORITY, world.root, live.delegates, live.source, references=references.one)
+
+    def told(serial: int, at: Instant) -> bytes | None:
+        octets = responder.answer(request_for(world.root, serial), at)
+        assert [one for one in judge_ocsp(octets, issuer=world.root, at=at) if one.severity >= Severity.WARNING] == []
+        (single,) = parse_response(octets).singles
+        found = [one.value for one in single.extensions if one.oid == oids.OCSP_CRL_REFERENCE]
+        return found[0] if found else None
+
+    assert told(bad, AT) is None, "no CRL lists it yet"
+    later = AT + timedelta(minutes=1)
+    signed = make_crl(world.database, world.issuer, Scope(), later, CrlPolicy())
+    assert told(bad, later) is None, "signed, not published"
+    world.database.transaction(lambda conn: mark_published(conn, signed.row, later.seconds))
+    world.database.transaction(lambda conn: revoke(conn, AUTHORITY, late, Reason.SUPERSEDED, later))
+    expected = der.sequence(
+        der.context(0, der.ia5(f"http://crl.example/{AUTHORITY}/1.crl")),
+        der.context(1, der.integer(1)),
+        der.context(2, der.generalized_time(later)),
+    )
+    assert told(bad, later) == expected
+    assert told(good, later) is told(late, later) is None
+    assert set(references.all(AUTHORITY)) == {bad}, "neither the later one nor one that had ended"
+    answer = responder.answer(request_for(world.root, bad), later)
+    read_by_others = asn1_ocsp.OCSPResponse.load(answer).response_data["responses"][0]["single_extensions"]
+    named = {one["extn_id"].native: one["extn_value"].parsed.native for one in read_by_others}["crl"]
+    assert named["crl_num"] == 1
+    assert named["crl_time"] == later.datetime
+
+
 def run(*command: object) -> tuple[int, str]:
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=60, check=False)
     return done.returncode, done.stdout + done.stderr
@@ -318,7 +363,6 @@ def test_referees(
 
 
 def certvalidator_says(world: World, serial: SerialNumber, octets: bytes) -> bool:
-    from asn1crypto import ocsp as asn1_ocsp
     from asn1crypto import x509 as asn1_x509
     from pyhanko_certvalidator import CertificateValidator, ValidationContext
     from pyhanko_certvalidator.errors import RevokedError

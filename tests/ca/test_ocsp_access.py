@@ -1,6 +1,7 @@
 """Only registered relying parties are answered, where that is the setting."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,13 +10,19 @@ from ca.directory import Database
 from ca.file_key import FileKey
 from ca.ocsp import Responder
 from ca.ocsp_access import RegisteredOnly
-from ca.ocsp_response import ResponseStatus
+from ca.ocsp_answers import AnswerDesk
+from ca.ocsp_request import parse_request
+from ca.ocsp_response import UNSUCCESSFUL, ResponseStatus
 from ca.profiles import KeyShape
+from ca.status import Continuity
+from ca.status_view import StatusView
 from pki import der
 from pki.algorithms import ALGORITHMS
+from pki.certid import CertId
 from pki.certificate import Certificate
 from pki.instant import Instant
-from tests.ca.ocsp_requests import request_for
+from pki.serial import SerialNumber
+from tests.ca.ocsp_requests import encode_request, request_for
 from tests.ca.status_world import AT, AUTHORITY, END, World, key, make_root, make_world, name
 
 
@@ -43,20 +50,50 @@ def test_who_is_answered(world: World) -> None:
     signer, mine = party()
     other, others = party("other")
     live = world.responder()
-    responder = Responder(AUTHORITY, world.root, live.delegates, live.source, access=RegisteredOnly([mine]))
+    access = RegisteredOnly({mine.fingerprint.hex()}.__contains__)
+    responder = Responder(AUTHORITY, world.root, live.delegates, live.source, access=access)
 
-    def status(octets: bytes, at: Instant = AT) -> ResponseStatus:
-        return ResponseStatus(der.read_whole(responder.answer(octets, at)).children()[0].integer())
+    def status(octets: bytes, at: Instant = AT, client: str | None = None) -> ResponseStatus:
+        return ResponseStatus(der.read_whole(responder.respond(octets, at, client).der).children()[0].integer())
 
     plain = request_for(world.root, serial)
     assert status(plain) is ResponseStatus.SIG_REQUIRED
     assert status(signed(plain, signer, mine)) is ResponseStatus.SUCCESSFUL
-    assert status(signed(plain, signer)) is ResponseStatus.SUCCESSFUL
-    assert status(signed(plain, other, others)) is ResponseStatus.UNAUTHORIZED
-    assert status(signed(plain, other)) is ResponseStatus.UNAUTHORIZED
-    assert status(signed(plain, other, mine)) is ResponseStatus.UNAUTHORIZED
-    assert status(signed(plain, signer, mine, flip=1)) is ResponseStatus.UNAUTHORIZED
+    assert status(signed(plain, signer, others, mine)) is ResponseStatus.SUCCESSFUL
+    for stranger in (
+        signed(plain, signer),
+        signed(plain, other, others),
+        signed(plain, other),
+        signed(plain, other, mine),
+        signed(plain, signer, *[others] * 5, mine),
+        signed(plain, signer, mine, flip=1),
+    ):
+        assert status(stranger) is ResponseStatus.UNAUTHORIZED
     assert status(signed(plain, signer, mine), END + timedelta(seconds=1)) is ResponseStatus.UNAUTHORIZED
+    assert status(plain, client=mine.fingerprint.hex()) is ResponseStatus.SUCCESSFUL
+    assert status(plain, client=others.fingerprint.hex()) is ResponseStatus.SIG_REQUIRED
+    assert not responder.respond(plain, AT, mine.fingerprint.hex()).shared, "no cache may give it to the next one"
+
+
+@pytest.mark.parametrize("encoded", [b"", b"\x30\x00", b"garbage", b"\x30\x80"])
+def test_garbage_that_somebody_registered_proves_nothing(encoded: bytes) -> None:
+    request = parse_request(signed(encode_request(CertId("sha1", b"n" * 20, b"k" * 20, SerialNumber(7))), party()[0]))
+    assert request.signature is not None
+    odd = replace(request, signature=replace(request.signature, certificates=(encoded,)))
+    assert RegisteredOnly(lambda _: True).refuse(odd, AT) is ResponseStatus.UNAUTHORIZED
+
+
+def test_a_desk_keeps_nothing_for_those_who_may_not_ask(world: World) -> None:
+    (serial,) = world.issue()
+    _, mine = party()
+    live, view = world.responder(), StatusView(world.database, Continuity())
+    access = RegisteredOnly({mine.fingerprint.hex()}.__contains__)
+    desk = AnswerDesk(Responder(AUTHORITY, world.root, live.delegates, view, access=access), view)
+    view.refresh()
+    request = request_for(world.root, serial)
+    assert len(desk.make(request, AT, mine.fingerprint.hex()).answer.der) > 100
+    assert desk.ready(request, AT.seconds) is None
+    assert desk.make(request, AT).answer.der == UNSUCCESSFUL[ResponseStatus.SIG_REQUIRED]
 
 
 def test_by_default_a_signature_is_not_asked_for_nor_looked_at(world: World) -> None:

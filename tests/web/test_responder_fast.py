@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ca.directory import Database
-from ca.ocsp import OpenAccess, Responder
+from ca.ocsp import Access, OpenAccess, Responder
 from ca.ocsp_answers import AnswerDesk
 from ca.revocation import HoldPolicy, release, revoke
 from ca.status import Continuity
@@ -79,11 +79,13 @@ async def serving(
     inline: bool = True,
     refresh: Callable[[], object] | None = None,
     clock: SetClock | None = None,
+    access: Access | None = None,
+    proxies: frozenset[str] = frozenset(),
 ) -> AsyncIterator[Serving]:
     told: list[Error] = []
     view = StatusView(world.database, Continuity())
     live = world.responder()
-    responder = Responder(AUTHORITY, world.root, live.delegates, view, access=OpenAccess(), alarm=told.append)
+    responder = Responder(AUTHORITY, world.root, live.delegates, view, access=access or OpenAccess(), alarm=told.append)
     loop = asyncio.get_running_loop()
     server = OcspServer(
         {AUTHORITY: AnswerDesk(responder, view)},
@@ -93,6 +95,7 @@ async def serving(
         limits,
         told.append,
         inline=inline,
+        proxies=proxies,
     )
     listening = await loop.create_server(server, "127.0.0.1", 0)
     try:
@@ -442,22 +445,42 @@ def _fuzz_world(database: Database) -> tuple[World, bytes]:
     return _FUZZ[id(database)]
 
 
-def test_metrics_count_and_tell_the_age_of_the_status(sqlite_world: World) -> None:
+def test_what_is_counted_and_how_old_its_knowledge_is(sqlite_world: World) -> None:
     (serial,) = sqlite_world.issue()
     request = post(request_for(sqlite_world.root, serial))
 
-    async def body() -> bytes:
+    async def body() -> tuple[dict[str, int], bytes]:
         clock = SetClock(AT)
         async with serving(sqlite_world, clock=clock) as here:
             await here.exchange(request + request)
             clock.advance(seconds=7)
-            return await here.exchange(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            told = here.server.numbers()
+            return told, await here.exchange(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
 
-    told = dict(line.split(" ") for line in run(body()).partition(b"\r\n\r\n")[2].decode().splitlines())
-    assert told["jitsuin_ocsp_requests_total"] == "2"
-    assert (told["jitsuin_ocsp_made_total"], told["jitsuin_ocsp_kept_total"]) == ("1", "1")
-    assert told["jitsuin_ocsp_status_age_seconds"] == "7"
-    assert f"{serial:x}" not in str(told)
+    told, public = run(body())
+    assert told["requests_total"] == 2
+    assert (told["made_total"], told["kept_total"]) == (1, 1)
+    assert told["status_age_seconds"] == 7
+    assert public.startswith(b"HTTP/1.1 404"), "not through the public door"
+
+
+def test_ready_only_while_the_database_can_be_asked(sqlite_world: World) -> None:
+    away = False
+
+    def look() -> None:
+        if away:
+            raise StatusError
+
+    async def body() -> list[bytes]:
+        nonlocal away
+        async with serving(sqlite_world, refresh=look) as here:
+            told = []
+            for state in (False, True, False):
+                away = state
+                told.append(await here.exchange(b"GET /ready HTTP/1.1\r\nHost: x\r\n\r\n"))
+            return told
+
+    assert [one[9:12] for one in run(body())] == [b"200", b"503", b"200"]
 
 
 def test_the_largest_body_is_read(sqlite_world: World) -> None:
