@@ -200,6 +200,8 @@ TITLES: Mapping[str, Title] = MappingProxyType(
         "enrollment.answer-unfit": REFUSED,
         "enrollment.same-answerer": FORBIDDEN,
         "enrollment.scope-unfit": REFUSED,
+        "enrollment.slot-unfit": CONFLICT,
+        "enrollment.unknown-booking": NOT_FOUND,
         "enrollment.stale": LATER,
         "enrollment.place-taken": LATER,
         "cli.database-full": LATER,

@@ -20,6 +20,7 @@ Error (pki)
     │             PinPermissionExpired
     ├── care      AlreadyProtected · NotProtected · OutputBlocked · StillCooling
     ├── disclosureUnknownCase · UnknownIncident · AnswerUnfit · SameAnswerer · ScopeUnfit
+    │              SlotUnfit · UnknownBooking
     ├── gate      GatewayRefused · GatewayFlooded · Braked · SnapshotDamaged
     └── act       ActNotSigned · ActRefused
 """
@@ -50,7 +51,15 @@ from enrollment.errors.card import (
     WrongCard,
 )
 from enrollment.errors.care import AlreadyProtected, NotProtected, OutputBlocked, StillCooling
-from enrollment.errors.disclosure import AnswerUnfit, SameAnswerer, ScopeUnfit, UnknownCase, UnknownIncident
+from enrollment.errors.disclosure import (
+    AnswerUnfit,
+    SameAnswerer,
+    ScopeUnfit,
+    SlotUnfit,
+    UnknownBooking,
+    UnknownCase,
+    UnknownIncident,
+)
 from enrollment.errors.filing import (
     CodeWrong,
     FilingMalformed,
@@ -93,6 +102,8 @@ from enrollment.errors.unknown import (
 )
 
 __all__ = [
+    "SlotUnfit",
+    "UnknownBooking",
     "ActNotSigned",
     "ActRefused",
     "AlreadyAdopted",

@@ -1,4 +1,4 @@
-"""Questions about records of access, incidents, and how long records are kept."""
+"""Questions about records of access, incidents, and booked visits."""
 
 from dataclasses import dataclass
 
@@ -42,3 +42,17 @@ class ScopeUnfit(EnrollmentError):
     code = "enrollment.scope-unfit"
     why = "an incident's scope ends after it begins, and names a function, a recipient, affairs or records"
     todo = "narrow it down to what went wrong: everything of a span of time is no answer"
+
+
+@dataclass(eq=False)
+class SlotUnfit(EnrollmentError):
+    code = "enrollment.slot-unfit"
+    why = "that time cannot be booked: the desk is closed or the last place was just taken"
+    todo = "choose another time from the list"
+
+
+@dataclass(eq=False)
+class UnknownBooking(EnrollmentError):
+    code = "enrollment.unknown-booking"
+    why = "there is no such visit"
+    todo = "look at the number on the ticket; without a visit, take a number at the desk"

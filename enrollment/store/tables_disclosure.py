@@ -1,4 +1,4 @@
-"""Tables of questions about records of access, of incidents, and of what people are told."""
+"""Tables of questions about records of access, of incidents, of what people are told, and of visits that they book."""
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text, UniqueConstraint
 
@@ -84,3 +84,23 @@ notices = Table(
     UniqueConstraint("person", "kind", "about", name="uq_enrollment_person_notices_about"),
     info={"shard": "person"},
 )
+
+bookings = Table(
+    "enrollment_bookings",
+    METADATA,
+    _text("ticket", key=True),
+    _text("person"),
+    _text("counter"),
+    _text("owner"),
+    _instant("slot"),
+    Column("seat", Integer, nullable=False),
+    _text("affairs"),
+    _text("state"),
+    _text("booked_by", null=True),
+    _text("booked_seat", null=True),
+    UniqueConstraint("booked_by", name="uq_enrollment_bookings_person"),
+    UniqueConstraint("booked_seat", name="uq_enrollment_bookings_seat"),
+    Index("ix_enrollment_bookings_slot", "counter", "slot"),
+    info={"shard": "person"},
+)
+"""Booked visits. `booked_by` and `booked_seat` are there while it stands: so one person has one, and a seat too."""
