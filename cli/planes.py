@@ -5,13 +5,14 @@ relying-party   the verification API: the key that signs verdicts
 time-stamps     RFC 3161: the time-stamp authority's key
 desk, citizen   filings and pages: no keys; what they promise is signed by the signing process
 cards           managing cards through strangers' readers: no key; another process has the cards' master key
+gateway         municipalities' systems and channels, each by its own registered key
 all             everything above on one port
 """
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from time import sleep
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -21,26 +22,27 @@ from fastapi import APIRouter
 from ca.authority import Authority
 from ca.directory import Directory
 from ca.journal_file import JournaledDatabase, JournalFile
-from ca.ocsp import AnswerPolicy, Responder
-from ca.ocsp_delegates import StoredDelegates
 from ca.orders import Assurance
 from ca.profiles import PROFILES, Kind
-from ca.status import Continuity, LiveStatus
 from cli.database import Database
-from cli.keys import open_responder_keys
 from cli.publishing import open_shelf
 from cli.services import Service, certificates, open_service
 from cli.settings import Settings
+from cli.status_plane import Responders, StatusPlane
 from pki.certificate import Certificate
 from pki.instant import Clock
 from pki.purpose import Purpose
 from web.application import Application, Frame, compose
+from web.client_certificate import from_proxies
 from web.language import Language
 from web.responder import make_responder_router
 
 if TYPE_CHECKING:
     from verifier.verdict import VerdictSigner
     from web.filing_check import FilingCheck
+
+
+log = logging.getLogger("jitsuin.serve")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ class Planes:
     stopwatch: Callable[[], float]
     database: Database
     directory: Directory = field(default_factory=Directory)
+    responders: Responders | None = None
+    """Of this process, once the status plane is built."""
 
     @property
     def journaled(self) -> JournaledDatabase:
@@ -73,22 +77,10 @@ class Planes:
 
     def status(self) -> list[APIRouter]:
         """OCSP and CRLs."""
-        keys = open_responder_keys(self.settings, self.random)
-        table = self.settings.status
-        continuity = Continuity.of(JournalFile(self.settings.path(table.journal)))
-        source = LiveStatus(self.database, continuity)
-        policy = AnswerPolicy(live_validity=timedelta(minutes=table.ocsp_minutes))
-        responders = {
-            authority.id: Responder(
-                authority.id,
-                _certificate(authority),
-                StoredDelegates(self.database, keys, authority),
-                source,
-                policy,
-            )
-            for authority in self.authorities()
-        }
-        return [make_responder_router(responders, open_shelf(self.settings), self.clock)]
+        plane = StatusPlane.open(self.settings, self.database, self.random, lambda error: log.error("%s", error))
+        self.responders = Responders(plane, self.clock)
+        client_of = from_proxies(frozenset(self.settings.service.client_certificates_from), self.clock)
+        return [make_responder_router(self.responders, open_shelf(self.settings), self.clock, client_of)]
 
     def check(self) -> "FilingCheck":
         """The verifier with this deployment's own authorities as anchors, one set a purpose."""
@@ -165,7 +157,6 @@ class Planes:
         return [make_time_stamp_router(authority.answer, self.clock)]
 
     def _registered_parties(self, handle_key: bytes) -> APIRouter:
-        from web.client_certificate import from_proxies
         from web.consents import Consents
         from web.handles import Handles
         from web.parties import Parties
@@ -208,6 +199,24 @@ class Planes:
 
         return [card_management_router(self.database, self.clock, self.random, sleep)]
 
+    def gateway(self) -> list[APIRouter]:
+        """The doors of municipalities' systems and of channels."""
+        from cli.gateway_planes import peers_doors
+
+        return peers_doors(self)
+
+    def office(self) -> list[APIRouter]:
+        """The doors of the officers who watch the gate and the flags, by their cards."""
+        from cli.gateway_planes import officers_doors
+
+        return officers_doors(self)
+
+    def households(self) -> list[APIRouter]:
+        """The door for households' filings."""
+        from cli.gateway_planes import households_doors
+
+        return households_doors(self)
+
     def home(self, paths: frozenset[str]) -> APIRouter:
         """The first page, which tells of those `paths` that this process serves."""
         from web.home import AuthorityCard, make_home_router
@@ -220,10 +229,20 @@ ROLES: Mapping[str, tuple[Callable[[Planes], list[APIRouter]], ...]] = {
     "status": (Planes.status,),
     "relying-party": (Planes.relying_party,),
     "time-stamps": (Planes.time_stamps,),
-    "desk": (Planes.filings,),
-    "citizen": (Planes.filings,),
+    "desk": (Planes.filings, Planes.households, Planes.office),
+    "citizen": (Planes.filings, Planes.households),
     "cards": (Planes.cards,),
-    "all": (Planes.status, Planes.relying_party, Planes.time_stamps, Planes.filings, Planes.cards),
+    "gateway": (Planes.gateway,),
+    "all": (
+        Planes.status,
+        Planes.relying_party,
+        Planes.time_stamps,
+        Planes.filings,
+        Planes.cards,
+        Planes.households,
+        Planes.gateway,
+        Planes.office,
+    ),
 }
 """Role → its planes."""
 

@@ -46,9 +46,9 @@ from enrollment.errors import (
     ResidenceUnproven,
 )
 from enrollment.events import EventKind
-from enrollment.filing import Consent, HouseholdFiling, VerifiedFiling
+from enrollment.filing import Consent, HouseholdFiling, VerifiedFiling, parse_filing
 from enrollment.grants import acting_for
-from enrollment.idempotency import once
+from enrollment.idempotency import answer_to, once
 from enrollment.ledger import Happening
 from enrollment.person import Person, PersonId, PersonStatus, Random, age_at
 from enrollment.proofs import Piece, Proof
@@ -181,6 +181,19 @@ class Households:
 
         outcome = self.database.transaction(body)
         return tuple(_result(record) for record in outcome["members"])
+
+    def answered(self, document: bytes, key: str) -> tuple[str, tuple[MemberResult, ...]] | None:
+        """The filing's id and what was answered to this very document under this key, or None: its own acceptance ends
+        the certificate that signed it, so the signature cannot be judged twice. Errors: FilingMalformed,
+        IdempotencyMismatch.
+        """
+        filing = parse_filing(document)
+        if not isinstance(filing, HouseholdFiling):
+            raise FilingMalformed("a household's filing is expected here")
+        asked: dict[str, Json] = {"document": hashlib.sha256(document).hexdigest()}
+        client = f"household:{filing.filing}"
+        kept = self.database.read(lambda conn: answer_to(conn, client, key, asked))
+        return None if kept is None else (filing.filing, tuple(_result(record) for record in kept["members"]))
 
     def _accept(
         self,

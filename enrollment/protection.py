@@ -228,6 +228,13 @@ def release(conn: Connection, person: PersonId, at: Instant, random: Random) -> 
     return _change(conn, replace(flag, state=advance(flag.state, FlagEvent.RELEASE)), at, random)
 
 
+def release_by(conn: Connection, person: PersonId, operator: Operator, at: Instant, random: Random) -> Flag:
+    """The same by an officer of the municipality. Errors: NotYours, RoleMissing; those of `release`."""
+    _load(conn, person, operator)
+    operator.require(Role.PROTECTION, at, person)
+    return release(conn, person, at, random)
+
+
 def carry_over(conn: Connection, person: PersonId, owner: str, desk: str, at: Instant, random: Random) -> Flag | None:
     """The person is another municipality's from now on: it begins with a provisional flag; None if there was none."""
     flag = standing(conn, person)

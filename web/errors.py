@@ -7,6 +7,7 @@ WebError
 ├── KeyMismatch          an idempotency key was used before for another request
 ├── StillRunning         the answer to that request is being made just now
 ├── NoSuchVerification   no verification of this party has that id, or it was deleted
+├── NoSuchMessage        no message of this municipality has that id
 ├── NoSuchConversation   no conversation with a card has that id and waits for an answer
 ├── TooManyConversations the service carries as many as it will, with this card or in all
 ├── ConversationFailed   the card, or somebody on the way to it, answered what it should not
@@ -209,3 +210,12 @@ class GlyphMissing(WebError):
     todo = "Have a font with them installed; until then nothing is printed."
 
     codes: str
+
+
+@dataclass(eq=False)
+class NoSuchMessage(WebError):
+    """Unknown, or another municipality's: the two look alike."""
+
+    code = "web.no-such-message"
+    why = "there is no such message of this municipality"
+    todo = "Check the id; what did not pass is in the quarantine list."

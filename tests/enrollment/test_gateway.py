@@ -21,10 +21,11 @@ from enrollment.signed import OwnerKeys
 from enrollment.store import care, work
 from enrollment.store import gate as gate_rows
 from enrollment.store import people as rows
+from fixtures.peers.plan import FaultPlan
+from fixtures.peers.record import ResidentRecord
 from pki.card_state import CardState
 from pki.instant import Instant
 from tests.enrollment.office import open_office
-from tests.enrollment.peers import KioskChannel, ResidentRecord, bad_line
 from tests.enrollment.town import AT, OTHER_TOWN, TOWN, found, resident
 
 NOON = Instant.parse("2026-11-24T03:00:00Z")  # Tuesday after Labour Thanksgiving Day, which is a Monday here
@@ -312,7 +313,7 @@ def test_what_cannot_be_true_is_not_believed(line, person, kind, values):
 def test_the_same_message_again_and_out_of_order_on_a_bad_line(line, person):
     messages = [line.change(person, address=f"東京都見本区北町{number}番") for number in range(8)]
     receipts = {}
-    for octets in bad_line(messages, 3):
+    for octets in FaultPlan(seed=3, reordered=0.8, duplicates=0.4).line(messages):
         received = line.send(octets)
         assert received.state is MessageState.HELD
         assert receipts.setdefault(received.message, received) == received
@@ -409,23 +410,27 @@ def test_a_household_is_told(line, person):
 
 
 def test_a_channel_that_is_down_is_an_alarm_until_it_answers(line, person, random):
-    kiosk = KioskChannel("kiosk", down=True)
+    held, down = {}, True
     line.database.transaction(lambda conn: care.add_channel(conn, "kiosk", TOWN, "見本店", AT))
     line.send(line.peer.message("protection", person, AT, {}))
 
     def hand_over(message):
-        answer = kiosk.receive(message)
-        if answer is None:
+        if down:
             raise GatewayRefused("no answer")
+        told = json.loads(message.body)
+        held[told["flag"]] = told["version"]
+        answer = (told["flag"], told["version"])
         line.database.transaction(lambda conn: protection.acknowledge(conn, "kiosk", *answer, AT))
 
     late = AT + timedelta(hours=1)
-    assert outbox.deliver(line.database, {"protection.flag": hand_over}, AT) == (0, 1)
+    handlers = {"protection.flag": hand_over}
+    assert outbox.deliver(line.database, handlers, AT) == (0, 1)
+    assert outbox.deliver(line.database, handlers, AT + timedelta(seconds=4)) == (0, 0), "not before its pause is over"
     assert [one.channel for one in line.database.read(lambda conn: protection.alarms(conn, late))] == ["kiosk"]
-    kiosk.down = False
-    assert outbox.deliver(line.database, {"protection.flag": hand_over}, late) == (1, 0)
+    down = False
+    assert outbox.deliver(line.database, handlers, late) == (1, 0)
     assert line.database.read(lambda conn: protection.alarms(conn, late)) == []
-    agreed = line.database.read(lambda conn: protection.reconcile(conn, "kiosk", kiosk.flags, AT.jst_date()))
+    agreed = line.database.read(lambda conn: protection.reconcile(conn, "kiosk", held, AT.jst_date()))
     assert agreed.agrees
 
 
