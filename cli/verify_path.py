@@ -90,7 +90,7 @@ def _validate(
         ("anchor", found.anchors, cache.certificate),
         ("leaf", (found.leaf,), cache.certificate),
         ("intermediate", found.evidence.certificates, cache.certificate),
-        ("CRL", found.evidence.crls, cache.crl),
+        ("CRL", found.evidence.crls, lambda der: cache.crl(der).index()),
         ("OCSP answer", found.evidence.ocsp, cache.ocsp),
     ):
         for der in ders:

@@ -4,7 +4,9 @@
     TBSCertList ::= SEQUENCE { version, signature, issuer, thisUpdate, nextUpdate,
                                SEQUENCE OF { serial, revocationDate, crlEntryExtensions }, [0] crlExtensions }
 
-The index is by serial number, and for indirect CRLs by the issuer that the entries are about.
+Entries are read when one may be about the certificate in question: where the octets of its number occur nowhere among
+them, in whatever encoding, it is not listed. Then they are indexed, by serial number, and for indirect CRLs by the
+issuer that they are about.
 """
 
 from dataclasses import dataclass
@@ -27,6 +29,8 @@ _REASON: Final = key_of(oids.CRL_REASON)
 _INVALIDITY: Final = key_of(oids.INVALIDITY_DATE)
 _CERTIFICATE_ISSUER: Final = key_of(oids.CERTIFICATE_ISSUER)
 _EXPIRED_CERTS_ON_CRL: Final = key_of("2.5.29.60")
+_TRUE: Final = b"\x01\x01"
+"""How the critical flag begins: without it no entry has a critical extension."""
 _MAY_BE_PADDED: Final = (b"\x00", b"\xff", b"")
 _PASSING: Final = (Reason.CERTIFICATE_HOLD, Reason.REMOVE_FROM_CRL)
 _PROCESSED: Final = frozenset({_NUMBER, _DELTA, _POINT, ext.AKI, ext.IAN, ext.FRESHEST, ext.AIA, _EXPIRED_CERTS_ON_CRL})
@@ -54,12 +58,17 @@ class Scope:
 
 
 class ParsedCrl:
-    """One CRL. Made by `parse_crl`, never changed after."""
+    """One CRL. Made by `parse_crl`; never changed after, but that entries are indexed once."""
 
     __slots__ = (
+        "_entries",
+        "_has_critical_entries",
+        "_octets",
+        "_region",
+        "_tbs",
+        "_version",
         "authority_key",
         "base_number",
-        "entries",
         "fingerprint",
         "has_critical_number",
         "inner_algorithm",
@@ -69,14 +78,12 @@ class ParsedCrl:
         "outer_algorithm",
         "scope",
         "signature",
-        "tbs",
         "this_update",
-        "unknown_critical",
+        "unknown_critical_extension",
     )
 
     fingerprint: bytes
     """SHA-256 of the whole."""
-    tbs: bytes
     inner_algorithm: bytes
     outer_algorithm: bytes
     signature: bytes
@@ -89,16 +96,55 @@ class ParsedCrl:
     """BaseCRLNumber: set in a delta CRL only."""
     scope: Scope
     authority_key: AuthorityKeyIdentifier | None
-    unknown_critical: bool
-    """A critical extension, of the CRL or of any entry, that is not processed: the CRL must not be used (5.2, 5.3)."""
-    entries: dict[object, dict[bytes, Entry]]
-    """By the certificates' issuer (canonical; None for the CRL's own), then by the serial number's content octets."""
+    unknown_critical_extension: bool
+    """A critical extension of the CRL that is not processed."""
+    _octets: bytes
+    _tbs: tuple[int, int]
+    _region: tuple[int, int]
+    """Where in them the TBSCertList is, and where the entries are."""
+    _version: int
+    _entries: dict[object, dict[bytes, Entry]] | None
+    _has_critical_entries: bool
+
+    @property
+    def tbs(self) -> bytes:
+        """The octets that were signed."""
+        return self._octets[slice(*self._tbs)]
+
+    @property
+    def unknown_critical(self) -> bool:
+        """A critical extension, of the CRL or of any entry, that is not processed: the CRL must not be used (5.2, 5.3).
+
+        Errors: Malformed for entries that cannot be read.
+        """
+        if self.unknown_critical_extension:
+            return True
+        if self._entries is None and (self.scope.indirect or self._octets.find(_TRUE, *self._region) >= 0):
+            self.index()
+        return self._has_critical_entries
 
     def find(self, issuer: bytes, serial: int) -> Entry | None:
-        """What the CRL says of the certificate of `issuer` (encoded) with that number. Errors: none."""
+        """What the CRL says of the certificate of `issuer` (encoded) with that number.
+
+        Errors: Malformed for entries that cannot be read.
+        """
+        octets = serial.to_bytes(_width(serial), signed=True)
+        if self._entries is None and not self.scope.indirect and self._octets.find(octets, *self._region) < 0:
+            return None
         own = issuer == self.issuer or same(issuer, self.issuer)
-        found = self.entries.get(None if own else _canonical(issuer))
-        return None if found is None else found.get(serial.to_bytes(_width(serial), signed=True))
+        found = self.index().get(None if own else _canonical(issuer))
+        return None if found is None else found.get(octets)
+
+    def index(self) -> dict[object, dict[bytes, Entry]]:
+        """All entries, by the certificates' issuer (canonical; None for the CRL's own), then by the number's octets.
+
+        Errors: Malformed.
+        """
+        found = self._entries
+        if found is None:
+            found, self._has_critical_entries = _read_entries(self)
+            self._entries = found
+        return found
 
 
 def _width(serial: int) -> int:
@@ -113,14 +159,14 @@ def _canonical(name: bytes) -> object:
 
 
 def parse_crl(der: bytes) -> ParsedCrl:
-    """Read a CRL in DER and index its entries. Errors: Malformed."""
+    """Read a CRL in DER; `index` reads its entries. Errors: Malformed."""
     if len(der) > MAX_OCTETS:
         raise Malformed("a CRL that is too large", MAX_OCTETS)
     made = ParsedCrl.__new__(ParsedCrl)
     made.fingerprint = sha256(der).digest()
     start, end = only(der, SEQUENCE, "a CertificateList")
     at, stop = expect(der, start, end, SEQUENCE, "a TBSCertList")
-    made.tbs = der[start:stop]
+    made._octets, made._tbs = der, (start, stop)
     _, after = expect(der, stop, end, SEQUENCE, "signatureAlgorithm")
     made.outer_algorithm = der[stop:after]
     first, last = expect(der, after, end, 0x03, "signatureValue")
@@ -156,14 +202,14 @@ def _read_tbs(made: ParsedCrl, der: bytes, at: int, end: int) -> None:
         at = revoked[1]
     made.number = made.base_number = made.authority_key = None
     made.scope = Scope()
-    made.has_critical_number = made.unknown_critical = False
+    made.has_critical_number = made.unknown_critical_extension = False
     if at < end:
         first, stop = expect(der, at, end, 0xA0, "crlExtensions")
         if stop != end or version == 1:
             raise Malformed("crlExtensions at the end of a version 2 CRL expected", at)
         _read_extensions(made, der, first, stop)
-    made.entries = {}
-    _read_entries(made, der, *revoked, version)
+    made._region, made._version = revoked, version
+    made._entries, made._has_critical_entries = None, False
 
 
 def extensions(der: bytes, at: int, end: int) -> list[tuple[bytes, bool, bytes]]:
@@ -199,7 +245,7 @@ def _read_extensions(made: ParsedCrl, der: bytes, at: int, end: int) -> None:
         elif identifier == ext.AKI:
             made.authority_key = ext.authority_key_identifier(value)
         elif critical and identifier not in _PROCESSED:
-            made.unknown_critical = True
+            made.unknown_critical_extension = True
 
 
 def _number(value: bytes) -> int:
@@ -228,10 +274,15 @@ def _scope(value: bytes) -> Scope:
     return Scope(point, flags[0x81], flags[0x82], flags[0x85], reasons, flags[0x84], value)
 
 
-def _read_entries(made: ParsedCrl, der: bytes, at: int, end: int, version: int) -> None:
-    """The loop over the entries, which may be a million: offsets only, and each distinct extension read once."""
-    current = made.entries.setdefault(None, {})
-    seen: dict[bytes, tuple[Reason, int | None, bytes | None]] = {}
+def _read_entries(crl: ParsedCrl) -> tuple[dict[object, dict[bytes, Entry]], bool]:
+    """The index, and whether an entry has a critical extension that is not processed.
+
+    The loop may be over a million: offsets only, and each distinct extension read once.
+    """
+    der, (at, end) = crl._octets, crl._region
+    entries: dict[object, dict[bytes, Entry]] = {None: {}}
+    current, unknown = entries[None], False
+    seen: dict[bytes, tuple[Reason, int | None, bytes | None, bool]] = {}
     plain: dict[bytes, int] = {}
     while at < end:
         # the short forms of both headers, as they nearly always are, without a call; a signature follows `end`, so that
@@ -259,26 +310,28 @@ def _read_entries(made: ParsedCrl, der: bytes, at: int, end: int, version: int) 
         if last == after:
             found = Entry(since, Reason.UNSPECIFIED, None)
         else:
-            if version == 1:
+            if crl._version == 1:
                 raise Malformed("entry extensions in a CRL of version 1", last)
             octets = der[last:after]
             known = seen.get(octets)
             if known is None:
-                known = _entry_extensions(made, octets)
+                known = _entry_extensions(crl, octets)
                 if len(seen) < 4096:
                     seen[octets] = known
-            reason, invalidity, issuer = known
+            reason, invalidity, issuer, is_unknown = known
+            unknown |= is_unknown
             if issuer is not None:
-                current = made.entries.setdefault(None if same(issuer, made.issuer) else _canonical(issuer), {})
+                current = entries.setdefault(None if same(issuer, crl.issuer) else _canonical(issuer), {})
             found = Entry(since, reason, invalidity)
         # the same number twice: what cannot be taken back stays, whichever comes first
         if serial not in current or current[serial].reason in _PASSING:
             current[serial] = found
         at = after
+    return entries, unknown
 
 
-def _entry_extensions(made: ParsedCrl, octets: bytes) -> tuple[Reason, int | None, bytes | None]:
-    reason, invalidity, issuer = Reason.UNSPECIFIED, None, None
+def _entry_extensions(crl: ParsedCrl, octets: bytes) -> tuple[Reason, int | None, bytes | None, bool]:
+    reason, invalidity, issuer, unknown = Reason.UNSPECIFIED, None, None, False
     for identifier, critical, value in extensions(octets, 0, len(octets)):
         if identifier == _REASON:
             start, stop = only(value, 0x0A, "CRLReason")
@@ -291,12 +344,11 @@ def _entry_extensions(made: ParsedCrl, octets: bytes) -> tuple[Reason, int | Non
             invalidity = moment(0x18, value[start:stop])
         elif identifier == _CERTIFICATE_ISSUER:
             issuer = _directory_name(ext.alternative_names(value))
-            if not made.scope.indirect:
-                # 5.3.3: only indirect CRLs have it; a reader that ignored it would revoke another CA's certificate
-                made.unknown_critical = True
+            # 5.3.3: only indirect CRLs have it; a reader that ignored it would revoke another CA's certificate
+            unknown |= not crl.scope.indirect
         elif critical:
-            made.unknown_critical = True
-    return reason, invalidity, issuer
+            unknown = True
+    return reason, invalidity, issuer, unknown
 
 
 def _directory_name(found: tuple[GeneralName, ...]) -> bytes:

@@ -8,6 +8,7 @@ the same CA certified. Nothing is believed about a CRL before the signature over
 from collections.abc import Callable
 from typing import Final
 
+from pki.errors import Malformed
 from pki.revocation import Reason, Unknown
 from verifier import crl_scope
 from verifier.algorithms import algorithm_of
@@ -26,6 +27,7 @@ from verifier.sources import Finding, Source, Sources, StatusAnswer, StatusRules
 
 Trusts = Callable[[ParsedCertificate, TrustAnchor, bool], bool]
 """Whether a signer of evidence has an unrevoked path to that anchor; the flag: its CA named it for its own status."""
+_UNREADABLE: Final = "its CRL has entries that cannot be read"
 _NOTHING: Final = StatusAnswer(Unknown("no CRL at hand is about it"))
 
 
@@ -76,7 +78,7 @@ class CrlChecker:
         if index == 0:
             return self._ask(path, index)
         # a CA's status is asked with every certificate below it
-        key = path.certificates[index].fingerprint, path.above(index), self._context
+        key = path.certificates[index].fingerprint, path.contexts[index], self._context
         kept = self._sources.crls.answers
         known = kept.get(key, self._at)
         if known is not None:
@@ -110,7 +112,11 @@ class CrlChecker:
                     offered, why = True, fault
                     continue
                 offered = True
-                finding = findings.get(crl.fingerprint) or self._finding(crl, path, index)
+                try:
+                    finding = findings.get(crl.fingerprint) or self._finding(crl, path, index)
+                except Malformed:
+                    self._until, why = -FOREVER, _UNREADABLE
+                    continue
                 if index == 0 and self._oldest is not None and finding.this_update < self._oldest and not finding.entry:
                     why = "its CRL is older than the policy allows"
                     continue
@@ -152,7 +158,7 @@ class CrlChecker:
 
     def _fault(self, crl: ParsedCrl, path: ValidPath, index: int) -> str:
         """Why the CRL must not be used for this certificate, or nothing: (a), (f), (g)."""
-        key = crl.fingerprint, path.certificates[index].issuer, path.above(index), self._context
+        key = crl.fingerprint, path.certificates[index].issuer, path.contexts[index], self._context
         verdict = self._verdicts.get(key)
         if verdict is None:
             self._meter.spend("evidence")
@@ -182,8 +188,11 @@ class CrlChecker:
 
     def _fault_of_itself(self, crl: ParsedCrl) -> str | None:
         """(a), and what only the CRL decides. None: nothing found."""
-        if crl.unknown_critical:
-            return "its CRL has a critical extension that is not processed"
+        try:
+            if crl.unknown_critical:
+                return "its CRL has a critical extension that is not processed"
+        except Malformed:
+            return _UNREADABLE
         if not crl_scope.is_fresh(crl, self._at, self._skew):
             return "its CRL is not current"
         if self._strict and (crl.number is None or crl.has_critical_number):

@@ -25,32 +25,15 @@ class ValidPath:
     policies: tuple[str, ...]
     """The user_constrained_policy_set, sorted; 2.5.29.32.0 in it means any policy."""
     checks: tuple[Check, ...]
+    contexts: tuple[tuple[bytes, ...], ...]
+    """For each certificate what stands above it, down to the anchor's own certificate: the context of its status."""
+    fingerprints: tuple[str, ...]
+    """SHA-256 in hex from the leaf up to the anchor's certificate, if a certificate stated it."""
 
     @property
     def leaf(self) -> ParsedCertificate:
         """The certificate that was asked about."""
         return self.certificates[0]
-
-    @property
-    def fingerprints(self) -> tuple[str, ...]:
-        """SHA-256 in hex from the leaf up to the anchor's certificate, if a certificate stated it."""
-        whole = [certificate.fingerprint.hex() for certificate in self.certificates]
-        if self.anchor.certificate is not None and self.anchor.certificate != self.certificates[-1]:
-            whole.append(self.anchor.certificate.fingerprint.hex())
-        return tuple(whole)
-
-    def above(self, index: int) -> tuple[bytes, ...]:
-        """What stands above `certificates[index]`: the context of its status.
-
-        Name and key of the anchor, and its certificate, whose keyUsage counts for the CRLs that it signed.
-        """
-        anchor = self.anchor
-        return (
-            *(one.fingerprint for one in self.certificates[index + 1 :]),
-            anchor.name,
-            anchor.spki,
-            anchor.certificate.fingerprint if anchor.certificate is not None else b"",
-        )
 
     def issuer_of(self, index: int) -> tuple[bytes, bytes, ParsedCertificate | None]:
         """(name, spki, certificate) of whoever issued `certificates[index]`."""
@@ -109,7 +92,8 @@ def process(
             tuple(checks),
             tuple(certificate.fingerprint.hex() for certificate in chain),
         )
-    return ValidPath(anchor, chain, at, policies, tuple(checks))
+    fingerprints = leaf.fingerprint.hex(), *state.upper
+    return ValidPath(anchor, chain, at, policies, tuple(checks), state.contexts, fingerprints)
 
 
 def _place(certificate: ParsedCertificate | None, anchor: TrustAnchor, chain: tuple[ParsedCertificate, ...]) -> str:

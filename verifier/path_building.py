@@ -115,20 +115,21 @@ class PathBuilder:
         admits: Callable[[TrustAnchor], bool] | None,
     ) -> Iterator[tuple[TrustAnchor, tuple[ParsedCertificate, ...]]]:
         certificate = chain[-1]
-        for anchor in self._anchors.find(certificate.issuer):
-            if (admits is None or admits(anchor)) and self._verifies(certificate, anchor.spki, anchor.certificate):
-                yield anchor, chain
+        name = certificate.issuer
         tried: set[bytes] = set()
-        for group in (self._intermediates.exactly, self._intermediates.otherwise):
+        # the very octets first: names that are the same in other octets are rare, and dear to find
+        for anchors, intermediates in (
+            (self._anchors.exactly, self._intermediates.exactly),
+            (self._anchors.otherwise, self._intermediates.otherwise),
+        ):
+            for anchor in anchors(name):
+                if (admits is None or admits(anchor)) and self._verifies(certificate, anchor.spki, anchor.certificate):
+                    yield anchor, chain
             # the same name and key twice in one path adds nothing and is how loops are made
-            candidates = [
-                issuer for issuer in group(certificate.issuer) if (issuer.subject, issuer.spki) not in visited
-            ]
-            if not candidates:
-                continue
-            if len(chain) >= self._meter.budget.depth:
+            candidates = [issuer for issuer in intermediates(name) if (issuer.subject, issuer.spki) not in visited]
+            if candidates and len(chain) >= self._meter.budget.depth:
                 self.report.too_deep = True
-                return
+                continue
             if len(candidates) > 1:
                 candidates.sort(key=lambda issuer: _unlikeliness(certificate, issuer, at))
             for issuer in candidates:

@@ -62,6 +62,7 @@ class PathState:
     __slots__ = (
         "checks",
         "comparisons",
+        "contexts",
         "explicit_policy",
         "graph",
         "inhibit_any",
@@ -73,6 +74,7 @@ class PathState:
         "since",
         "space",
         "until",
+        "upper",
         "working_key",
         "working_name",
     )
@@ -95,6 +97,11 @@ class PathState:
     """From when to when (seconds, both included) every step so far is passed; nothing else hangs on the time."""
     comparisons: int
     """Comparisons of names that it took, for the next request's meter."""
+    contexts: tuple[tuple[bytes, ...], ...]
+    """For the leaf and each issuer what stands above: fingerprints, name and key of the anchor, and the fingerprint of
+    its certificate, whose keyUsage counts for the CRLs that it signed."""
+    upper: tuple[str, ...]
+    """SHA-256 in hex of the issuers and of the certificate that states the anchor."""
     outcomes: dict[tuple[bytes, ...] | None, tuple[bool, frozenset[bytes], tuple[str, ...]]]
     """What became of a leaf's policies: whether the graph is NULL, the user-constrained set, the same for people."""
 
@@ -216,6 +223,12 @@ def descend(
         checks.append(Check("RFC 5280 6.1.4", certificate.fingerprint, True))
         state.limit(certificate.not_before, certificate.not_after)
         state.limit(state.since, min(key.until, algorithm_of(certificate.outer_algorithm).until))
+    stated = anchor.certificate
+    marks = *(issuer.fingerprint for issuer in issuers), anchor.name, anchor.spki, stated.fingerprint if stated else b""
+    state.contexts = tuple(marks[index:] for index in range(len(issuers) + 1))
+    state.upper = tuple(issuer.fingerprint.hex() for issuer in issuers)
+    if stated is not None and not is_own and (not issuers or stated != issuers[-1]):
+        state.upper += (stated.fingerprint.hex(),)
     state.checks = tuple(checks)
     state.comparisons = spent - meter.left["name_comparisons"]
     return state

@@ -63,7 +63,7 @@ class StatusChecker:
     def ask(self, path: ValidPath, index: int) -> StatusAnswer:
         """The status of `path.certificates[index]`. Errors: BudgetExhausted."""
         certificate = path.certificates[index]
-        key = (certificate.fingerprint, *path.above(index))
+        key = (certificate.fingerprint, *path.contexts[index])
         known = self._answers.get(key)
         if known is not None:
             return known

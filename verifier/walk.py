@@ -43,8 +43,15 @@ def element(data: bytes, at: int, end: int) -> tuple[int, int, int]:
 def expect(data: bytes, at: int, end: int, tag: int, what: str) -> tuple[int, int]:
     """(start, end) of the content of the element at `at`, which must have `tag`. Errors: Malformed naming `what`."""
     start = at + 2
-    if start <= end and data[at] == tag and data[at + 1] < 0x80:
-        stop = start + data[at + 1]  # the short form, nine times out of ten: no second call
+    if start <= end and data[at] == tag:
+        # short lengths and those of two octets are read here, without a second call
+        size = data[at + 1]
+        if size == 0x82 and start + 2 <= end and data[start]:
+            size = data[start] << 8 | data[start + 1]
+            start += 2
+        elif size >= 0x80:
+            size = end
+        stop = start + size
         if stop <= end:
             return start, stop
     found, start, stop = element(data, at, end)
@@ -55,6 +62,9 @@ def expect(data: bytes, at: int, end: int, tag: int, what: str) -> tuple[int, in
 
 def only(data: bytes, tag: int, what: str) -> tuple[int, int]:
     """As `expect`, for the one element that `data` consists of."""
+    size = len(data)
+    if 1 < size < 0x82 and data[0] == tag and data[1] == size - 2:
+        return 2, size
     start, stop = expect(data, 0, len(data), tag, what)
     if stop != len(data):
         raise Malformed(f"octets after {what}", stop)
