@@ -89,29 +89,37 @@ def verify(
     person: Annotated[str | None, typer.Argument(metavar="[PERSON]", help="One person; everybody if left out.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """See that nothing was changed, removed or put in: every hash over its row and the row before it.
+    """See that nothing was changed, removed or put in: every hash over its row and the row before it, and every act of
+    an officer over its card's signature.
 
-    Exit status 1 if a chain does not hold.
+    Exit status 1 if a chain or a signature does not hold.
     """
-    from enrollment import ledger
+    from enrollment import acts, ledger
     from enrollment.person import PersonId
 
-    def check(conn: Any) -> tuple[int, dict[str, list[dict[str, Any]]]]:
+    def check(conn: Any) -> tuple[int, dict[str, list[dict[str, Any]]], int, list[dict[str, str]]]:
         people = [PersonId(person)] if person else list(ledger.people(conn))
         broken: dict[str, list[dict[str, Any]]] = {}
         for one in people:
             faults = ledger.verify_person(conn, one)
             if faults:
                 broken[one] = [{"position": fault.position, "what": fault.what} for fault in faults]
-        return len(people), broken
+        looked_at, bad = acts.verify(conn, person)
+        return len(people), broken, looked_at, [{"act": one.act, "what": one.what} for one in bad]
 
-    count, broken = _read(folder, check)
+    count, broken, signed, unsigned = _read(folder, check)
     if as_json:
-        print(json.dumps({"people": count, "broken": broken}, ensure_ascii=False))
+        told = {"people": count, "broken": broken, "acts": signed, "broken_acts": unsigned}
+        print(json.dumps(told, ensure_ascii=False))
     else:
         for one, faults in broken.items():
             for fault in faults:
                 print(f"{one} position {fault['position']}: {fault['what']}")
-        print(f"{count} people, {len(broken)} with a chain that does not hold.")
-    if broken:
+        for bad in unsigned:
+            print(f"act {bad['act']}: {bad['what']}")
+        print(
+            f"{count} people, {len(broken)} with a chain that does not hold; "
+            f"{signed} signed acts, {len(unsigned)} that do not hold."
+        )
+    if broken or unsigned:
         raise typer.Exit(1)

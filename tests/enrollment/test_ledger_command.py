@@ -51,12 +51,34 @@ def test_explain(deployment):
 
 def test_verify_finds_what_was_changed(deployment, sqlite_database):
     folder, person = deployment
-    assert json.loads(run("verify", folder, "--json").output) == {"people": 1, "broken": {}}
+    assert json.loads(run("verify", folder, "--json").output) == {
+        "people": 1,
+        "broken": {},
+        "acts": 0,
+        "broken_acts": [],
+    }
     with sqlite_database.engine.begin() as conn:
         conn.execute(text("UPDATE enrollment_ledger SET actor = 'nobody' WHERE position = 1"))
     told = run("verify", folder, person, "--json")
     assert told.exit_code == 1
     assert json.loads(told.output)["broken"][person][0]["position"] == 1
+
+
+def test_verify_finds_an_act_that_no_card_signed(deployment, sqlite_database):
+    folder, person = deployment
+    with sqlite_database.engine.begin() as conn:
+        conn.execute(
+            text(
+                "INSERT INTO enrollment_acts VALUES (:act, '13113', 'clerk', 'main', 'correct', :person, 'c', 0, 'n',"
+                " 'f', x'00', x'00', NULL)"
+            ),
+            {"act": "0" * 64, "person": person},
+        )
+    told = run("verify", folder, person, "--json")
+    assert told.exit_code == 1
+    found = json.loads(told.output)
+    assert (found["broken"], found["acts"], found["broken_acts"][0]["act"]) == ({}, 1, "0" * 64)
+    assert "1 that do not hold" in run("verify", folder).output
 
 
 def test_somebody_unknown(deployment):
