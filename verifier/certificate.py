@@ -295,10 +295,24 @@ _OF_ITS_OWN: Final = frozenset({b"\x06\x03" + ext.SKI, b"\x06\x03" + ext.SAN})
 
 def _read_extension(octets: bytes) -> _Extension:
     """Extension ::= SEQUENCE { extnID, critical BOOLEAN DEFAULT FALSE, extnValue OCTET STRING }"""
+    size, oddity = len(octets), ""
+    # headers in the short form, without a call
+    last = 4 + octets[3] if size > 6 else size
+    critical = octets[last : last + 3] == b"\x01\x01\xff"
+    first = last + 5 if critical else last + 2
+    if (
+        first <= size < 0x82
+        and octets[0] == SEQUENCE
+        and octets[1] == size - 2
+        and octets[2] == 0x06
+        and octets[first - 2] == 0x04
+        and octets[first - 1] == size - first
+    ):
+        return _decoded(octets[4:last], critical, octets[first:], "")
     start, after = only(octets, SEQUENCE, "an Extension")
     first, last = expect(octets, start, after, 0x06, "extnID")
     identifier = octets[first:last]
-    critical, oddity = False, ""
+    critical = False
     if octets[last : last + 1] == b"\x01":
         _, first, last = element(octets, last, after)
         critical = truth(octets, first, last)
@@ -307,7 +321,10 @@ def _read_extension(octets: bytes) -> _Extension:
     first, last = expect(octets, last, after, 0x04, "extnValue")
     if last != after:
         raise Malformed("octets after extnValue", last)
-    value = octets[first:last]
+    return _decoded(identifier, critical, octets[first:last], oddity)
+
+
+def _decoded(identifier: bytes, critical: bool, value: bytes, oddity: str) -> _Extension:
     decoder = _DECODERS.get(identifier)
     content: Any = None if decoder is None else decoder(value)
     if identifier == ext.BC and content[2]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from pki.instant import Instant
 from pki.revocation import Good, Reason, Revoked, Unknown
@@ -130,8 +130,13 @@ class Finding:
     """Findings of one scope follow one another in time: the latest may release what an earlier one held."""
 
 
+_GOOD: Final = Good()
+
+
 def weigh(findings: list[Finding], source: Source) -> StatusAnswer:
     """The one answer of acceptable evidence that may disagree: revoked wins, and only a hold can be released."""
+    if len(findings) == 1 and findings[0].entry is None:
+        return _answer(_GOOD, findings[0], source)
     revoking = [found for found in findings if found.entry and found.entry.reason is not Reason.CERTIFICATE_HOLD]
     if not revoking:
         latest: dict[bytes, Finding] = {}
@@ -147,7 +152,7 @@ def weigh(findings: list[Finding], source: Source) -> StatusAnswer:
         if entry is not None:
             invalidity = None if entry.invalidity is None else Instant(entry.invalidity)
             return _answer(Revoked(Instant(entry.since), entry.reason, invalidity), first, source)
-    return _answer(Good(), max(findings, key=lambda found: found.this_update), source)
+    return _answer(_GOOD, max(findings, key=lambda found: found.this_update), source)
 
 
 def _answer(status: Good | Revoked, found: Finding, source: Source) -> StatusAnswer:
