@@ -10,6 +10,7 @@ from enrollment import certificates, deadlines, issuing
 from enrollment.application import Application, ApplicationEvent, ApplicationKind, ApplicationState
 from enrollment.card_keys import require_made_on
 from enrollment.cards import CardSlot
+from enrollment.characters import for_certificate
 from enrollment.deadline import DeadlineKind
 from enrollment.errors import CardNotUsable, RemoteBlocked, WrongCard, WrongState
 from enrollment.person import MINOR_AGE, Person, Random, age_at, draw_id
@@ -126,7 +127,7 @@ def promise_signature(
     order = Order(
         purpose=Purpose.SIGNATURE,
         request=request,
-        attributes=person.attributes,
+        attributes=for_certificate(person.attributes),
         municipality=people_rows.municipality_of(conn, person.owner),
         assurance=assurance,
         date_of_birth=person.attributes.date_of_birth,

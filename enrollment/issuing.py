@@ -31,6 +31,7 @@ from enrollment.canonical import Json
 from enrollment.card_keys import require_made_on
 from enrollment.cards import CardSlot
 from enrollment.channels import Channel, Procedure
+from enrollment.characters import for_certificate
 from enrollment.counters import Affair
 from enrollment.counterside import counterside, require_resident
 from enrollment.errors import (
@@ -284,7 +285,7 @@ class Issuing:
                 order = Order(
                     purpose=purpose,
                     request=request,
-                    attributes=person.attributes if purpose is Purpose.SIGNATURE else None,
+                    attributes=for_certificate(person.attributes) if purpose is Purpose.SIGNATURE else None,
                     municipality=people_rows.municipality_of(conn, person.owner),
                     assurance=Assurance.IN_PERSON,
                     date_of_birth=person.attributes.date_of_birth,

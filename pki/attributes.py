@@ -11,7 +11,12 @@ MAX_NAME = 100
 MAX_ADDRESS = 200
 
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_UNUSUAL = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ue000-\uf8ff\ufe00-\ufe0f\ufeff"
+    "\ufff0-\uffff\U000e0000-\U000e0fff\U000f0000-\U0010ffff]"
+)
+"""Variation selectors, which belong in names, and what does not: control and invisible characters, halves of surrogate
+pairs, and private use (a municipality's own gaiji mean something else everywhere else)."""
 
 
 class Gender(StrEnum):
@@ -23,13 +28,32 @@ class Gender(StrEnum):
     NOT_APPLICABLE = "9"
 
 
+def is_variation_selector(character: str) -> bool:
+    """Whether it only chooses a form of the character before it (Unicode 23.4; an IVS is such a pair)."""
+    return "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef"
+
+
 def _check_text(text: str, flags: str, limit: int, what: str) -> None:
-    if not 0 < len(text) <= limit:
+    length = len(text)
+    if _UNUSUAL.search(text):
+        length = _length_of_unusual(text, what)
+    if not 0 < length <= limit:
         raise InvalidValue(f"the {what} has 1 to {limit} characters")
-    if _CONTROL.search(text):
-        raise InvalidValue(f"the {what} must not contain control characters")
     if flags and (len(flags) != len(text) or set(flags) - {"0", "1"}):
         raise InvalidValue(f"the substitute flags of the {what} are one 0 or 1 for each of its characters")
+
+
+def _length_of_unusual(text: str, what: str) -> int:
+    """How many characters are seen. Errors: InvalidValue unless every unusual one selects a form of the one before."""
+    before = ""
+    for character in text:
+        selects = is_variation_selector(character)
+        if _UNUSUAL.match(character) and not selects:
+            raise InvalidValue(f"the {what} must not contain control or private characters")
+        if selects and (not before or is_variation_selector(before)):
+            raise InvalidValue(f"a variation selector of the {what} follows no character")
+        before = character
+    return sum(not is_variation_selector(character) for character in text)
 
 
 @dataclass(frozen=True, slots=True)

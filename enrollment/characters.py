@@ -1,0 +1,78 @@
+"""Which characters a certificate can carry, and what stands there for those that it cannot.
+
+A register keeps names as their holders write them: with variant selectors (IVS), 𠮷 with the short stroke, and
+characters that no JIS standard has. A signature certificate carries JIS X 0208 and JIS X 0212 (jpki.md: levels 1 and 2
+and the supplementary kanji); every other character is replaced, and a flag says so position by position.
+"""
+
+import unicodedata
+from collections.abc import Mapping
+from typing import Final
+
+from pki.attributes import Attributes, is_variation_selector
+
+MISSING: Final = "〓"
+"""Stands for a character that has no near relative: the printer's geta."""
+
+RELATIVES: Final[Mapping[str, str]] = {
+    "𠮷": "吉", "髙": "高", "﨑": "崎", "德": "徳", "栁": "柳",
+    "𣘺": "橋", "𠀋": "丈", "𡈽": "土", "𦥑": "臼", "閒": "間",
+}  # fmt: skip
+"""Variants → the character that people would write instead. Compatibility forms are found by Unicode's own tables."""
+
+_WIDE: Final = frozenset("～－∥￠￡￢")
+"""In JIS X 0208 under another code point than most keyboards give."""
+
+
+def is_certifiable(character: str) -> bool:
+    """Whether JIS X 0208 or JIS X 0212 has it (EUC-JP, code sets 1 and 3; half-width kana are not names)."""
+    if character in _WIDE:
+        return True
+    try:
+        octets = character.encode("euc_jp")
+    except UnicodeEncodeError:
+        return False
+    return len(octets) in (2, 3) and octets[0] != 0x8E
+
+
+def certified(text: str) -> tuple[str, str]:
+    """The text as a certificate carries it, and the flags of its positions ('1': a substitute); "" if there is none.
+
+    A variant selector is left out, and the character before it counts as substituted: another form of it is meant.
+    """
+    out: list[str] = []
+    flags: list[str] = []
+    for character in text:
+        if is_variation_selector(character):
+            if flags:
+                flags[-1] = "1"
+            continue
+        kept = character if is_certifiable(character) or character.isascii() else None
+        near = RELATIVES.get(character) or unicodedata.normalize("NFKC", character)
+        chosen = kept or (near if len(near) == 1 and is_certifiable(near) else MISSING)
+        out.append(chosen)
+        flags.append("0" if chosen == character else "1")
+    return "".join(out), "".join(flags) if "1" in flags else ""
+
+
+def for_certificate(attributes: Attributes) -> Attributes:
+    """The same person as a certificate names them. What the register flags stays flagged."""
+    name, name_flags = certified(attributes.name)
+    address, address_flags = certified(attributes.address)
+    return Attributes(
+        name,
+        attributes.date_of_birth,
+        attributes.gender,
+        address,
+        _merged(attributes.name, attributes.name_substitutes, name_flags, len(name)),
+        _merged(attributes.address, attributes.address_substitutes, address_flags, len(address)),
+    )
+
+
+def _merged(text: str, known: str, found: str, length: int) -> str:
+    """Flags of the register (one a code point of `text`) and those found here, over the certified text."""
+    if not known:
+        return found
+    visible = [flag for character, flag in zip(text, known, strict=True) if not is_variation_selector(character)]
+    mine = found or "0" * length
+    return "".join("1" if "1" in pair else "0" for pair in zip(visible, mine, strict=True))
