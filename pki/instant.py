@@ -49,7 +49,7 @@ class Instant:
 
     def iso(self) -> str:
         """RFC 3339 in UTC, `2026-11-23T00:00:00Z`."""
-        return f"{self.datetime.replace(tzinfo=None).isoformat()}Z"
+        return f"{self.datetime.isoformat()[:-6]}Z"
 
     def jst_date(self) -> date:
         """The calendar day in Japan that this instant lies in."""

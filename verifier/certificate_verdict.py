@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 from pki.certificate import Certificate
@@ -134,15 +135,20 @@ def judge_certificate(
     `policies`: the path must assert one of these; empty asks for none. `nonce`: an OCSP answer about the certificate
     must carry it. `known_at`: see `Validator.validate`.
     """
-    inputs = PathInputs(
-        initial_policies=policies or None,
-        require_explicit_policy=bool(policies),
-        usage=usage,
-        min_rsa_bits=policy.minimum_rsa_bits,
-    )
+    inputs = _inputs(policies, usage, policy.minimum_rsa_bits)
     rules = StatusRules(status, policy.clock_skew, policy.maximum_status_age, nonce=nonce)
     result = validator.validate(certificate, at, evidence, known_at=known_at, inputs=inputs, rules=rules)
     return CertificateVerdict(result, at, status is not RevocationMode.OFF, policies)
+
+
+@lru_cache(maxsize=64)
+def _inputs(policies: frozenset[str], usage: Usage, min_rsa_bits: int) -> PathInputs:
+    return PathInputs(
+        initial_policies=policies or None,
+        require_explicit_policy=bool(policies),
+        usage=usage,
+        min_rsa_bits=min_rsa_bits,
+    )
 
 
 def _status_words(answers: Sequence[StatusAnswer]) -> str:

@@ -21,8 +21,10 @@ from pki.certificate import Certificate
 from pki.errors import Malformed
 from pki.instant import Instant
 from verifier.errors import FormatFailure, UnacceptableAlgorithm
+from verifier.kept import kept
 from verifier.policy import Limits
 from verifier.schemes import Scheme, algorithm_identifier, hash_named, scheme_of
+from verifier.walk import dotted, integer, only, row
 
 ATTRIBUTE_REVOCATION_VALUES: Final = "1.2.840.113549.1.9.16.2.24"
 ATTRIBUTE_CERTIFICATE_VALUES: Final = "1.2.840.113549.1.9.16.2.23"
@@ -152,95 +154,132 @@ def parse_signed_data(octets: bytes, limits: Limits) -> SignedData:
         raise FormatFailure(bad.reason, "RFC 5652 5.1, X.690") from bad
 
 
+_Part = tuple[int, int, int, int]
+"""An element as `walk.row` gives it: tag, start, start of content, end."""
+
+
 def _signed_data(octets: bytes, limits: Limits) -> SignedData:
-    content_info = der.read_whole(octets).expect(der.SEQUENCE, "ContentInfo").children()
-    if len(content_info) != 2 or content_info[0].oid() != oids.CMS_SIGNED_DATA or content_info[1].tag != 0xA0:
+    content_info = row(octets, *only(octets, der.SEQUENCE, "a ContentInfo"))
+    if len(content_info) != 2 or content_info[1][0] != 0xA0 or _oid(octets, content_info[0]) != oids.CMS_SIGNED_DATA:
         raise FormatFailure("it is not a ContentInfo with SignedData", "RFC 5652 3, 5.1")
-    (signed_data,) = _exactly(content_info[1], 1, "RFC 5652 3")
-    parts = signed_data.expect(der.SEQUENCE, "SignedData").children()
-    tags = [part.tag for part in parts]
-    if tags not in (
-        [der.INTEGER, der.SET, der.SEQUENCE, *middle, der.SET] for middle in ([], [0xA0], [0xA1], [0xA0, 0xA1])
-    ):
+    (signed_data,) = _exactly(octets, content_info[1], 1, "RFC 5652 3")
+    parts = _inside(octets, signed_data, der.SEQUENCE, "SignedData")
+    tags = [part[0] for part in parts]
+    if tags not in _SHAPES:
         raise FormatFailure("the parts of SignedData are not those of the standard", "RFC 5652 5.1")
-    if parts[0].integer() not in (1, 3, 4, 5):
+    if integer(octets, parts[0][2], parts[0][3]) not in (1, 3, 4, 5):
         raise FormatFailure("there is no SignedData of that version", "RFC 5652 5.1")
-    listed_digests = {algorithm_identifier(node)[0] for node in _bounded(parts[1], limits.attributes)}
-    encapsulated = parts[2].children()
+    listed_digests = {_algorithm(_raw(octets, part))[0] for part in _bounded(octets, parts[1], limits.attributes)}
+    encapsulated = _inside(octets, parts[2], der.SEQUENCE, "encapContentInfo")
     if not 1 <= len(encapsulated) <= 2:
         raise FormatFailure("encapContentInfo has not one or two parts", "RFC 5652 5.2")
     content = None
     if len(encapsulated) == 2:
-        (holder,) = _exactly(encapsulated[1].expect(0xA0, "eContent"), 1, "RFC 5652 5.2")
-        content = holder.octets()
+        if encapsulated[1][0] != 0xA0:
+            raise Malformed("eContent expected", encapsulated[1][1])
+        (holder,) = _exactly(octets, encapsulated[1], 1, "RFC 5652 5.2")
+        content = _octets(octets, holder)
     certificates: tuple[bytes, ...] = ()
     crls: list[bytes] = []
     ocsp: list[bytes] = []
     for part in parts[3:-1]:
-        nodes = _bounded(part, limits.certificates)
-        if part.tag == 0xA0:
+        nodes = _bounded(octets, part, limits.certificates)
+        if part[0] == 0xA0:
             # other choices (attribute certificates, PKCS#6) are no certificates of ours and are passed over
-            certificates = tuple(node.raw for node in nodes if node.tag == der.SEQUENCE)
+            certificates = tuple(_raw(octets, node) for node in nodes if node[0] == der.SEQUENCE)
         else:
             for node in nodes:
-                if node.tag == der.SEQUENCE:
-                    crls.append(node.raw)
-                elif node.tag == 0xA1:
-                    kind, *values = node.children()
-                    if kind.oid() == OTHER_REVOCATION_OCSP and len(values) == 1:  # RFC 5940 2
-                        ocsp.append(values[0].raw)
-    signers = tuple(_signer_info(node, listed_digests, limits) for node in _bounded(parts[-1], limits.signatures))
-    return SignedData(encapsulated[0].oid(), content, certificates, tuple(crls), tuple(ocsp), signers)
+                if node[0] == der.SEQUENCE:
+                    crls.append(_raw(octets, node))
+                elif node[0] == 0xA1:
+                    kind, *values = row(octets, node[2], node[3]) or [node]
+                    if len(values) == 1 and _oid(octets, kind) == OTHER_REVOCATION_OCSP:  # RFC 5940 2
+                        ocsp.append(_raw(octets, values[0]))
+    signers = tuple(
+        _signer_info(octets, node, listed_digests, limits) for node in _bounded(octets, parts[-1], limits.signatures)
+    )
+    return SignedData(_oid(octets, encapsulated[0]), content, certificates, tuple(crls), tuple(ocsp), signers)
 
 
-def _exactly(node: der.Node, count: int, clause: str) -> list[der.Node]:
-    children = node.children()
+_SHAPES: Final = tuple(
+    [der.INTEGER, der.SET, der.SEQUENCE, *middle, der.SET] for middle in ([], [0xA0], [0xA1], [0xA0, 0xA1])
+)
+_SIGNER_SHAPES: Final = tuple(
+    [der.INTEGER, sid, der.SEQUENCE, *signed, der.SEQUENCE, der.OCTET_STRING, *unsigned]
+    for sid in (der.SEQUENCE, 0x80)
+    for signed in ([0xA0], [])
+    for unsigned in ([0xA1], [])
+)
+
+
+def _raw(octets: bytes, part: _Part) -> bytes:
+    return octets[part[1] : part[3]]
+
+
+def _inside(octets: bytes, part: _Part, tag: int, what: str) -> list[_Part]:
+    if part[0] != tag:
+        raise Malformed(f"{what} expected", part[1])
+    return row(octets, part[2], part[3])
+
+
+def _oid(octets: bytes, part: _Part) -> str:
+    if part[0] != der.OID:
+        raise Malformed("an OBJECT IDENTIFIER expected", part[1])
+    return dotted(octets[part[2] : part[3]])
+
+
+def _octets(octets: bytes, part: _Part) -> bytes:
+    if part[0] != der.OCTET_STRING:
+        raise Malformed("an OCTET STRING expected", part[1])
+    return octets[part[2] : part[3]]
+
+
+@kept(most=256, octets=256)
+def _algorithm(encoded: bytes) -> tuple[str, bytes | None]:
+    return algorithm_identifier(der.read_whole(encoded))
+
+
+def _exactly(octets: bytes, part: _Part, count: int, clause: str) -> list[_Part]:
+    children = row(octets, part[2], part[3])
     if len(children) != count:
         raise FormatFailure(f"{len(children)} elements where {count} belong", clause)
     return children
 
 
-def _bounded(node: der.Node, most: int) -> list[der.Node]:
-    nodes: list[der.Node] = []
-    for child in node.iterate():
-        if len(nodes) == most:
-            raise FormatFailure(f"more than {most} elements in one set", "limits")
-        nodes.append(child)
-    return nodes
+def _bounded(octets: bytes, part: _Part, most: int) -> list[_Part]:
+    children = row(octets, part[2], part[3])
+    if len(children) > most:
+        raise FormatFailure(f"more than {most} elements in one set", "limits")
+    return children
 
 
-def _signer_info(node: der.Node, listed_digests: set[str], limits: Limits) -> SignerInfo:
-    parts = node.expect(der.SEQUENCE, "SignerInfo").children()
-    tags = [part.tag for part in parts]
-    shapes = (
-        [der.INTEGER, sid, der.SEQUENCE, *signed, der.SEQUENCE, der.OCTET_STRING, *unsigned]
-        for sid in (der.SEQUENCE, 0x80)
-        for signed in ([0xA0], [])
-        for unsigned in ([0xA1], [])
-    )
-    if tags not in shapes:
+def _signer_info(octets: bytes, node: _Part, listed_digests: set[str], limits: Limits) -> SignerInfo:
+    parts = _inside(octets, node, der.SEQUENCE, "SignerInfo")
+    if [part[0] for part in parts] not in _SIGNER_SHAPES:
         raise FormatFailure("the parts of SignerInfo are not those of the standard", "RFC 5652 5.3")
-    version, sid = parts[0].integer(), parts[1]
+    version, sid = integer(octets, parts[0][2], parts[0][3]), parts[1]
     issuer = serial = key_identifier = None
-    if sid.tag == der.SEQUENCE:
-        name, number = _exactly(sid, 2, "RFC 5652 10.2.4")
-        issuer, serial = name.raw, number.integer()
+    if sid[0] == der.SEQUENCE:
+        name, number = _exactly(octets, sid, 2, "RFC 5652 10.2.4")
+        if number[0] != der.INTEGER:
+            raise Malformed("an INTEGER expected", number[1])
+        issuer, serial = _raw(octets, name), integer(octets, number[2], number[3])
     else:
-        key_identifier = sid.value
+        key_identifier = octets[sid[2] : sid[3]]
     if version != (1 if issuer is not None else 3):
         raise FormatFailure("the version of SignerInfo does not fit its sid", "RFC 5652 5.3")
-    digest_oid, digest_parameters = algorithm_identifier(parts[2])
+    digest_oid, digest_parameters = _algorithm(_raw(octets, parts[2]))
     if digest_oid not in listed_digests:
         raise FormatFailure("the signer's digest is not among digestAlgorithms", "RFC 5652 5.1")
     rest = parts[3:]
     signed_attributes, attributes = b"", {}
-    if rest[0].tag == 0xA0:
+    if rest[0][0] == 0xA0:
         signed = rest.pop(0)
-        attributes = _attributes(signed, limits, "signed")
+        attributes = _attributes(octets, signed, limits, "signed")
         # signed as SET OF, sent as [0]: 5.4 has the tag changed back before hashing
-        signed_attributes = b"\x31" + signed.raw[1:]
-    signature_oid, signature_parameters = algorithm_identifier(rest[0])
-    unsigned = _attributes(rest[2], limits, "unsigned") if len(rest) == 3 else {}
+        signed_attributes = b"\x31" + octets[signed[1] + 1 : signed[3]]
+    signature_oid, signature_parameters = _algorithm(_raw(octets, rest[0]))
+    unsigned = _attributes(octets, rest[2], limits, "unsigned") if len(rest) == 3 else {}
     return SignerInfo(
         issuer,
         serial,
@@ -249,32 +288,33 @@ def _signer_info(node: der.Node, listed_digests: set[str], limits: Limits) -> Si
         digest_parameters,
         signature_oid,
         signature_parameters,
-        rest[1].octets(),
+        octets[rest[1][2] : rest[1][3]],
         signed_attributes,
         attributes,
         unsigned,
     )
 
 
-def _attributes(node: der.Node, limits: Limits, which: str) -> dict[str, tuple[bytes, ...]]:
+def _attributes(octets: bytes, node: _Part, limits: Limits, which: str) -> dict[str, tuple[bytes, ...]]:
     found: dict[str, tuple[bytes, ...]] = {}
     before = b""
-    encoded = _bounded(node, limits.attributes)
+    encoded = _bounded(octets, node, limits.attributes)
     if not encoded:
         raise FormatFailure(f"the {which} attributes are an empty set", "RFC 5652 5.3")
     for child in encoded:
-        parts = child.expect(der.SEQUENCE, "Attribute").children()
-        if len(parts) != 2 or parts[1].tag != der.SET:
+        parts = _inside(octets, child, der.SEQUENCE, "Attribute")
+        if len(parts) != 2 or parts[1][0] != der.SET:
             raise FormatFailure("an attribute is not a type with a set of values", "RFC 5652 5.3")
-        oid = parts[0].oid()
-        values = tuple(value.raw for value in _bounded(parts[1], limits.attributes))
+        oid = _oid(octets, parts[0])
+        values = tuple([_raw(octets, value) for value in _bounded(octets, parts[1], limits.attributes)])
         if which == "signed":
             if oid in found:
                 raise FormatFailure(f"the signed attribute {oid} occurs twice", "RFC 5652 5.3")
             # the digest is over DER: another order on the wire would need a second, re-sorted reading
-            if child.raw < before:
+            whole = _raw(octets, child)
+            if whole < before:
                 raise FormatFailure("the signed attributes are not in DER order", "RFC 5652 5.4, X.690 11.6")
-            before = child.raw
+            before = whole
         found[oid] = found.get(oid, ()) + values
     return found
 

@@ -14,7 +14,7 @@ from pki.instant import Instant
 from pki.revocation import Unknown
 from verifier.algorithms import algorithm_of
 from verifier.budget import Meter
-from verifier.certificate import ParsedCertificate, parse, public_key_bits
+from verifier.certificate import ParsedCertificate, public_key_bits
 from verifier.errors import UnacceptableAlgorithm, UnacceptableKey
 from verifier.extensions import DIGITAL_SIGNATURE, key_of
 from verifier.inputs import PathInputs
@@ -148,6 +148,9 @@ class OcspChecker:
 
     def _unauthorised(self, delegate: ParsedCertificate, path: ValidPath, index: int) -> str:
         """4.2.2.2: id-kp-OCSPSigning, a valid path through the issuer itself, and not revoked."""
+        key = delegate.fingerprint, path.contexts[index], self._inputs.min_rsa_bits
+        if self._cache.responders.get(key, self._at) is not None:
+            return ""
         if delegate.extended_usage is None or _OCSP_SIGNING not in delegate.extended_usage:
             return "the OCSP responder's certificate is not for OCSP signing"
         if delegate.key_usage is not None and not delegate.key_usage & DIGITAL_SIGNATURE:
@@ -162,14 +165,16 @@ class OcspChecker:
         )
         if not isinstance(own, ValidPath):
             return f"the OCSP responder has no valid path: {own.reason}"
-        if not delegate.no_check and not self._is_unrevoked(own):
+        if delegate.no_check:
+            self._cache.responders.put(key, *own.span(), None)
+        elif not self._is_unrevoked(own):
             return "the OCSP responder's own status is not known to be good"
         return ""
 
     def _delegates(self, response: ParsedOcsp) -> Iterator[ParsedCertificate]:
         for encoded in response.certificates[:8]:
             try:
-                yield parse(encoded)
+                yield self._sources.read_certificate(encoded)
             except Malformed:
                 continue
         if response.responder_name is not None:

@@ -6,11 +6,13 @@ Revocation, 6.1.3 (a)(3), is not asked here: `validator` composes path and statu
 from dataclasses import dataclass
 
 from pki.instant import Instant
+from verifier.algorithms import algorithm_of
 from verifier.anchors import TrustAnchor
 from verifier.budget import Meter
 from verifier.certificate import ParsedCertificate
 from verifier.indication import Indication, SubIndication
 from verifier.inputs import PathInputs
+from verifier.keys import load_key
 from verifier.path_steps import Check, PathCache, Refused, descend, wrap_up
 
 
@@ -34,6 +36,15 @@ class ValidPath:
     def leaf(self) -> ParsedCertificate:
         """The certificate that was asked about."""
         return self.certificates[0]
+
+    def span(self) -> tuple[int, int]:
+        """From when to when (seconds, both included) this path holds: nothing else in it hangs on the time."""
+        anchor = self.anchor
+        stated = self.certificates if anchor.certificate is None else (*self.certificates, anchor.certificate)
+        believed = (algorithm_of(certificate.outer_algorithm).until for certificate in self.certificates)
+        keys = (load_key(spki).until for spki in (anchor.spki, *(one.spki for one in self.certificates)))
+        ends = (certificate.not_after for certificate in stated)
+        return max(certificate.not_before for certificate in stated), min(*believed, *keys, *ends)
 
     def issuer_of(self, index: int) -> tuple[bytes, bytes, ParsedCertificate | None]:
         """(name, spki, certificate) of whoever issued `certificates[index]`."""

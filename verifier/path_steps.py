@@ -19,6 +19,7 @@ from verifier.extensions import ANY_POLICY, KEY_CERT_SIGN, key_of
 from verifier.indication import Indication, SubIndication
 from verifier.inputs import PathInputs, Profile
 from verifier.keys import Key, check_key, load_key
+from verifier.lasting import Lasting
 from verifier.name_constraints import NameRefused, NameSpace
 from verifier.policy_graph import PolicyGraph
 from verifier.signature_cache import SignatureCache, is_signed_by
@@ -149,11 +150,13 @@ class IssuerStates:
 class PathCache:
     """What path validations may share between requests. Make one for all, or one for a single question."""
 
-    __slots__ = ("issuers", "signatures")
+    __slots__ = ("issuers", "responders", "signatures")
 
     def __init__(self) -> None:
         self.signatures = SignatureCache()
         self.issuers = IssuerStates()
+        self.responders: Lasting[None] = Lasting(512)
+        """OCSP responders that may answer for an issuer, and whose status nobody needs to ask."""
 
 
 def descend(

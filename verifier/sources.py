@@ -1,15 +1,16 @@
 """What a status is founded on: the rules, the CRLs and answers at hand, and the answer with its source and age."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Final, Generic, TypeVar
+from typing import Final
 
 from pki.instant import Instant
 from pki.revocation import Good, Reason, Revoked, Unknown
 from verifier.certificate import ParsedCertificate
 from verifier.crl import Entry, ParsedCrl
+from verifier.lasting import Lasting
 from verifier.ocsp import ParsedOcsp
 from verifier.path_building import NameIndex
 
@@ -67,30 +68,6 @@ class StatusAnswer:
         return None if self.this_update is None else at - self.this_update
 
 
-_T = TypeVar("_T")
-
-
-class Lasting(Generic[_T]):
-    """Answers that hold from one second to another, by all else that they hang on; only so many are kept."""
-
-    __slots__ = ("_kept", "_most")
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._kept: dict[tuple[object, ...], tuple[int, int, _T]] = {}
-
-    def get(self, key: tuple[object, ...], at: int) -> tuple[int, int, _T] | None:
-        """(since, until, answer) if it holds at `at`."""
-        found = self._kept.get(key)
-        return found if found is not None and found[0] <= at <= found[1] else None
-
-    def put(self, key: tuple[object, ...], since: int, until: int, answer: _T) -> None:
-        """Keep one answer; all go when it is full."""
-        if len(self._kept) >= self._most:
-            self._kept = {}
-        self._kept[key] = since, until, answer
-
-
 class CrlSet(NameIndex[ParsedCrl]):
     """A fixed set of CRLs by issuer, with what was found out about them; shared by all requests that offer this set."""
 
@@ -116,6 +93,8 @@ class Sources:
     certificates: NameIndex[ParsedCertificate]
     crls: CrlSet
     ocsp: tuple[ParsedOcsp, ...]
+    read_certificate: Callable[[bytes], ParsedCertificate]
+    """Of those that come inside OCSP answers. Errors: Malformed."""
 
 
 @dataclass(frozen=True, slots=True)

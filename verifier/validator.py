@@ -123,7 +123,7 @@ class Validator:
         crls = cache.crl_set(evidence.crls)
         unreadable += crls.unreadable
         ocsp = tuple(readable(evidence.ocsp, cache.ocsp, unreadable)) if evidence.ocsp else ()
-        return Sources(certificates, crls, ocsp), tuple(unreadable)
+        return Sources(certificates, crls, ocsp, cache.certificate), tuple(unreadable)
 
 
 def _octets(leaf: bytes | Certificate) -> bytes:
