@@ -1,9 +1,13 @@
 """The commands of ISO/IEC 7816-4 and -8 that applications are made of, as functions of a Channel."""
 
+from dataclasses import replace
+
+from cardio import pin_pad
 from cardio.apdu import CommandApdu
 from cardio.channel import Channel
 from cardio.errors import LastTry, NotThisKind, PinBlocked, ProtocolViolated, Refused, WrongPin
 from cardio.pin import Pin
+from cardio.pin_pad import PadEntry
 from cardio.status_word import StatusWord
 from pki.errors import Malformed
 
@@ -91,7 +95,11 @@ def tries_left(channel: Channel, reference: int = 0x80) -> int | None:
     return 0 if status.blocked else None
 
 
-def verify(channel: Channel, pin: Pin, reference: int = 0x80, *, last_try: bool = False) -> None:
+Entered = Pin | PadEntry
+"""A PIN as it was typed here, or one that will be entered on the reader's own keys."""
+
+
+def verify(channel: Channel, pin: Entered, reference: int = 0x80, *, last_try: bool = False) -> None:
     """VERIFY, after looking how many tries are left. Sent once: nothing here repeats it.
 
     Errors: PinBlocked and LastTry (nothing sent), WrongPin, PinBlocked, Refused, ConnectionFailed.
@@ -101,7 +109,20 @@ def verify(channel: Channel, pin: Pin, reference: int = 0x80, *, last_try: bool 
         raise PinBlocked(pin.rule.slot)
     if left == 1 and not last_try:
         raise LastTry(pin.rule.slot)
-    require_pin(channel.send(CommandApdu(0x00, 0x20, 0x00, reference, pin.octets)).status, pin.rule.slot, "VERIFY")
+    command = CommandApdu(0x00, 0x20, 0x00, reference)
+    if isinstance(pin, PadEntry):
+        status = pin_pad.verify(channel, pin, command.header)
+    else:
+        status = channel.send(replace(command, data=pin.octets)).status
+    require_pin(status, pin.rule.slot, "VERIFY")
+
+
+def set_reference(channel: Channel, new: Entered, p1: int, reference: int = 0x80) -> StatusWord:
+    """CHANGE REFERENCE DATA with the new PIN alone. The status word is the caller's to read."""
+    command = CommandApdu(0x00, 0x24, p1, reference)
+    if isinstance(new, PadEntry):
+        return pin_pad.modify(channel, new, command.header, with_old=False)
+    return channel.send(replace(command, data=new.octets)).status
 
 
 def require_pin(status: StatusWord, slot: str, command: str) -> None:

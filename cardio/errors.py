@@ -16,6 +16,8 @@
        ├─ Refused(status_word)         a status word of the card that the caller did not expect
        ├─ PinMalformed                 length or alphabet; never reaches the card
        ├─ PinMismatch                  the new PIN was not entered twice alike
+       ├─ PinEntryCancelled            the person pressed "cancel" on the reader
+       ├─ PinEntryTimedOut             nobody entered anything on the reader
        ├─ WrongPin(retries_left)       the card compared and refused
        ├─ PinBlocked                   no tries left (6983, 6984 or 63C0)
        ├─ LastTry                      one try left and the caller did not insist
@@ -194,6 +196,24 @@ class PinMismatch(CardError):
     code = "cardio.pin-mismatch"
     why = "The two entries of the new PIN differ."
     todo = "Nothing was changed. Enter it again."
+
+
+@dataclass(eq=False)
+class PinEntryCancelled(CardError):
+    slot: str
+
+    code = "cardio.pin-entry-cancelled"
+    why = "The entry of the {slot} was cancelled on the reader."
+    todo = "Nothing was sent to the card. Begin again."
+
+
+@dataclass(eq=False)
+class PinEntryTimedOut(CardError):
+    slot: str
+
+    code = "cardio.pin-entry-timed-out"
+    why = "The {slot} was not entered on the reader in time."
+    todo = "Nothing was sent to the card. Begin again."
 
 
 @dataclass(eq=False)

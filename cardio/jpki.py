@@ -186,13 +186,15 @@ def tries_left(channel: Channel, purpose: Purpose) -> int | None:
     return commands.tries_left(channel)
 
 
-def verify_pin(channel: Channel, purpose: Purpose, entered: Pin, *, last_try: bool = False) -> None:
+def verify_pin(channel: Channel, purpose: Purpose, entered: commands.Entered, *, last_try: bool = False) -> None:
     """Errors: WrongPin, PinBlocked, LastTry (one try left and `last_try` not given; nothing was sent)."""
     commands.select_file(channel, SLOTS[purpose].pin)
     commands.verify(channel, entered, last_try=last_try)
 
 
-def change_pin(channel: Channel, purpose: Purpose, old: Pin, new: Pin, *, last_try: bool = False) -> None:
+def change_pin(
+    channel: Channel, purpose: Purpose, old: commands.Entered, new: commands.Entered, *, last_try: bool = False
+) -> None:
     """VERIFY the old one, then CHANGE REFERENCE DATA with the new one alone (P1 01).
 
     If the power goes in between or during it, the card has the old one or the new one, nothing else: try which.
@@ -201,13 +203,13 @@ def change_pin(channel: Channel, purpose: Purpose, old: Pin, new: Pin, *, last_t
     set_new_pin(channel, purpose, new)
 
 
-def set_new_pin(channel: Channel, purpose: Purpose, new: Pin) -> None:
+def set_new_pin(channel: Channel, purpose: Purpose, new: commands.Entered) -> None:
     """CHANGE REFERENCE DATA P1 01 on the selected PIN file: allowed after VERIFY, or once where management allowed
     it.
     """
     slot = SLOTS[purpose]
     commands.select_file(channel, slot.pin)
-    status = channel.send(CommandApdu(0x00, 0x24, 0x01, 0x80, new.octets)).status
+    status = commands.set_reference(channel, new, 0x01)
     if status == 0x6982:
         raise WrongCardState("the PIN may not be changed now")
     commands.require_pin(status, slot.rule.slot, "CHANGE REFERENCE DATA")

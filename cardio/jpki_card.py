@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from cardio import jpki
 from cardio.channel import Channel
+from cardio.commands import Entered
 from cardio.errors import CardError, WrongCardState
-from cardio.pin import Pin
 from cardio.session import CardSession
 from pki.purpose import Purpose
 
@@ -60,7 +60,7 @@ class JpkiCard:
         with self.session.work() as channel:
             return jpki.read_certificate(channel, purpose, ca=True)
 
-    def read(self, purpose: Purpose, pin: Pin | None = None, *, last_try: bool = False) -> bytes | None:
+    def read(self, purpose: Purpose, pin: Entered | None = None, *, last_try: bool = False) -> bytes | None:
         """The certificate in DER, None if the card has none. The signature certificate needs its password.
 
         Errors: WrongPin, PinBlocked, LastTry; Refused (6982) for the signature certificate without `pin`.
@@ -68,17 +68,17 @@ class JpkiCard:
         with self._opened(purpose, pin, last_try) as channel:
             return jpki.read_certificate(channel, purpose)
 
-    def verify_pin(self, purpose: Purpose, pin: Pin, *, last_try: bool = False) -> None:
+    def verify_pin(self, purpose: Purpose, pin: Entered, *, last_try: bool = False) -> None:
         """Whether the PIN is right. Errors: WrongPin, PinBlocked, LastTry."""
         with self._opened(purpose, pin, last_try):
             pass
 
-    def change_pin(self, purpose: Purpose, old: Pin, new: Pin, *, last_try: bool = False) -> None:
+    def change_pin(self, purpose: Purpose, old: Entered, new: Entered, *, last_try: bool = False) -> None:
         """Errors: WrongPin, PinBlocked, LastTry (of the old one). Torn, the card has the old one or the new one."""
         with self._opened(purpose, old, last_try) as channel:
             jpki.set_new_pin(channel, purpose, new)
 
-    def sign(self, purpose: Purpose, pin: Pin, message: bytes, *, last_try: bool = False) -> bytes:
+    def sign(self, purpose: Purpose, pin: Entered, message: bytes, *, last_try: bool = False) -> bytes:
         """A signature over `message`: sha256WithRSAEncryption, or ecdsa-with-SHA384 in DER on our P-384 cards.
 
         Errors: WrongPin, PinBlocked, LastTry; WrongCardState if the card has no such certificate.
@@ -91,7 +91,7 @@ class JpkiCard:
                 return jpki.sign_message(channel, purpose, message, next_generation=next_generation)
 
     @contextlib.contextmanager
-    def _opened(self, purpose: Purpose, pin: Pin | None, last_try: bool) -> Iterator[Channel]:
+    def _opened(self, purpose: Purpose, pin: Entered | None, last_try: bool) -> Iterator[Channel]:
         with self.session.work() as channel:
             if pin is None:
                 yield channel
@@ -101,7 +101,7 @@ class JpkiCard:
 
 
 @contextlib.contextmanager
-def _verified(channel: Channel, purpose: Purpose, pin: Pin, last_try: bool) -> Iterator[None]:
+def _verified(channel: Channel, purpose: Purpose, pin: Entered, last_try: bool) -> Iterator[None]:
     jpki.verify_pin(channel, purpose, pin, last_try=last_try)
     try:
         yield

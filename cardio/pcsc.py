@@ -17,9 +17,7 @@ import os
 import socket
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
 # Otherwise a call made while another handle holds a transaction blocks inside libpcsclite, past any deadline of ours.
 # libpcsclite looks at it when it is loaded, so it must stand before the import.
@@ -35,10 +33,12 @@ from cardio.errors import (
     NoReader,
     NoService,
     ProtocolViolated,
-    Removed,
     TransportFailed,
-    WasReset,
 )
+from cardio.pcsc_causes import CANCELLED, TIMEOUT, failure_of
+from cardio.pcsc_deadlines import WATCHDOG, duplicate_unix, unix_descriptors
+from cardio.pcsc_states import ReaderState, reader_state
+from cardio.pin_pad import ENTRY_SECONDS, GET_FEATURES, parse_features
 
 PATIENCE = 15.0
 """Seconds for one call: on-card RSA key generation takes up to about ten."""
@@ -46,96 +46,7 @@ BUSY_PATIENCE = 5.0
 """Seconds to wait for another program's transaction."""
 _TICK = 0.02
 
-_CAUSES: Mapping[int, type[ConnectionFailed]] = {
-    0x8010001D: NoService,
-    0x8010001E: NoService,
-    0x80100013: NoService,  # communication with pcscd broke
-    0x80100003: NoService,  # invalid handle: the context died with pcscd
-    0x80100009: NoReader,
-    0x8010002E: NoReader,
-    0x80100017: NoReader,
-    0x8010000C: NoCard,
-    0x80100069: Removed,
-    0x80100068: WasReset,
-    0x8010000B: Busy,
-    0x80100016: TransportFailed,
-    0x8010002F: TransportFailed,
-    0x80100066: TransportFailed,  # mute card
-    0x80100067: TransportFailed,  # unpowered: the ATR was no ATR
-    0x8010000F: ProtocolViolated,
-    0x80100008: ProtocolViolated,  # answer longer than any answer may be
-}
-_TIMEOUT = 0x8010000A
-_CANCELLED = 0x80100002
 
-
-def _failure(code: int, during: str) -> ConnectionFailed:
-    number = code & 0xFFFFFFFF
-    kind = _CAUSES.get(number, TransportFailed)
-    if kind is ProtocolViolated:
-        return ProtocolViolated(during, number, what="no common protocol or an answer that is too long")
-    return kind(during, number)
-
-
-@dataclass(frozen=True, slots=True)
-class ReaderState:
-    """What PC/SC says about one reader at one moment."""
-
-    reader: str
-    present: bool
-    mute: bool
-    atr: bytes
-    events: int
-    """Counts insertions and removals of this reader since pcscd started: a swap between two looks changes it."""
-    raw: int
-
-    @property
-    def asked(self) -> int:
-        """What to give `Context.states` to hear of the next change after this state."""
-        return self.raw & ~int(scard.SCARD_STATE_CHANGED)
-
-    @property
-    def unavailable(self) -> bool:
-        return bool(self.raw & (scard.SCARD_STATE_UNAVAILABLE | scard.SCARD_STATE_UNKNOWN | scard.SCARD_STATE_IGNORE))
-
-
-class _Watchdog:
-    """One thread, alive while any context is, that ends calls past their deadline."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._contexts: weakref.WeakSet[Context] = weakref.WeakSet()
-        self._wake = threading.Event()
-        self._running = False
-
-    def add(self, context: "Context") -> None:
-        with self._lock:
-            self._contexts.add(context)
-            if not self._running:
-                self._running = True
-                threading.Thread(target=self._run, name="pcsc deadlines", daemon=True).start()
-
-    def remove(self, context: "Context") -> None:
-        with self._lock:
-            self._contexts.discard(context)
-            if not self._contexts:
-                self._wake.set()
-
-    def _run(self) -> None:
-        while True:
-            self._wake.wait(0.1)
-            with self._lock:
-                self._wake.clear()
-                contexts = list(self._contexts)
-                if not contexts:
-                    self._running = False
-                    return
-            for context in contexts:
-                context.end_if_overdue()
-            del contexts
-
-
-_WATCHDOG = _Watchdog()
 _ESTABLISHING = threading.Lock()
 
 
@@ -185,11 +96,11 @@ class Context:
             raise NoService("connecting to pcscd", code & 0xFFFFFFFF)
         self._handle = handle
         self.due, self.overdue = 0.0, False
-        _WATCHDOG.add(self)
+        WATCHDOG.add(self)
 
     def close(self) -> None:
         """Release it; may be called twice."""
-        _WATCHDOG.remove(self)
+        WATCHDOG.remove(self)
         handle, self._handle = self._handle, None
         if handle is not None:
             with contextlib.suppress(SystemError):
@@ -247,7 +158,7 @@ class Context:
             except SystemError:  # the SWIG layer, when pcscd went away in the middle
                 raise NoService("listing readers") from None
         if code:
-            failure = _failure(code, "listing readers")
+            failure = failure_of(code, "listing readers")
             if isinstance(failure, NoReader):
                 return ()
             raise failure
@@ -268,11 +179,11 @@ class Context:
             except SystemError:
                 raise NoService("watching readers") from None
         number = code & 0xFFFFFFFF
-        if number in (_TIMEOUT, _CANCELLED):
+        if number in (TIMEOUT, CANCELLED):
             return None
         if number:
-            raise _failure(code, "watching readers")
-        return tuple(_reader_state(name, raw, bytes(atr)) for name, raw, atr in answers)
+            raise failure_of(code, "watching readers")
+        return tuple(reader_state(name, raw, bytes(atr)) for name, raw, atr in answers)
 
     def cancel(self) -> None:
         """Wake this context's `states` from another thread."""
@@ -334,7 +245,7 @@ class Context:
                 return Connection(self, reader, handle, protocol)
             if self.overdue:
                 raise Busy("connecting to the card", code & 0xFFFFFFFF)
-            failure = _failure(code, "connecting to the card")
+            failure = failure_of(code, "connecting to the card")
             if failure.cause is not Cause.BUSY or self.monotonic() > until:
                 raise failure
             time.sleep(_TICK)
@@ -387,6 +298,23 @@ class Connection:
             raise TransportFailed("an APDU")
         return bytes(reply)
 
+    def features(self) -> dict[int, int]:
+        """What the reader itself can do: tag → control code (PC/SC part 10, 2.2); nothing for most readers."""
+        with self._context.limit(self.patience):
+            code, reply = scard.SCardControl(self._handle, scard.SCARD_CTL_CODE(GET_FEATURES), [])
+        return parse_features(bytes(reply)) if code == 0 else {}
+
+    def control(self, code: int, data: bytes) -> bytes:
+        """The reader's answer to a control code, for which a person may be asked. Errors: as `transmit`."""
+        with self._context.limit(self.patience + 2 * ENTRY_SECONDS):
+            try:
+                failed, reply = scard.SCardControl(self._handle, code, list(data))
+            except SystemError:
+                raise NoService("asking the reader") from None
+        if failed:
+            raise self._failed(failed, "asking the reader")
+        return bytes(reply)
+
     @contextlib.contextmanager
     def transaction(self, busy_patience: float = BUSY_PATIENCE) -> Iterator[None]:
         """Nobody else's APDU comes between those inside. Keep it short: all others wait.
@@ -419,7 +347,7 @@ class Connection:
     def _failed(self, code: int, during: str) -> ConnectionFailed:
         if self._context.overdue:
             return TransportFailed(during + " (no answer before the deadline)", code & 0xFFFFFFFF)
-        return _failure(code, during)
+        return failure_of(code, during)
 
     def close(self) -> None:
         """Leave the card as it is; may be called twice."""
@@ -445,20 +373,6 @@ class Connection:
         self.close()
 
 
-def _reader_state(name: str, raw: int, atr: bytes) -> ReaderState:
-    present = bool(raw & scard.SCARD_STATE_PRESENT)
-    return ReaderState(name, present, bool(raw & scard.SCARD_STATE_MUTE), atr, raw >> 16 & 0xFFFF, raw)
-
-
-def _unix_descriptors() -> set[int]:
-    found = set()
-    for entry in os.listdir("/proc/self/fd"):  # noqa: PTH208 - no Path object for each of maybe thousands
-        with contextlib.suppress(OSError):
-            if os.readlink(f"/proc/self/fd/{entry}").startswith("socket:"):  # noqa: PTH115
-                found.add(int(entry))
-    return found
-
-
 def _establish_with_line() -> tuple[int, int, socket.socket | None]:
     """A new context and a duplicate of its socket to pcscd: the one UNIX socket that is new after the call.
 
@@ -468,27 +382,16 @@ def _establish_with_line() -> tuple[int, int, socket.socket | None]:
     line = None
     for _ in range(20):
         try:
-            before = _unix_descriptors()
+            before = unix_descriptors()
         except OSError:
             before = None
         code, handle = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
         if code or before is None:
             return code, handle, None
-        lines = [candidate for number in _unix_descriptors() - before if (candidate := _duplicate(number))]
+        lines = [candidate for number in unix_descriptors() - before if (candidate := duplicate_unix(number))]
         if len(lines) == 1:
             return code, handle, lines[0]
         for line in lines:
             line.close()
         scard.SCardReleaseContext(handle)
     return 0x8010001D, 0, None
-
-
-def _duplicate(number: int) -> socket.socket | None:
-    try:
-        duplicate = socket.socket(fileno=os.dup(number))
-    except OSError:
-        return None
-    if duplicate.family != socket.AF_UNIX:
-        duplicate.close()
-        return None
-    return duplicate

@@ -5,6 +5,8 @@ be on a server) and relays; the PIN half goes straight to the card and nowhere e
 after the card lost power, the reader vanished or the program died, and then finishes what was begun.
 """
 
+from collections.abc import Mapping
+
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
@@ -24,8 +26,9 @@ from cardio.card_management import (
     relay,
 )
 from cardio.card_steps import OPEN
+from cardio.commands import Entered
 from cardio.errors import WrongCardState
-from cardio.pin import Pin
+from cardio.pin_pad import PadEntry
 from cardio.session import CardSession
 from pki.purpose import Purpose
 
@@ -84,16 +87,16 @@ class CardInReader:
             }
         )
 
-    def reset_pin(self, purpose: Purpose, new: str, number: int) -> bool:
+    def reset_pin(self, purpose: Purpose, new: str | PadEntry, number: int) -> bool:
         """Set one PIN anew, blocked or not, with the permission of that number.
 
         False if the PIN was set with this permission before, and an answer got lost: then it is as entered then, and
         this entry was not used. Repeatable. Errors: PinMalformed, before anything is sent; Refused (6985) if the card
         has seen a later permission.
         """
-        return self._set_new({purpose: jpki.pin(purpose, new)}, number)
+        return self._set_new({purpose: new if isinstance(new, PadEntry) else jpki.pin(purpose, new)}, number)
 
-    def _set_new(self, pins: dict[Purpose, Pin], number: int = 0) -> bool:
+    def _set_new(self, pins: Mapping[Purpose, Entered], number: int = 0) -> bool:
         # What the card allows dies with power or selection, so asking and setting are one piece of work. Torn between
         # two PINs, the repetition sets both again: no PIN is ever left open, a blocked one stays blocked until it is
         # set.

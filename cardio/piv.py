@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from cardio import piv_commands
 from cardio.channel import Channel
+from cardio.commands import Entered
 from cardio.errors import CertificateMismatch, Refused, WrongCardState, WrongPin
 from cardio.pin import Pin
 from cardio.piv_commands import key_algorithm_of
@@ -90,7 +91,7 @@ class PivCard:
             found = find_active(channel, abilities_of(channel), purpose)
             return None if found is None else found.certificate
 
-    def sign(self, purpose: Purpose, pin: Pin, message: bytes, *, last_try: bool = False) -> bytes:
+    def sign(self, purpose: Purpose, pin: Entered, message: bytes, *, last_try: bool = False) -> bytes:
         """A signature by the active key, checked before it is given out.
 
         RSA: PKCS#1 v1.5, SHA-256; P-256 and P-384: ECDSA in DER with SHA-256 and SHA-384.
@@ -113,7 +114,7 @@ class PivCard:
         require_signature(certificate.spki, signature, message)
         return signature
 
-    def change_pin(self, old: Pin, new: Pin, *, last_try: bool = False) -> None:
+    def change_pin(self, old: Entered, new: Entered, *, last_try: bool = False) -> None:
         """Another PIN. Errors: WrongPin, PinBlocked, LastTry."""
         with self.session.work() as channel:
             piv_commands.change_pin(channel, old, new, last_try=last_try)
@@ -136,7 +137,7 @@ class PivCard:
         with self.session.work() as channel:
             piv_commands.unblock_pin(channel, puk, new)
 
-    def verify_pin(self, pin: Pin, *, last_try: bool = False) -> None:
+    def verify_pin(self, pin: Entered, *, last_try: bool = False) -> None:
         """Whether the PIN is right. Errors: WrongPin, PinBlocked, LastTry."""
         with self.session.work() as channel:
             piv_commands.verify_pin(channel, pin, last_try=last_try)

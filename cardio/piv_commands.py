@@ -6,16 +6,17 @@ Source: SP 800-73-4 part 2, 3; clauses stand with each function. Nothing here re
 import hashlib
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from cardio import tlv
+from cardio import pin_pad, tlv
 from cardio.apdu import CommandApdu
 from cardio.channel import Channel
-from cardio.commands import require_pin, tries_left, verify
+from cardio.commands import Entered, require_pin, tries_left, verify
 from cardio.errors import LastTry, ManagementKeyRefused, NotThisKind, PinBlocked, ProtocolViolated, Refused
 from cardio.pin import CAPITALS, DIGITS, Pin, PinRule
+from cardio.pin_pad import PadEntry
 from cardio.piv_management_key import ManagementKey
 from cardio.piv_objects import APPLICATION, DISCOVERY
 from cardio.piv_slots import (
@@ -81,7 +82,7 @@ def write_object(channel: Channel, tag: bytes, content: bytes) -> None:
     channel.require(CommandApdu(0x00, 0xDB, 0x3F, 0xFF, data), "PUT DATA")
 
 
-def verify_pin(channel: Channel, pin: Pin, *, last_try: bool = False) -> None:
+def verify_pin(channel: Channel, pin: Entered, *, last_try: bool = False) -> None:
     """VERIFY (3.2.1), after looking how many tries are left. Errors: WrongPin, PinBlocked, LastTry, Refused."""
     verify(channel, pin, PIN_REFERENCE, last_try=last_try)
 
@@ -91,15 +92,22 @@ def pin_tries_left(channel: Channel) -> int | None:
     return tries_left(channel, PIN_REFERENCE)
 
 
-def change_pin(channel: Channel, old: Pin, new: Pin, *, last_try: bool = False) -> None:
-    """CHANGE REFERENCE DATA (3.2.2) for the PIN. Errors: WrongPin, PinBlocked, LastTry, Refused."""
+def change_pin(channel: Channel, old: Entered, new: Entered, *, last_try: bool = False) -> None:
+    """CHANGE REFERENCE DATA (3.2.2) for the PIN; on a pad both are entered, or both typed.
+
+    Errors: WrongPin, PinBlocked, LastTry, Refused.
+    """
     left = pin_tries_left(channel)
     if left == 0:
         raise PinBlocked(old.rule.slot)
     if left == 1 and not last_try:
         raise LastTry(old.rule.slot)
-    command = CommandApdu(0x00, 0x24, 0x00, PIN_REFERENCE, old.octets + new.octets)
-    require_pin(channel.send(command).status, old.rule.slot, "CHANGE REFERENCE DATA")
+    command = CommandApdu(0x00, 0x24, 0x00, PIN_REFERENCE)
+    if isinstance(old, PadEntry) or isinstance(new, PadEntry):
+        status = pin_pad.modify(channel, PadEntry(PIN_RULE), command.header, with_old=True)
+    else:
+        status = channel.send(replace(command, data=old.octets + new.octets)).status
+    require_pin(status, old.rule.slot, "CHANGE REFERENCE DATA")
 
 
 def change_puk(channel: Channel, old: Pin, new: Pin) -> None:

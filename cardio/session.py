@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 
+from cardio import pin_pad
 from cardio.channel import Channel, Transmitter
 from cardio.errors import CardSwapped, ConnectionFailed
 from cardio.trace import Trace
@@ -95,6 +96,11 @@ class CardSession:
         except ConnectionFailed:
             self.drop()  # also after Busy: waiting past a deadline may have cost the context
             raise
+
+    def has_pin_pad(self) -> bool:
+        """Whether the reader takes PINs on keys of its own. Errors: as `work`."""
+        with self.work() as channel:
+            return pin_pad.has_pad(channel)
 
     def drop(self) -> None:
         """Forget the connection; the identity stays."""

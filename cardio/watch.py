@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cardio.errors import ConnectionFailed, NoReader, NoService
-from cardio.pcsc import Context, ReaderState
+from cardio.pcsc import Context
+from cardio.pcsc_states import ReaderState
 
 LONGEST_WAIT = 1.0
 """Seconds until the list of readers is looked at again whatever happens: serial readers of pcsc-lite announce

@@ -5,7 +5,6 @@ They are never arguments: those stand in the process list.
 """
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,14 +15,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli import card_managing
-from cli.card_entry import read_pin, tracing
+from cli.card_entry import PinPadOption, ask, confirm_last_try, tracing
 from cli.card_piv import app as piv
 from cli.card_virtual import app as virtual
 from pki.purpose import Purpose
 
 if TYPE_CHECKING:
+    from cardio.commands import Entered
     from cardio.jpki_card import JpkiCard
-    from cardio.pin import Pin
     from cardio.piv import PivCard
 
 app = typer.Typer(no_args_is_help=True, help="Look at a card, use its keys, change its PINs, lend a virtual one.")
@@ -161,6 +160,7 @@ def read_certificates(
     ] = False,
     pin_stdin: PinStdinOption = False,
     last_try: LastTryOption = False,
+    pin_pad: PinPadOption = False,
     as_json: JsonOption = False,
     trace: TraceOption = None,
 ) -> None:
@@ -174,7 +174,8 @@ def read_certificates(
                 found[f"{purpose}-ca"] = card.read_ca_certificate(purpose)
             found["authentication"] = card.read(Purpose.AUTHENTICATION)
             if with_signature:
-                pin = _ask(card, Purpose.SIGNATURE, pin_stdin)
+                last_try = confirm_last_try(card, Purpose.SIGNATURE, last_try, pin_stdin)
+                pin = ask(card, Purpose.SIGNATURE, pin_stdin, pin_pad)
                 found["signature"] = card.read(Purpose.SIGNATURE, pin, last_try=last_try)
         else:
             found = {purpose.value: card.read(purpose) for purpose in Purpose}
@@ -201,13 +202,15 @@ def sign(
     reader: ReaderOption = None,
     pin_stdin: PinStdinOption = False,
     last_try: LastTryOption = False,
+    pin_pad: PinPadOption = False,
     as_json: JsonOption = False,
     trace: TraceOption = None,
 ) -> None:
     """Sign a file with a key of the card."""
     content = file.read_bytes()
     with _card(reader, trace) as card:
-        pin = _ask(card, purpose, pin_stdin)
+        last_try = confirm_last_try(card, purpose, last_try, pin_stdin)
+        pin = ask(card, purpose, pin_stdin, pin_pad)
         if form is Form.RAW:
             signature = card.sign(purpose, pin, content, last_try=last_try)
         else:
@@ -226,6 +229,7 @@ def verify_pin(
     reader: ReaderOption = None,
     pin_stdin: PinStdinOption = False,
     last_try: LastTryOption = False,
+    pin_pad: PinPadOption = False,
     as_json: JsonOption = False,
     trace: TraceOption = None,
 ) -> None:
@@ -233,7 +237,8 @@ def verify_pin(
     from cardio.jpki_card import JpkiCard
 
     with _card(reader, trace) as card:
-        pin = _ask(card, purpose, pin_stdin)
+        last_try = confirm_last_try(card, purpose, last_try, pin_stdin)
+        pin = ask(card, purpose, pin_stdin, pin_pad)
         if isinstance(card, JpkiCard):
             card.verify_pin(purpose, pin, last_try=last_try)
         else:
@@ -247,18 +252,24 @@ def change_pin(
     reader: ReaderOption = None,
     pin_stdin: PinStdinOption = False,
     last_try: LastTryOption = False,
+    pin_pad: PinPadOption = False,
     as_json: JsonOption = False,
     trace: TraceOption = None,
 ) -> None:
     """Another PIN instead of the present one. It goes from this keyboard to the card, and nowhere else."""
     from cardio.errors import PinMismatch
     from cardio.jpki_card import JpkiCard
+    from cardio.pin_pad import PadEntry
 
     with _card(reader, trace) as card:
-        old = _ask(card, purpose, pin_stdin)
-        new = _ask(card, purpose, pin_stdin, "New ")
-        if not pin_stdin and _ask(card, purpose, pin_stdin, "Once more, new ") != new:
-            raise PinMismatch
+        last_try = confirm_last_try(card, purpose, last_try, pin_stdin)
+        old = ask(card, purpose, pin_stdin, pin_pad)
+        if isinstance(old, PadEntry):
+            new: Entered = old  # the reader asks for it, twice
+        else:
+            new = ask(card, purpose, pin_stdin, prefix="New ")
+            if not pin_stdin and ask(card, purpose, pin_stdin, prefix="Once more, new ") != new:
+                raise PinMismatch
         if isinstance(card, JpkiCard):
             card.change_pin(purpose, old, new, last_try=last_try)
         else:
@@ -286,27 +297,8 @@ def _card(reader: str | None, trace: Path | None) -> "Iterator[JpkiCard | PivCar
             card.session.close()
 
 
-def _ask(card: "JpkiCard | PivCard", purpose: Purpose, pin_stdin: bool, prefix: str = "") -> "Pin":
-    """A PIN from the terminal or standard input. The tries left are told before it is asked for."""
-    from cardio import jpki
-    from cardio.errors import PinBlocked
-    from cardio.jpki_card import JpkiCard
-    from cardio.pin import Pin
-    from cardio.piv_commands import PIN_RULE
-
-    ours = isinstance(card, JpkiCard)
-    rule = jpki.SLOTS[purpose].rule if ours else PIN_RULE
-    if not prefix:
-        left = card.tries_left(purpose) if isinstance(card, JpkiCard) else card.describe().pin_tries_left
-        if left == 0:
-            raise PinBlocked(rule.slot)
-        if left is not None and left <= 2 and not pin_stdin:
-            print(f"Careful: {left} {'try' if left == 1 else 'tries'} left.", file=sys.stderr)
-    return read_pin(lambda text: Pin(rule, text), f"{prefix}{rule.slot} ({rule.sentence})", pin_stdin)
-
-
 def _sign_document(
-    card: "JpkiCard | PivCard", purpose: Purpose, pin: "Pin", content: bytes, form: Form, name: str, last_try: bool
+    card: "JpkiCard | PivCard", purpose: Purpose, pin: "Entered", content: bytes, form: Form, name: str, last_try: bool
 ) -> bytes:
     """A signed document. JPKI: the signature certificate is read under the same PIN."""
     from cardio.errors import WrongCardState

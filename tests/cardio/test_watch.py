@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cardio.pcsc import Context, ReaderState
+from cardio.pcsc import Context
+from cardio.pcsc_states import ReaderState
 from cardio.private_pcscd import PrivatePcscd
 from cardio.virtual_jpki import VirtualJpkiCard
 from cardio.watch import Happened, Watch, WatchEvent, difference
