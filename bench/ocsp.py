@@ -5,6 +5,9 @@
 pre-signed   no nonce: `jitsuin responder` with 2 workers, `cfssl ocspserve`, nginx with a file of the same size
 live         a nonce in each request: `jitsuin responder`, `openssl ocsp -multi 2`
 Each target is measured in turn, three rounds; medians are printed, ratios last. Errors must be none.
+
+wrk is the client of all. `openssl ocsp` is started anew for each of its runs: when wrk leaves, it closes connections on
+which nothing was asked, and one such connection makes a worker of openssl's hang for good. Within a run all is well.
 """
 
 import base64
@@ -20,7 +23,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -43,6 +47,13 @@ from tests.ca.status_world import World, key
 COUNT = 10_000
 ROUNDS = 3
 CONNECTIONS = 64
+
+POST, GET, LIVE = "ours, pre-signed POST", "ours, pre-signed GET", "ours, live with nonce"
+CFSSL, NGINX, OPENSSL = "cfssl ocspserve POST", "nginx, a file of the same size", "openssl ocsp -multi 2"
+GOALS = ((POST, CFSSL, 5.0), (GET, CFSSL, 5.0), (POST, NGINX, 0.9), (GET, NGINX, 0.9), (LIVE, OPENSSL, 4.0))
+"""How many times as many answers a second as whom, at least. cfssl fails most GETs: its POST stands for both."""
+P99_GOAL = 5.0
+"""Milliseconds, at half of the highest rate."""
 
 LUA = """
 local requests, n = {{}}, 0
@@ -271,21 +282,22 @@ def main(seconds: float) -> None:
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         bench = Bench(Path(name))
         ours, cfssl = stack.enter_context(bench.ours()), stack.enter_context(bench.cfssl())
-        nginx, openssl = stack.enter_context(bench.nginx()), stack.enter_context(bench.openssl())
-        targets = {
-            "ours, pre-signed POST": (ours, bench.posts),
-            "ours, pre-signed GET": (ours, bench.gets),
-            "cfssl ocspserve POST": (cfssl, bench.root_posts),
-            "nginx, a file of the same size": (nginx, bench.file_gets),
-            "ours, live with nonce": (ours, bench.nonces),
-            "openssl ocsp -multi 2": (openssl, bench.root_nonces),
+        nginx = stack.enter_context(bench.nginx())
+        targets: dict[str, tuple[Callable[[], AbstractContextManager[Server]], Path]] = {
+            POST: (lambda: nullcontext(ours), bench.posts),
+            GET: (lambda: nullcontext(ours), bench.gets),
+            CFSSL: (lambda: nullcontext(cfssl), bench.root_posts),
+            NGINX: (lambda: nullcontext(nginx), bench.file_gets),
+            LIVE: (lambda: nullcontext(ours), bench.nonces),
+            OPENSSL: (bench.openssl, bench.root_nonces),
         }
         runs: dict[str, list[Measured]] = {name: [] for name in targets}
-        for target in targets.values():
-            wrk(bench.folder, *target, 2)
-        for _ in range(ROUNDS):
-            for label, target in targets.items():
-                runs[label].append(wrk(bench.folder, *target, seconds))
+        for number in range(ROUNDS + 1):
+            for label, (serving, requests) in targets.items():
+                with serving() as server:
+                    measured = wrk(bench.folder, server, requests, seconds if number else 2)
+                if number:  # the first is to warm up
+                    runs[label].append(measured)
         rate = {label: median(run.rate for run in found) for label, found in runs.items()}
         print(f"{COUNT} certificates, 2 workers, {CONNECTIONS} connections, {ROUNDS} × {seconds:g} s, medians")
         print(f"answer {len(next(bench.pack.answers()))} octets, responder {_kind(bench.responder)}")
@@ -296,25 +308,20 @@ def main(seconds: float) -> None:
             cost = median(run.cost for run in found)
             line = f"  {label:32} {rate[label]:10,.0f}/s ({spread})  p99 {p99:7.2f} ms  errors {bad}"
             print(f"{line}  {cost:6.1f} µs of processor a request")
-        post = rate["ours, pre-signed POST"]
-        delay = max(1, round(CONNECTIONS / (post / 2) * 1000))
-        half = wrk(bench.folder, ours, bench.posts, seconds, delay)
-        print(f"  ours at {half.rate:,.0f}/s (half of the highest or less): p99 {half.p99:.2f} ms  errors {half.bad}")
-        get, live = rate["ours, pre-signed GET"], rate["ours, live with nonce"]
-        file = rate["nginx, a file of the same size"]
-        cost = {label: median(run.cost for run in found) or 1e-9 for label, found in runs.items()}
-        mine = cost["ours, pre-signed POST"]
-        print(f"processor cost cfssl / POST  {cost['cfssl ocspserve POST'] / mine:.2f}")
-        print(f"processor cost nginx / POST  {cost['nginx, a file of the same size'] / mine:.2f}")
-        print(f"ratio POST / cfssl           {post / rate['cfssl ocspserve POST']:.2f}   (at least 5)")
-        print(f"ratio POST / nginx file      {post / file:.2f}   (at least 0.9)")
-        print(f"ratio GET  / nginx file      {get / file:.2f}   (at least 0.9)")
-        theirs = rate["openssl ocsp -multi 2"]
-        if theirs < 1:
-            print("openssl answered nothing in this run: no ratio")
-        else:
-            print(f"processor cost openssl / live {cost['openssl ocsp -multi 2'] / cost['ours, live with nonce']:.2f}")
-            print(f"ratio live / openssl -multi 2 {live / theirs:.2f}   (at least 4)")
+        delay = max(1, round(CONNECTIONS / (rate[POST] / 2) * 1000))
+        halves = [wrk(bench.folder, ours, bench.posts, seconds, delay) for _ in range(ROUNDS)]
+        half = median(run.p99 for run in halves)
+        print(f"  ours at {median(run.rate for run in halves):,.0f}/s (half of the highest or less): p99 {half:.2f} ms")
+        if any(run.bad for found in (*runs.values(), halves) for run in found):
+            sys.exit("errors: the figures say nothing")
+        costs = {label: median(run.cost for run in found) for label, found in runs.items()}
+        verdict = "met" if half <= P99_GOAL else "NOT MET"
+        print(f"p99 at half of the highest rate {half:.2f} ms (goal {P99_GOAL:g}: {verdict})")
+        for mine, theirs, goal in GOALS:
+            ratio, processor = rate[mine] / rate[theirs], costs[theirs] / costs[mine]
+            verdict = "met" if ratio >= goal else "NOT MET"
+            line = f"ratio {mine} / {theirs}: a second {ratio:.2f} (goal {goal:g}: {verdict})"
+            print(f"{line}, a processor second {processor:.2f}")
 
 
 def _kind(certificate: Certificate) -> str:
