@@ -25,10 +25,11 @@ from ca.journal_file import JournaledDatabase, JournalFile
 from ca.orders import Assurance
 from ca.profiles import PROFILES, Kind
 from cli.database import Database
+from cli.monitoring import Watched
 from cli.publishing import open_shelf
 from cli.services import Service, certificates, open_service
 from cli.settings import Settings
-from cli.status_plane import Responders, StatusPlane
+from cli.status_plane import OwnOcsp, Responders, StatusPlane
 from pki.certificate import Certificate
 from pki.instant import Clock
 from pki.purpose import Purpose
@@ -51,6 +52,9 @@ class Web:
 
     application: Application
     addresses: dict[str, str]
+    watched: Watched
+    checks: Mapping[str, Callable[[], object]]
+    """What must hold for it to be ready."""
 
 
 @dataclass(slots=True)
@@ -85,7 +89,7 @@ class Planes:
     def check(self) -> "FilingCheck":
         """The verifier with this deployment's own authorities as anchors, one set a purpose."""
         from verifier.anchors import anchor_of
-        from verifier.fetch import AllowedHost, HttpFetcher
+        from verifier.fetch import AllowedHost, Fetcher, HttpFetcher
         from verifier.judge import Trust
         from verifier.policy import Policy
         from web.filing_check import FilingCheck
@@ -96,6 +100,9 @@ class Planes:
         }
         parts = urlsplit(self.settings.public_url)
         here = AllowedHost(parts.hostname or "", parts.port, private=True)
+        fetcher: Fetcher = HttpFetcher(frozenset({here}), self.stopwatch)
+        if self.responders is not None and self.settings.status.ocsp_access == "registered":
+            fetcher = OwnOcsp(fetcher, self.responders, self.settings.public_url, self.clock)
         return FilingCheck(
             # our own time-stamp authority stands below the authority for log-ins (ca/profiles.py)
             trust={purpose: Trust(signers, anchors[Purpose.AUTHENTICATION]) for purpose, signers in anchors.items()},
@@ -105,7 +112,7 @@ class Planes:
                 )
                 for purpose in Purpose
             },
-            fetcher=HttpFetcher(frozenset({here}), self.stopwatch),
+            fetcher=fetcher,
             random=self.random,
             issued={oid: how for purpose in Purpose for oid, how in self.policies(purpose).items()},
         )
@@ -267,9 +274,11 @@ def open_web(
             stopwatch=stopwatch,
             language=Language(settings.service.language),
             max_body=settings.service.max_body,
-            checks={"database": lambda: database.read(planes.directory.all)},
+            checks=checks,
         )
-        yield Web(compose("Jitsuin", routers, frame), _addresses(settings, planes, routers))
+        checks: dict[str, Callable[[], object]] = {"database": lambda: database.read(planes.directory.all)}
+        watched = Watched(settings, database, clock, planes.responders)
+        yield Web(compose("Jitsuin", routers, frame), _addresses(settings, planes, routers), watched, checks)
     finally:
         database.close()
 

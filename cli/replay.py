@@ -80,7 +80,7 @@ def _answers(folder: Path, told: "Replayed", issuers: "dict[str, Certificate]") 
     """Kept answers: `ocsp/*.resp.der`, and those signed ahead."""
     from ca.ocsp_pack import Pack
     from ca.replay import Difference, compare_answer
-    from cli.responder import PACKS
+    from cli.presigning import PACKS
     from pki.errors import Malformed
 
     for path in sorted((folder / "ocsp").glob("*.resp.der")):

@@ -16,6 +16,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,13 +30,16 @@ if TYPE_CHECKING:
     from cli.database import Database
     from cli.settings import Settings
     from pki.errors import Error
+    from pki.instant import Clock
 
 app = typer.Typer(no_args_is_help=True, help="Answer OCSP for the public; sign answers ahead in bulk.")
 log = logging.getLogger("jitsuin.responder")
 
 _RESTART_PAUSE = 1.0
-PACKS = "ocsp-packs"
-"""The folder of answers signed ahead, beside the folder of the published CRLs."""
+_ROUND = 5.0
+"""Seconds between two rounds of a worker's housekeeping; in each it tells its parent its numbers."""
+_PACKS_EVERY = 6
+"""In rounds: looking for new packs. New authorities are looked for in each."""
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The deployment's folder, made by `jitsuin init`.")]
 
@@ -46,6 +51,9 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, max=256, help="How many processes answer.")] = 2,
     clock: Annotated[
         str | None, typer.Option(metavar="TIME", help="Begin at this time (RFC 3339): for trials.")
+    ] = None,
+    metrics: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Where to tell metrics, health and readiness.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Say what is ready as one line of JSON.")] = False,
     parent: Annotated[int | None, typer.Option(hidden=True)] = None,
@@ -61,8 +69,7 @@ def serve(
 
     reserved = _reserve(listen)
     try:
-        address = address_of(reserved)
-        _Workers(folder, address, clock, workers).run(as_json=as_json)
+        _Workers(folder, address_of(reserved), clock, workers).run(metrics, as_json=as_json)
     finally:
         reserved.close()
 
@@ -71,36 +78,90 @@ def serve(
 def presign(
     folder: Folder,
     processes: Annotated[int, typer.Option(min=1, max=256, help="How many processes sign.")] = 2,
+    due: Annotated[
+        bool, typer.Option("--due", help="Only what is missing or in the second quarter of its life.")
+    ] = False,
     clock: Annotated[str | None, typer.Option(metavar="TIME", help="Sign as of then (RFC 3339); else now.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    parent: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
-    """Sign the answers about every living certificate; running workers take them up within a minute."""
-    from ca.ocsp import AnswerPolicy
-    from ca.ocsp_delegates import StoredDelegates
+    """Sign the answers about every living certificate; running workers take them up within a minute.
+
+    `status.presign_hours` in the settings has it done on a schedule.
+    """
     from ca.ocsp_presign import Presigner
     from cli.clock import SystemClock
-    from cli.keys import open_responder_keys
+    from cli.presigning import HASH_NAMES, due_packs, packs_folder
     from cli.settings import load_settings
+    from cli.status_plane import StatusPlane, answer_policy, references_of
     from pki.instant import Instant
 
+    if parent is not None and not end_with_parent(parent):
+        raise typer.Exit(1)
     settings = load_settings(folder)
     at = SystemClock().now() if clock is None else Instant.parse(clock)
     database = _open(settings)
     told: dict[str, int] = {}
     try:
-        keys = open_responder_keys(settings, secrets.token_bytes)
-        for authority in _authorities(database):
+        plane = StatusPlane.open(settings, database, secrets.token_bytes, _alarm)
+        authorities = plane.authorities()
+        wanted = (
+            due_packs(settings, authorities, at) if due else [(one, name) for one in authorities for name in HASH_NAMES]
+        )
+        references = references_of(settings, database)
+        for authority, hash_name in wanted:
             assert authority.certificate is not None
-            encoder = StoredDelegates(database, keys, authority).current(at)
-            signer = Presigner(authority.id, authority.certificate, encoder, AnswerPolicy())
-            told[authority.id] = signer.fill(database, _packs(settings) / f"{authority.id}-sha1", at, processes)
+            encoder = plane.delegates(authority).current(at)
+            named = {} if references is None else references.all(authority.id)
+            signer = Presigner(authority.id, authority.certificate, encoder, answer_policy(settings), hash_name, named)
+            path = packs_folder(settings) / f"{authority.id}-{hash_name}"
+            told[authority.id] = signer.fill(database, path, at, processes)
     finally:
         database.close()
     if as_json:
         typer.echo(json.dumps({"signed": told}))
         return
     for authority_id, count in told.items():
-        typer.echo(f"{authority_id}: {count} answers signed ahead")
+        typer.echo(f"{authority_id}: {count} answers signed ahead, by each of {len(HASH_NAMES)} hashes")
+
+
+class _Worker:
+    """A process that answers, and the numbers that it told last."""
+
+    def __init__(self, command: list[str]) -> None:
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True, bufsize=0)
+        self.numbers: Mapping[str, int] = {}
+        self._rest = b""
+
+    def is_ready(self) -> bool:
+        """Wait for its first line; False when it ended before."""
+        assert self.process.stdout is not None
+        ready = bool(self.process.stdout.readline())
+        self.listen()
+        return ready
+
+    def listen(self) -> None:
+        """From now on take what it says without waiting for it."""
+        assert self.process.stdout is not None
+        os.set_blocking(self.process.stdout.fileno(), False)
+
+    def take(self) -> None:
+        """Read what it told meanwhile."""
+        assert self.process.stdout is not None
+        while piece := self.process.stdout.read(65536):
+            *lines, self._rest = (self._rest + piece).split(b"\n")
+            for line in lines:
+                self.numbers = json.loads(line).get("numbers", self.numbers)
+
+    def end(self) -> None:
+        """Make sure that it ended."""
+        try:
+            self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
 
 class _Workers:
@@ -111,55 +172,72 @@ class _Workers:
         self._command += ["--parent", str(os.getpid()), *(() if clock is None else ("--clock", clock))]
         self._address = address
         self._count = count
-        self._running: list[subprocess.Popen[bytes]] = []
+        self._running: list[_Worker] = []
         self._stopping = False
 
-    def run(self, *, as_json: bool) -> None:
+    def run(self, metrics: str | None, *, as_json: bool) -> None:
         """Start them, say so, and stay until a signal."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        try:
-            self._running = [self._start() for _ in range(self._count)]
-            for process in self._running:
-                assert process.stdout is not None
-                if not process.stdout.readline():
+        with self._watched(metrics) as watched:
+            try:
+                self._running = [_Worker(self._command) for _ in range(self._count)]
+                ready = [worker.is_ready() for worker in self._running]
+                if not all(ready):
                     raise typer.Exit(1)
-            pids = [process.pid for process in self._running]
-            document = {"ready": True, "url": f"http://{self._address}", "workers": pids}
-            typer.echo(json.dumps(document) if as_json else f"ready: http://{self._address} ({self._count} workers)")
-            while not self._stopping:
-                self._tend()
-                time.sleep(0.2)
-        finally:
-            self._end()
+                self._say_ready(watched, as_json=as_json)
+                while not self._stopping:
+                    self._tend()
+                    time.sleep(0.2)
+            finally:
+                self._end()
 
-    def _start(self) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(self._command, stdout=subprocess.PIPE, start_new_session=True)
+    def _watched(self, metrics: str | None) -> "AbstractContextManager[str | None]":
+        if metrics is None:
+            return nullcontext()
+        from cli.monitoring import watching
+
+        return watching(metrics, self._metrics, {"workers": self._check}, secrets.token_bytes, time.monotonic)
+
+    def _say_ready(self, watched: str | None, *, as_json: bool) -> None:
+        pids = [worker.process.pid for worker in self._running]
+        url = f"http://{self._address}"
+        document = {"ready": True, "url": url, "workers": pids, "metrics": watched and f"http://{watched}/metrics"}
+        typer.echo(json.dumps(document) if as_json else f"ready: {url} ({self._count} workers)")
+
+    def _metrics(self) -> str:
+        from ca.metrics import text
+        from cli.monitoring import worker_families
+
+        running = list(self._running)
+        alive = sum(worker.process.poll() is None for worker in running)
+        return text(worker_families({index: worker.numbers for index, worker in enumerate(running)}, alive))
+
+    def _check(self) -> None:
+        """Every worker lives and could ask the database lately. Errors: RuntimeError."""
+        for worker in self._running:
+            if worker.process.poll() is not None or worker.numbers.get("sure") != 1:
+                raise RuntimeError("a worker cannot answer")
 
     def _tend(self) -> None:
-        for index, process in enumerate(self._running):
-            if process.poll() is not None and not self._stopping:
-                log.error("a worker ended with status %s; another one takes its place", process.returncode)
-                if process.stdout is not None:
-                    process.stdout.close()
+        for index, worker in enumerate(self._running):
+            worker.take()
+            if worker.process.poll() is not None and not self._stopping:
+                log.error("a worker ended with status %s; another one takes its place", worker.process.returncode)
+                worker.end()
                 time.sleep(_RESTART_PAUSE)
-                self._running[index] = self._start()
+                self._running[index] = _Worker(self._command)
+                self._running[index].listen()
 
     def _stop(self, *_: object) -> None:
         self._stopping = True
 
     def _end(self) -> None:
-        for process in self._running:
-            if process.poll() is None:
-                process.terminate()
-        for process in self._running:
-            try:
-                process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
+        for worker in self._running:
+            if worker.process.poll() is None:
+                worker.process.terminate()
+        for worker in self._running:
+            worker.end()
 
 
 def _work(folder: Path, listen: str, clock: str | None) -> None:
@@ -180,44 +258,50 @@ def _work(folder: Path, listen: str, clock: str | None) -> None:
         database.close()
 
 
-async def _answer(settings: "Settings", database: "Database", clock: Any, listen: str) -> None:
-    from datetime import timedelta
-
-    from ca.journal_file import JournalFile
-    from ca.ocsp import AnswerPolicy, Responder
+async def _answer(settings: "Settings", database: "Database", clock: "Clock", listen: str) -> None:
     from ca.ocsp_answers import AnswerDesk
-    from ca.ocsp_delegates import StoredDelegates
-    from ca.status import Continuity
     from ca.status_view import StatusView
     from ca.store.watch import HeadWatch
-    from cli.keys import open_responder_keys
+    from cli.presigning import packs_folder
+    from cli.status_plane import StatusPlane
     from web.responder_fast import OcspServer
 
     loop = asyncio.get_running_loop()
-    keys = open_responder_keys(settings, secrets.token_bytes)
-    continuity = Continuity.of(JournalFile(settings.path(settings.status.journal)))
+    plane = StatusPlane.open(settings, database, secrets.token_bytes, _alarm)
+    view = StatusView(database, plane.continuity(), HeadWatch(lambda: _own_connection(database)).head)
+    desks: dict[str, AnswerDesk] = {}
+
+    def take_up(authorities: "list[Authority]") -> bool:
+        found = [one for one in authorities if one.id not in desks]
+        desks.update({one.id: AnswerDesk(plane.responder(one, view), view) for one in found})
+        return bool(found)
+
+    take_up(plane.authorities())
     local = settings.database_url.startswith("sqlite:")
-    view = StatusView(database, continuity, HeadWatch(lambda: _own_connection(database)).head)
-    minutes = timedelta(minutes=settings.status.ocsp_minutes)
-    policy = AnswerPolicy(live_validity=minutes, presigned_validity=max(minutes, AnswerPolicy().presigned_validity))
-    desks = {}
-    for authority in _authorities(database):
-        assert authority.certificate is not None
-        delegates = StoredDelegates(database, keys, authority)
-        responder = Responder(authority.id, authority.certificate, delegates, view, policy, alarm=_alarm)
-        desks[authority.id] = AnswerDesk(responder, view)
-    server = OcspServer(desks, view.refresh, clock, loop, alarm=_alarm, inline=local)
+    proxies = frozenset(settings.service.client_certificates_from)
+    server = OcspServer(desks, view.refresh, clock, loop, alarm=_alarm, inline=local, proxies=proxies)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     listening = await loop.create_server(server, sock=_reserve(listen), backlog=4096)
     print(json.dumps({"ready": os.getpid()}), flush=True)
-    packs = _packs(settings)
+    rounds = 0
     while not stop.is_set():
-        for name, desk in desks.items():
-            desk.packs = _opened_packs(packs, name)
+        if rounds % _PACKS_EVERY == 0:
+            for name, desk in desks.items():
+                desk.packs = _opened_packs(packs_folder(settings), name)
+        if rounds:
+            try:
+                # A generation that a ceremony made is answered for without a restart.
+                if take_up(await loop.run_in_executor(None, plane.authorities)):
+                    server.adopt(desks)
+            except Exception as error:  # the database is away: whatever it is, those who are known are answered on
+                log.warning("no look for new authorities: %s", type(error).__name__)
+        server.look()
+        print(json.dumps({"numbers": server.numbers()}), flush=True)
+        rounds += 1
         try:
-            await asyncio.wait_for(stop.wait(), 30)
+            await asyncio.wait_for(stop.wait(), _ROUND)
         except TimeoutError:
             continue
     listening.close()
@@ -269,16 +353,6 @@ def _open(settings: "Settings") -> "Database":
     database = Database(settings.database_url)
     database.check()
     return database
-
-
-def _authorities(database: "Database") -> "list[Authority]":
-    from ca.directory import Directory
-
-    return [one for one in database.read(Directory().all) if one.certificate is not None]
-
-
-def _packs(settings: "Settings") -> Path:
-    return settings.path(settings.status.crls).parent / PACKS
 
 
 def _own_connection(database: "Database") -> Any:

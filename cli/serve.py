@@ -189,12 +189,22 @@ def _may_leave_network(settings: "Settings") -> bool:
 def _answer(settings: "Settings", role: Role, clock: "SystemClock", ready_file: Path | None, *, as_json: bool) -> None:
     """A web process, with the processes that hold keys beside it if it is to do everything."""
     from cli.listening import address_of, open_socket, run_server
+    from cli.monitoring import watching
     from cli.planes import open_web
     from cli.settings import with_listen
 
     with open_socket(settings.service.listen) as listener:
         settings = with_listen(settings, address_of(listener))
-        with open_web(settings, role.value, clock, secrets.token_bytes, monotonic) as web:
+        with (
+            open_web(settings, role.value, clock, secrets.token_bytes, monotonic) as web,
+            watching(
+                settings.service.metrics_listen,
+                web.watched.metrics,
+                {**web.checks, **({"signing": web.watched.signing_lives} if role is Role.ALL else {})},
+                secrets.token_bytes,
+                monotonic,
+            ),
+        ):
             parts: list[_Part] = []
             try:
                 if role is Role.ALL:

@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 from ca.authorities import renew_responders
 from ca.crl_schedule import CrlMaker
+from ca.errors import KeyStoreError
 from ca.issuance import Signer
 from ca.journal_file import JournaledDatabase, JournalFile
 from ca.keys import KeyStore
@@ -15,8 +17,10 @@ from ca.profiles import PROFILES
 from cli.database import Database
 from cli.keys import open_authority_keys, open_responder_keys
 from cli.logs import open_logs
-from cli.publishing import make_crl_maker
+from cli.presigning import Presigning, start_child
+from cli.publishing import keep_crls, make_crl_maker
 from cli.settings import Settings
+from cli.tally import Tally, signing_file
 from pki.errors import Error
 from pki.instant import Instant
 from transparency.log import Log
@@ -25,6 +29,8 @@ log = logging.getLogger("jitsuin.signing")
 
 HOUSEKEEPING = timedelta(seconds=5)
 """How often it is asked whether a CRL or a responder is due."""
+SWEEPING = timedelta(hours=1)
+"""How often ended CRLs are looked for."""
 RENEW_AHEAD = timedelta(days=7)
 """A responder is renewed so long before its certificate ends."""
 
@@ -40,8 +46,15 @@ class Signing:
     responder_keys: KeyStore
     logs: list[Log]
     random: Callable[[int], bytes]
+    presigning: Presigning
+    keep: timedelta | None = None
+    """How long CRLs are kept after their end; None for ever."""
+    metrics: Path | None = None
+    """The file that the numbers are written into."""
+    tally: Tally = field(default_factory=Tally)
     _next: Instant = field(default=Instant(0))
     _logged: Instant = field(default=Instant(0))
+    _swept: Instant = field(default=Instant(0))
 
     def work(self, at: Instant) -> int:
         """One round; how many certificates were signed. What failed is logged by its code and tried again next time.
@@ -50,32 +63,54 @@ class Signing:
         """
         if at >= self._next:
             self._next = at + HOUSEKEEPING
-            self._attempt(lambda: self._renew(at))
+            self._keep_house(at)
         if at > self._logged:
             self._logged = at
             for one in self.logs:
                 self._attempt(lambda one=one: one.sequence(at).size)  # type: ignore[misc]
-        return self._attempt(lambda: self.signer.sign_pending(self.database, at))
+        signed = self._attempt(lambda: self.signer.sign_pending(self.database, at))
+        self.tally.signed += signed
+        return signed
+
+    def _keep_house(self, at: Instant) -> None:
+        """Each by itself: a token that is away keeps no pack from being renewed."""
+        self._attempt(lambda: self._renew(at))
+        self._attempt(lambda: self._publish(at))
+        self._attempt(lambda: self.presigning.tend(at))
+        if self.keep is not None and at >= self._swept + SWEEPING:
+            keep, self._swept = self.keep, at
+            self._attempt(lambda: self.crls.drop_ended(at, keep))
+        if self.metrics is not None:
+            try:
+                self.tally.write(self.metrics, at)
+            except OSError as error:
+                log.error("no metrics written: %s", error.strerror)
 
     def _attempt(self, what: Callable[[], int]) -> int:
         try:
             return what()
         except Error as error:
             log.error("%s", error)
+            self.tally.failed(error, key_store=isinstance(error, KeyStoreError))
             return 0
 
     def _renew(self, at: Instant) -> int:
-        renewed = renew_responders(self.database, self.keys, self.responder_keys, at, self.random, RENEW_AHEAD)
-        for signed in self.crls.run(at):
+        return len(renew_responders(self.database, self.keys, self.responder_keys, at, self.random, RENEW_AHEAD))
+
+    def _publish(self, at: Instant) -> int:
+        made = self.crls.run(at)
+        for signed in made:
             row = signed.row
+            self.tally.crls[row.kind] += 1
             log.info("published %s CRL %d of %s/%s", row.kind, row.number, row.issuer, row.partition)
-        return len(renewed)
+        return len(made)
 
 
 @contextmanager
 def open_signing(settings: Settings, random: Callable[[int], bytes]) -> Iterator[Signing]:
     """Open database and keys of a deployment. Errors: DatabaseNewer, DatabaseOutdated, SecretMissing, KeyStoreError."""
     database = Database(settings.database_url)
+    presigning = Presigning(settings, database, start_child(settings))
     try:
         database.check()
         journaled = JournaledDatabase(database, JournalFile(settings.path(settings.status.journal)))
@@ -88,6 +123,10 @@ def open_signing(settings: Settings, random: Callable[[int], bytes]) -> Iterator
             open_responder_keys(settings, random),
             open_logs(settings, journaled),
             random,
+            presigning,
+            keep_crls(settings),
+            None if settings.service.metrics_listen is None else signing_file(settings),
         )
     finally:
+        presigning.close()
         database.close()

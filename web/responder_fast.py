@@ -138,6 +138,7 @@ class OcspServer:
         self._scheduled = False
         self._second = -1
         self._sure_at: int | None = None
+        self._sure = False
         self._date = b""
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -200,7 +201,14 @@ class OcspServer:
         """
         age = -1 if self._sure_at is None else max(0, self._clock.now().seconds - self._sure_at)
         counted = {f"{one.name}_total": int(getattr(self.counts, one.name)) for one in fields(self.counts)}
-        return {**counted, "connections_open": len(self.connections), "status_age_seconds": age}
+        now = {"connections_open": len(self.connections), "status_age_seconds": age, "sure": int(self._sure)}
+        return {**counted, **now}
+
+    def look(self) -> None:
+        """Look at the database soon, though nobody asked: so one knows how things stand when all is quiet."""
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._flush)
 
     def _remember(self, url: bytes, desk: AnswerDesk, octets: bytes) -> None:
         # Only paths whose answer is kept: strangers cannot fill this with paths that mean nothing.
@@ -239,12 +247,15 @@ class OcspServer:
         except Error as error:
             self._alarm(error)
             self.counts.unsure += 1
+            self._sure = False
             return False
         except Exception as error:  # a driver's own error: whatever it is, nothing may be told now
             self._alarm(StatusUnsure(type(error).__name__))
             self.counts.unsure += 1
+            self._sure = False
             return False
         self.counts.refreshes += 1
+        self._sure = True
         self._sure_at = self._clock.now().seconds
         return True
 

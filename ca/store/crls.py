@@ -251,3 +251,23 @@ def listed_by(conn: Connection, row: CrlRow, serial: str | None = None) -> set[s
     if serial is not None:
         query = query.where(REVOCATIONS.c.serial == serial)
     return set(conn.execute(query).scalars())
+
+
+def newest_published(conn: Connection) -> list[CrlRow]:
+    """The published CRL with the highest number of each issuer, partition and kind."""
+    newer = CRLS.alias()
+    overtaken = exists().where(
+        newer.c.issuer == CRLS.c.issuer,
+        newer.c.partition == CRLS.c.partition,
+        newer.c.kind == CRLS.c.kind,
+        newer.c.published.is_not(None),
+        newer.c.number > CRLS.c.number,
+    )
+    query = select(*_COLUMNS).where(CRLS.c.published.is_not(None), ~overtaken)
+    query = query.order_by(CRLS.c.issuer, CRLS.c.partition, CRLS.c.kind)
+    return [CrlRow(**row._mapping) for row in conn.execute(query)]
+
+
+def count_unpublished(conn: Connection) -> int:
+    """How many CRLs were signed and never reached the shelf."""
+    return conn.execute(select(func.count()).where(CRLS.c.published.is_(None))).scalar_one()
