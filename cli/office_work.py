@@ -176,7 +176,7 @@ class OfficeWork:
 
     def watch(self, at: Instant) -> int:
         """Begin and end alarms; how many began."""
-        begun, ended = self.database.transaction(lambda conn: watch.look(conn, at))
+        begun, ended = self.database.transaction(lambda conn: watch.look(conn, at, self.random))
         if begun:
             log.error("%d alarms began", begun)
         return begun + ended

@@ -21,7 +21,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from time import monotonic
@@ -206,11 +206,13 @@ def _answer(settings: "Settings", role: Role, clock: "SystemClock", ready_file: 
             ),
         ):
             parts: list[_Part] = []
+            office = ExitStack()
             try:
                 if role is Role.ALL:
                     parts += [_Part(settings, clock, part) for part in (Role.CARD_KEYS, Role.CA)]
                     for part in parts:
                         part.await_ready()
+                    office.enter_context(_office_beside(settings, clock))
                 run_server(
                     web.application,
                     listener,
@@ -221,6 +223,7 @@ def _answer(settings: "Settings", role: Role, clock: "SystemClock", ready_file: 
                     if part.ended():
                         raise PartStopped(part.role.value, part.status)
             finally:
+                office.close()
                 for part in parts:
                     part.stop()
                 if ready_file is not None:

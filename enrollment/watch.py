@@ -1,6 +1,6 @@
 """What nobody may overlook, as alarms that stand until their reason is gone; and the daily comparison with channels."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Final
 
 from enrollment import protection
@@ -18,8 +18,11 @@ BRAKED: Final = "gateway-braked"
 """The kinds of alarm."""
 
 
-def look(conn: Connection, at: Instant) -> tuple[int, int]:
-    """Begin an alarm for everything that is wrong now, end those whose reason is gone; (begun, ended)."""
+def look(conn: Connection, at: Instant, random: Random) -> tuple[int, int]:
+    """Begin an alarm for everything that is wrong now, end those whose reason is gone; (begun, ended).
+
+    A channel that has not acknowledged a flag in time is told once more.
+    """
     found: dict[tuple[str, str], tuple[str, str]] = {}
     for one in protection.alarms(conn, at):
         owner = care.channel_owner(conn, one.channel)
@@ -30,9 +33,13 @@ def look(conn: Connection, at: Instant) -> tuple[int, int]:
         if brake is not None:
             detail = _detail(brake=brake[0], since=brake[1].iso(), reason=brake[2])
             found[BRAKED, municipality.code] = (municipality.code, detail)
-    begun = sum(
-        rows.raise_alarm(conn, kind, subject, owner, detail, at) for (kind, subject), (owner, detail) in found.items()
-    )
+    begun = 0
+    for (kind, subject), (owner, detail) in found.items():
+        if rows.raise_alarm(conn, kind, subject, owner, detail, at):
+            begun += 1
+            if kind == UNACKNOWLEDGED:
+                channel, _, flag = subject.partition("/")
+                _tell_again(conn, channel, {flag}, at, random)
     ended = 0
     for kind in (UNACKNOWLEDGED, BRAKED):
         for alarm in rows.standing_alarms(conn, kind):
@@ -56,17 +63,21 @@ def compare(conn: Connection, channel: str, held: Mapping[str, int], at: Instant
     counts = (len(told.missing), len(told.outdated), len(told.unknown))
     rows.add_comparison(conn, rows.Comparison(channel, day.isoformat(), at, *counts))
     rows.end_alarm(conn, SILENT, channel, at)
+    waited_for = {one.flag for one in protection.alarms(conn, at) if one.channel == channel}
+    _tell_again(conn, channel, {*told.missing, *told.outdated, *waited_for}, at, random)
     if told.agrees:
         rows.end_alarm(conn, DISAGREES, channel, at)
         return told
-    lacking = {*told.missing, *told.outdated}
-    for flag in protection.flags_for(conn, channel):
-        if flag.flag in lacking:
-            protection.tell_again(conn, channel, flag, at, random)
     owner = care.channel_owner(conn, channel)
     detail = _detail(channel=channel, missing=counts[0], outdated=counts[1], unknown=counts[2])
     rows.raise_alarm(conn, DISAGREES, channel, owner, detail, at)
     return told
+
+
+def _tell_again(conn: Connection, channel: str, flags: Set[str], at: Instant, random: Random) -> None:
+    for flag in protection.flags_for(conn, channel):
+        if flag.flag in flags:
+            protection.tell_again(conn, channel, flag, at, random)
 
 
 def silent(conn: Connection, channel: str, at: Instant) -> bool:
