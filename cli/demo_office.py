@@ -10,7 +10,7 @@ from cli.deployment import CLERK, MAIN, POST_OFFICE, POSTAL_CLERK, SUPERVISOR, D
 from cli.errors import ServiceSilent
 from cli.keys import open_operator_keys
 from cli.signing import open_signing
-from enrollment import issuing, loss, registry, visits
+from enrollment import confirmations, issuing, loss, registry, visits
 from enrollment.application import Application, ApplicationKind
 from enrollment.cards import CardSlot
 from enrollment.errors import NotSignedYet
@@ -110,7 +110,7 @@ class Office:
 
         def record(conn: Connection) -> Checked:
             clerk = people.operator_of(conn, self.name(CLERK))
-            confirmation = visits.confirm(conn, clerk, person, self.name(POST_OFFICE), at, random)
+            confirmation = confirmations.confirm(conn, clerk, person, self.name(POST_OFFICE), at, random)
             return visits.check(conn, evidence, self.name(POSTAL_CLERK), at, random, confirmation.confirmation)
 
         return self.world.database.transaction(record)

@@ -13,11 +13,11 @@ from enrollment.canonical import Json, digest
 from enrollment.card_waiting import await_card
 from enrollment.channels import Channel, Procedure
 from enrollment.counters import Affair
+from enrollment.counterside import Counterside, counterside, require_level, require_resident
 from enrollment.deadline import DeadlineKind, card_continued_by
 from enrollment.errors import EvidenceTooWeak, EvidenceUsed, NotYours
 from enrollment.events import EventKind, LedgerEvent
 from enrollment.evidence import InPersonEvidence
-from enrollment.counterside import Counterside, counterside, require_resident
 from enrollment.ledger import Happening
 from enrollment.officers import require_own_signature
 from enrollment.person import PersonId, Random
@@ -90,7 +90,7 @@ def propose(
     Errors: NotPresent, EvidenceTooWeak, SignatureInvalid; those of the desk; NotYours; WrongState for an ended record.
     """
     at_desk = _at_desk(conn, evidence, owner, operator, at)
-    evidence.require_anchor()
+    require_level(evidence, at_desk.counter)
     people_rows.municipality_of(conn, owner)
     content = content_of(evidence, owner, attributes)
     return deciding.propose(conn, at_desk.operator, Affair.ATTRIBUTE_CHANGE, evidence.person, content, at, random)
@@ -113,7 +113,7 @@ def change(
     """
     at_desk = _at_desk(conn, evidence, owner, operator, at)
     person = evidence.person
-    level = evidence.require_anchor()
+    level = require_level(evidence, at_desk.counter)
     content = content_of(evidence, owner, attributes)
     deciding.use(conn, approval, Affair.ATTRIBUTE_CHANGE, person, content, at)
     act = acts.use(conn, at_desk.operator, acts.What.ATTRIBUTE_CHANGE, person, content, at)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from enrollment.errors import NotDesignated, OutOfScope
+from pki.errors import InvalidValue
 from pki.instant import Instant, Validity
 
 
@@ -44,6 +45,18 @@ class CounterKind(StrEnum):
         return self in (CounterKind.MUNICIPAL_MAIN, CounterKind.BRANCH, CounterKind.MOBILE)
 
     @property
+    def decides(self) -> bool:
+        """Whether a second operator may approve there: supervisors sit in the municipality's own offices, neither in
+        the same car as the one who proposes nor at somebody else's desk.
+        """
+        return self in (CounterKind.MUNICIPAL_MAIN, CounterKind.BRANCH)
+
+    @property
+    def needs_photo(self) -> bool:
+        """Whether only a compared photo proves a person there: away from the office two papers are not enough."""
+        return self in (CounterKind.POST_OFFICE, CounterKind.MOBILE)
+
+    @property
     def needs_designation(self) -> bool:
         """A post office works for a municipality only by a council's resolution, for named affairs and a period."""
         return self is CounterKind.POST_OFFICE
@@ -72,6 +85,10 @@ class Counter:
     affairs: frozenset[Affair]
     designation: Validity | None = None
     designation_record: str = ""
+
+    def __post_init__(self) -> None:
+        if self.designation is not None and not self.designation_record:
+            raise InvalidValue("a designation rests on a resolution and a contract: name them")
 
     def require(self, affair: Affair, at: Instant) -> None:
         """Errors: OutOfScope if this desk does not do `affair`; NotDesignated outside the period of designation."""

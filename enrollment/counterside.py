@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from enrollment.counters import Affair, Counter
-from enrollment.errors import NotYours, OutOfScope, WrongState
+from enrollment.errors import EvidenceTooWeak, NotYours, OutOfScope, WrongState
+from enrollment.evidence import InPersonEvidence, Level
 from enrollment.operators import Operator, Role
 from enrollment.person import PersonId, PersonStatus
 from enrollment.store import Connection
@@ -26,6 +27,17 @@ class Counterside:
             raise OutOfScope(self.counter.counter, affair.value)
         self.counter.require(affair, at)
         self.operator.require(Role.CLERK, at, subject)
+
+
+def require_level(evidence: InPersonEvidence, counter: Counter) -> Level:
+    """How sure the check makes us, if that is enough for an ANCHOR at this kind of desk.
+
+    Errors: NotPresent if somebody else came; EvidenceTooWeak.
+    """
+    level = evidence.require_anchor()
+    if counter.kind.needs_photo and level is not Level.IAL3:
+        raise EvidenceTooWeak("one photo document with the face compared; away from the office nothing else will do")
+    return level
 
 
 def counterside(conn: Connection, operator: str) -> Counterside:

@@ -6,10 +6,11 @@ from enrollment import acts
 from enrollment.approvals import DECIDERS, LIFETIME, Approval, ApprovalEvent, ApprovalState, Approved, advance
 from enrollment.canonical import digest
 from enrollment.counters import Affair
-from enrollment.errors import ApprovalExpired, NeedsApproval, NotYours, SamePerson
+from enrollment.errors import ApprovalExpired, NeedsApproval, NotYours, OutOfScope, SamePerson
 from enrollment.operators import Operator, Role
 from enrollment.person import Random, draw_id
 from enrollment.store import Connection
+from enrollment.store import people as people_rows
 from enrollment.store import records as rows
 from pki.instant import Instant
 
@@ -65,6 +66,8 @@ def _decide(
     if found.owner != operator.owner:
         raise NotYours(operator.owner)
     operator.require(DECIDERS[found.affair], at)
+    if not people_rows.counter_of(conn, operator.counter).kind.decides:
+        raise OutOfScope(operator.counter, "approval")
     if operator.operator == found.proposed_by or operator.card_fingerprint == found.proposed_card:
         raise SamePerson(operator.operator)
     if at > found.expires_at:
@@ -86,8 +89,9 @@ def _decide(
 def approve(conn: Connection, approval: str, operator: Operator, at: Instant, reason: str = "") -> Approved:
     """The second operator says yes.
 
-    Errors: NeedsApproval if there is no such proposal; NotYours, RoleMissing, OperatorNotValid; SamePerson for the
-    proposer or the proposer's card; ApprovalExpired; WrongState if it was decided already.
+    Errors: NeedsApproval if there is no such proposal; NotYours, RoleMissing, OperatorNotValid; OutOfScope at a desk
+    where nobody decides; SamePerson for the proposer or the proposer's card; ApprovalExpired; WrongState if it was
+    decided already; ActNotSigned.
     """
     return _approved(_decide(conn, approval, operator, ApprovalEvent.APPROVE, at, reason))
 

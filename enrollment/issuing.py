@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from ca.intents import IntentId
 from ca.issuance import Registrar
 from ca.orders import Assurance, Order
-from enrollment import acts, card_life, certificates, channels, deciding, ledger, outbox, registry
+from enrollment import acts, card_life, certificates, channels, confirmations, deciding, ledger, outbox, registry
 from enrollment.application import (
     Application,
     ApplicationEvent,
@@ -33,7 +33,7 @@ from enrollment.cards import CardSlot
 from enrollment.channels import Channel, Procedure
 from enrollment.characters import for_certificate
 from enrollment.counters import Affair
-from enrollment.counterside import counterside, require_resident
+from enrollment.counterside import counterside, require_level, require_resident
 from enrollment.errors import (
     AlreadyIssued,
     CardDiffers,
@@ -86,12 +86,15 @@ def file(
     at: Instant,
     random: Random,
     officer_certificate: bytes | None = None,
+    confirmation: str | None = None,
 ) -> Application:
     """Record an application at a counter, with what was shown in person, and propose it to a second operator.
 
+    `confirmation`: the municipality's, for a post office (`enrollment.confirmations`).
+
     A signature on the evidence must be by the operator's own card; its certificate (DER) is looked up if not given.
     Errors: those of `Counterside.require`; NotPresent, EvidenceTooWeak, EvidenceUsed,
-    SignatureInvalid; AlreadyIssued for a first issue
+    SignatureInvalid, NotConfirmed; AlreadyIssued for a first issue
     of somebody who holds certificates, or while another application is under way; UnknownPerson, NotYours.
     """
     at_desk = counterside(conn, operator)
@@ -104,7 +107,7 @@ def file(
     if (evidence.officer, evidence.counter) != (operator, at_desk.counter.counter):
         raise EvidenceTooWeak("the check must be recorded by the officer and desk that file the application")
     require_own_signature(conn, evidence, at_desk.operator, at, officer_certificate)
-    evidence.require_anchor()
+    require_level(evidence, at_desk.counter)
     _require_free(conn, kind, evidence.person)
     application = Application(
         application=draw_id(random),
@@ -122,6 +125,7 @@ def file(
     )
     if not records.add_evidence(conn, evidence, application.application):
         raise EvidenceUsed(evidence.digest())
+    confirmations.use(conn, confirmation, at_desk.counter, evidence.person, evidence.digest(), at)
     asked = filing_content(kind, evidence.digest(), card_not_after)
     acts.use(conn, at_desk.operator, acts.What.FILE, evidence.person, asked, at)
     approval = deciding.propose(

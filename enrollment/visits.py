@@ -4,65 +4,32 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from enrollment import acts, deadlines, ledger, outbox, rules
-from enrollment.canonical import Json, digest
+from enrollment import confirmations, deadlines, ledger, outbox, rules
+from enrollment.canonical import Json
 from enrollment.caps import Decision
 from enrollment.counters import Affair, Counter, CounterKind
-from enrollment.counterside import counterside, require_resident
+from enrollment.counterside import counterside, require_level, require_resident
 from enrollment.deadline import Deadline
 from enrollment.errors import (
     EvidenceTooWeak,
     EvidenceUsed,
     KioskNeverAnchors,
     MunicipalDeskNeeded,
-    NotConfirmed,
     NotYours,
-    OutOfScope,
 )
 from enrollment.events import EventKind, LedgerEvent
 from enrollment.evidence import InPersonEvidence
 from enrollment.ledger import Happening
 from enrollment.officers import require_own_signature
-from enrollment.operators import Operator, Role
-from enrollment.person import PersonId, PersonStatus, Random, draw_id
+from enrollment.operators import Operator
+from enrollment.person import PersonId, Random
 from enrollment.policy import CapPolicy
 from enrollment.store import Connection, records
 from enrollment.store import people as people_rows
-from enrollment.store.records import Confirmation
 from pki.instant import Instant
-
-CONFIRMATION_LIFETIME: Final = timedelta(minutes=30)
-"""The municipality answers while the person stands at the desk; an older answer is about another moment."""
 
 OLDEST_EVIDENCE: Final = timedelta(hours=24)
 """A check is recorded on the day on which it was made, or after a night without a line; not from memory."""
-
-
-def confirm(
-    conn: Connection, operator: Operator, person: PersonId, counter: str, at: Instant, random: Random
-) -> Confirmation:
-    """The municipality's own officer confirms that its record of `person` stands, for one check at one desk.
-
-    Errors: NotYours, RoleMissing, OperatorNotValid, SelfDealing; NotConfirmed if the record has ended; OutOfScope if
-    the officer works at a post office themselves; UnknownPerson, UnknownCounter.
-    """
-    operator.require(Role.CLERK, at, person)
-    kept = people_rows.person_of(conn, person)
-    if kept.owner != operator.owner:
-        raise NotYours(operator.owner)
-    desk = people_rows.counter_of(conn, counter)
-    if desk.owner != operator.owner:
-        raise NotYours(operator.owner)
-    if not people_rows.counter_of(conn, operator.counter).kind.is_municipal:
-        raise OutOfScope(operator.counter, "confirmation")
-    if kept.status is not PersonStatus.RESIDENT:
-        raise NotConfirmed(counter)
-    acts.use(conn, operator, acts.What.CONFIRM_CHECK, person, confirmation_content(person, counter), at)
-    confirmation = Confirmation(
-        draw_id(random), operator.owner, person, counter, operator.operator, at, at + CONFIRMATION_LIFETIME
-    )
-    records.add_confirmation(conn, confirmation)
-    return confirmation
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +68,7 @@ def check(
         raise NotYours(at_desk.counter.owner)
     require_resident(conn, evidence.person, EventKind.ANCHOR.value)
     require_own_signature(conn, evidence, at_desk.operator, at, officer_certificate)
-    level = evidence.require_anchor()
+    level = require_level(evidence, at_desk.counter)
     known = [event for event in ledger.history(conn, evidence.person) if evidence.digest() in event.evidence]
     if known and known[0].kind is EventKind.ANCHOR:
         return _checked(conn, known[0], at)
@@ -109,12 +76,7 @@ def check(
     _require_anchoring(conn, policy, at_desk.counter, evidence.person)
     if not records.add_evidence(conn, evidence, f"visit:{evidence.digest()}"):
         raise EvidenceUsed(evidence.digest())
-    if at_desk.counter.kind.needs_confirmation:
-        used = confirmation is not None and records.use_confirmation(
-            conn, confirmation, owner, evidence.person, at_desk.counter.counter, at, evidence.digest()
-        )
-        if not used:
-            raise NotConfirmed(at_desk.counter.counter)
+    confirmations.use(conn, confirmation, at_desk.counter, evidence.person, evidence.digest(), at)
     event, _ = ledger.record(
         conn,
         Happening(
@@ -136,11 +98,6 @@ def check(
 def _checked(conn: Connection, event: LedgerEvent, at: Instant) -> Checked:
     decision = ledger.judge(conn, event.person, EventKind.REMOTE_MOVE, at)
     return Checked(event, decision, deadlines.running(conn, event.person))
-
-
-def confirmation_content(person: PersonId, counter: str) -> str:
-    """What the municipality's officer signs who confirms a check at another desk."""
-    return digest({"act": "confirm-check", "counter": counter, "person": person})
 
 
 def _require_desk(counter: Counter, operator: Operator, evidence: InPersonEvidence, at: Instant) -> None:

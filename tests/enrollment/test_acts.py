@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from enrollment import acts, deciding, grants, ledger, loss, procedures, visits
+from enrollment import acts, confirmations, deciding, grants, ledger, loss, procedures, visits
 from enrollment.acts import SignedAct, What
 from enrollment.approvals import ApprovalEvent
 from enrollment.counters import Affair
@@ -213,8 +213,8 @@ def test_each_single_handed_act_is_signed_too(town):
     cases = (
         (What.OFFICIAL_CHANGE, procedures.official_content(town.person, other),
          lambda: town.do(procedures.official_change, town.person, other, anna, AT, town.random)),
-        (What.CONFIRM_CHECK, visits.confirmation_content(town.person, "post"),
-         lambda: town.do(visits.confirm, anna, town.person, "post", AT, town.random)),
+        (What.CONFIRM_CHECK, confirmations.content_of(town.person, "post"),
+         lambda: town.do(confirmations.confirm, anna, town.person, "post", AT, town.random)),
         (What.GRANT, grants.content_of(*given), lambda: town.do(grants.give, *given, anna, AT, town.random)),
     )  # fmt: skip
     for what, content, act in cases:

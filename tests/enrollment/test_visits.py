@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from enrollment import issuing, ledger, rules, visits
+from enrollment import confirmations, issuing, ledger, rules, visits
 from enrollment.application import ApplicationKind
 from enrollment.counters import CounterKind
 from enrollment.errors import (
@@ -50,7 +50,7 @@ def person(database, random):
 
 def confirm(database, random, person, who="clerk", counter="post", at=AT):
     def body(conn):
-        return visits.confirm(conn, rows.operator_of(conn, who), person, counter, at, random).confirmation
+        return confirmations.confirm(conn, rows.operator_of(conn, who), person, counter, at, random).confirmation
 
     return database.transaction(body)
 
