@@ -82,6 +82,13 @@ class VerificationRequest(Sent):
         },
     )
 
+    @property
+    def size(self) -> int:
+        """Octets of everything that was sent, in base64."""
+        sent = self.evidence
+        lists = () if sent is None else (sent.certificates, sent.crls, sent.ocsp, sent.timestamps)
+        return sum(map(len, (self.document or "", self.signature or "", *(one for some in lists for one in some))))
+
     def what_was_signed(self) -> Document | None:
         """The document, its digest, or None. Errors: Malformed."""
         if self.document is not None and self.digest is not None:
