@@ -27,8 +27,9 @@ from enrollment.remote_management import require_allowed
 from enrollment.store import Database
 from pki import der
 from pki.algorithms import load_public_key
-from pki.errors import Error, InvalidValue
+from pki.errors import Error
 from pki.instant import Clock, Instant
+from pki.purpose import Purpose
 
 log = logging.getLogger("jitsuin.cards")
 
@@ -144,8 +145,11 @@ def _request(task: Task) -> management.Request:
             return management.Prove(task.purpose, task.message, _is_elliptic(task.message))
         case Operation.INSTALL:
             return management.Install(task.purpose, task.certificate, task.ca_certificate)
+        case Operation.READ:
+            return management.ReadActive(task.purpose)
+        case Operation.FIRST_PINS:
+            return management.AllowPin(tuple(Purpose(name) for name in task.message.decode().split(",")))
         case Operation.ALLOW_PIN:
             return management.AllowPin((task.purpose,), task.number)
         case Operation.PIN_SET:
             return management.PinsSet((task.purpose,), task.number)
-    raise InvalidValue(f"no conversation for {task.operation.value}")

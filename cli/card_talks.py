@@ -44,6 +44,8 @@ def _about(request: management.Request) -> tuple[str, Purpose | None]:
             return Operation.INSTALL.value, purpose
         case management.ReadActive(purpose):
             return Operation.READ.value, purpose
+        case management.AllowPin(purposes, 0):
+            return Operation.FIRST_PINS.value, purposes[0] if len(purposes) == 1 else None
         case management.AllowPin(purposes):
             return Operation.ALLOW_PIN.value, purposes[0] if len(purposes) == 1 else None
         case management.PinsSet(purposes):

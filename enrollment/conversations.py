@@ -70,11 +70,15 @@ class Operation(StrEnum):
     READ = "read"
     ALLOW_PIN = "allow-pin"
     PIN_SET = "pin-set"
+    FIRST_PINS = "first-pins"
+    """Of a card that was just made; `message` names the purposes, with commas."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One operation on one card. `spki` is the key that signs `message`; `number` that of the permission for a PIN."""
+    """One operation on one card. `spki` is the key that signs `message`; `number` that of the permission for a PIN;
+    `at_counter`: an officer has the card before them, and an application for it is under way.
+    """
 
     card_id: str
     operation: Operation
@@ -84,12 +88,14 @@ class Task:
     certificate: bytes = b""
     ca_certificate: bytes = b""
     number: int = 0
+    at_counter: bool = False
 
     def text(self) -> str:
         """As it is kept."""
         octets = {name: getattr(self, name).hex() for name in _OCTETS}
         record = {"card": self.card_id, "operation": self.operation.value, "purpose": self.purpose.value}
-        return canonical({**record, **octets, "number": self.number}).decode()
+        more = {"number": self.number, "at_counter": self.at_counter}
+        return canonical({**record, **octets, **more}).decode()
 
 
 _OCTETS = ("message", "spki", "certificate", "ca_certificate")
@@ -100,7 +106,8 @@ def parse_task(text: str) -> Task:
     record: dict[str, Any] = json.loads(text)
     octets = {name: bytes.fromhex(record[name]) for name in _OCTETS}
     operation, purpose = Operation(record["operation"]), Purpose(record["purpose"])
-    return Task(record["card"], operation, purpose, **octets, number=int(record["number"]))
+    more = {"number": int(record["number"]), "at_counter": bool(record["at_counter"])}
+    return Task(record["card"], operation, purpose, **octets, **more)
 
 
 def begin(conn: Connection, task: Task, at: Instant, random: Random) -> str:

@@ -6,11 +6,14 @@ Everything else (the authentication key, rotation, end of life) is done where an
 
 import hashlib
 from dataclasses import replace
+from datetime import timedelta
 
 from ca import issuance
 from ca.directory import Directory
 from ca.intents import IntentId
 from enrollment import pin_reset
+from enrollment.application import ApplicationState
+from enrollment.cards import Card
 from enrollment.conversations import Operation, Task
 from enrollment.errors import CardNotUsable, KeyNotFromCard, ManagementRefused, PinNotPermitted
 from enrollment.store import Connection, permissions
@@ -29,6 +32,8 @@ def require_allowed(conn: Connection, task: Task, at: Instant) -> Task:
     Errors: UnknownCard, CardNotUsable, ManagementRefused, KeyNotFromCard, Malformed; PinNotPermitted,
     PinPermissionUsed, PinPermissionExpired.
     """
+    if task.at_counter:
+        return _at_counter(conn, task, at)
     require_active(conn, task.card_id)
     if task.operation in (Operation.ALLOW_PIN, Operation.PIN_SET):
         return _permitted(conn, task, at)
@@ -38,12 +43,59 @@ def require_allowed(conn: Connection, task: Task, at: Instant) -> Task:
         case Operation.GENERATE | Operation.PENDING:
             return task
         case Operation.PROVE:
-            return replace(task, spki=require_request_of(conn, task.card_id, task.message))
+            return replace(task, spki=require_request_of(conn, task.card_id, task.message, task.purpose))
         case Operation.INSTALL:
-            require_issued_to(conn, task.card_id, task.certificate, task.ca_certificate)
+            require_issued_to(conn, task.card_id, task.certificate, task.ca_certificate, task.purpose)
             return task
         case _:  # the certificate holds an address: an officer looks at the card first
             raise ManagementRefused(f"the operation {task.operation.value}")
+
+
+FIRST_PIN = timedelta(minutes=30)
+"""How long after its certificates are on it a new card's PINs may be set for the first time."""
+
+
+def _at_counter(conn: Connection, task: Task, at: Instant) -> Task:
+    """What an application at a counter needs of a card, as far as the records bear it out.
+
+    A new key that waits harms nobody; everything that counts is bound to what was approved and issued for this card.
+    """
+    card = rows.find_card(conn, task.card_id)
+    if card is not None and card.state not in (CardState.PREPARED, CardState.ACTIVE):
+        raise CardNotUsable(task.card_id, card.state.value)
+    match task.operation:
+        case Operation.GENERATE | Operation.PENDING:
+            return task
+        case Operation.PROVE:
+            return replace(task, spki=require_request_of(conn, task.card_id, task.message, task.purpose))
+        case Operation.INSTALL:
+            require_issued_to(conn, task.card_id, task.certificate, task.ca_certificate, task.purpose)
+            return task
+        case Operation.READ if _applications(conn, card, _ON_THE_CARD, at):
+            return task
+        case Operation.FIRST_PINS:
+            # Number 0 works only until a card has seen its first permission: its first PINs.
+            if not permissions.permissions_of(conn, task.card_id) and _applications(conn, card, _HANDED_OVER, at):
+                return task
+            raise ManagementRefused("a first PIN")
+        case Operation.ALLOW_PIN | Operation.PIN_SET:
+            return _permitted(conn, task, at)
+        case _:
+            raise ManagementRefused(f"the operation {task.operation.value}")
+
+
+_ON_THE_CARD = frozenset({ApplicationState.SIGNED, ApplicationState.INSTALLED, ApplicationState.DELIVERED})
+_HANDED_OVER = frozenset({ApplicationState.INSTALLED, ApplicationState.DELIVERED})
+
+
+def _applications(conn: Connection, card: Card | None, states: frozenset[ApplicationState], at: Instant) -> bool:
+    """Whether an application for this card is in one of these states, and not for long."""
+    if card is None:
+        return False
+    of_person = rows.applications_of(conn, card.person)
+    return any(
+        one.card_id == card.card_id and one.state in states and at <= one.changed_at + FIRST_PIN for one in of_person
+    )
 
 
 def _permitted(conn: Connection, task: Task, at: Instant) -> Task:
@@ -65,8 +117,8 @@ def require_active(conn: Connection, card_id: str) -> None:
         raise CardNotUsable(card_id, card.state.value)
 
 
-def require_request_of(conn: Connection, card_id: str, message: bytes) -> bytes:
-    """See that `message` is a certification request for a signature key that this card made; that key's SPKI.
+def require_request_of(conn: Connection, card_id: str, message: bytes, purpose: Purpose) -> bytes:
+    """See that `message` is a certification request for a key that this card made for `purpose`; that key's SPKI.
 
     The pending key signs without a PIN. Signed now and used later, once the key is certified, any other message would
     be a signature of the holder that the holder never gave.
@@ -78,18 +130,20 @@ def require_request_of(conn: Connection, card_id: str, message: bytes) -> bytes:
     spki = bytes(parts[2].raw)
     if certification_request_info(spki) != message:
         raise ManagementRefused("a message that is no certification request")
-    if rows.card_key_purpose(conn, card_id, hashlib.sha256(spki).hexdigest()) is not Purpose.SIGNATURE:
+    if rows.card_key_purpose(conn, card_id, hashlib.sha256(spki).hexdigest()) is not purpose:
         raise KeyNotFromCard(card_id)
     return spki
 
 
-def require_issued_to(conn: Connection, card_id: str, certificate: bytes, ca_certificate: bytes) -> None:
-    """See that we issued this signature certificate to this card, that it has not ended, and whose it is.
+def require_issued_to(
+    conn: Connection, card_id: str, certificate: bytes, ca_certificate: bytes, purpose: Purpose
+) -> None:
+    """See that we issued this certificate to this card for `purpose`, that it has not ended, and whose it is.
 
     Errors: ManagementRefused.
     """
     held = rows.certificate_by_fingerprint(conn, hashlib.sha256(certificate).hexdigest())
-    if held is None or held.card_id != card_id or held.purpose is not Purpose.SIGNATURE or held.ended_at is not None:
+    if held is None or held.card_id != card_id or held.purpose is not purpose or held.ended_at is not None:
         raise ManagementRefused("a certificate that was not issued to this card")
     issued = issuance.certificate_of(conn, IntentId(held.intent))
     issuer = Directory().get(conn, issued.authority).certificate if issued is not None else None

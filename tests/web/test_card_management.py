@@ -22,12 +22,14 @@ from cardio.session import CardSession
 from cardio.virtual_card import InMemory, MemoryStorage
 from cardio.virtual_jpki import new_card
 from cli.card_keeper import CardKeeper
+from cli.card_outbox import KeptKeys
 from cli.card_talks import kept
 from cli.errors import FilingRefused
 from cli.remote_cards import RemoteAuthority
 from enrollment import conversations, loss
 from enrollment.card_keys import CardKeys, evidence_of
 from enrollment.conversations import Operation, Task
+from enrollment.errors import ManagementRefused
 from enrollment.store import permissions, tables_cards
 from pki.algorithms import algorithm_for, load_public_key, verify_raw
 from pki.certificate import Certificate
@@ -40,6 +42,7 @@ from tests.enrollment.town import AT, resident
 from tests.support.chance import SetClock
 from web.application import Frame, compose
 from web.card_management import PER_CARD, card_management_router
+from web.errors import ConversationFailed
 
 SIGNATURE = Purpose.SIGNATURE
 PASSWORD = "ABC123"
@@ -337,6 +340,49 @@ def test_nothing_of_a_conversation_lies_about_when_it_is_over(town):
     town.keeper().work(later)
     for table in (tables_cards.conversations, tables_cards.turns):
         assert town.office.database.read(lambda conn, t=table: conn.execute(select(t)).all()) == []
+
+
+# -- a counter without keys -------------------------------------------------------------------------------------------
+
+
+def kept_keys(town, session):
+    def wait(_seconds):
+        town.keeper().work(town.clock.now())
+
+    return KeptKeys(town.office.database, town.clock, town.office.random, wait, lambda: session.identity)
+
+
+def test_a_first_issue_at_a_counter_whose_process_has_no_keys(town):
+    office = town.office
+    keys = lambda diversification: MASTER_KEYS.key_set(diversification, 1)  # noqa: E731
+    virtual = new_card(MemoryStorage(), office.random, keys, generation="next")
+    session = CardSession.of_memory(virtual, jpki.identify)
+    slot = CardInReader(session, kept_keys(town, session))
+    for refused in (lambda: slot.read(SIGNATURE), lambda: slot.set_pins("1234", PASSWORD), slot.terminate):
+        with pytest.raises((ConversationFailed, ManagementRefused)):
+            refused()
+    person = office.database.transaction(lambda conn: resident(conn, office.random))
+    office.issuing.continue_(office.filed(person), slot, AT)
+    slot.set_pins("1234", PASSWORD)
+    JpkiCard(session).verify_pin(SIGNATURE, jpki.pin(SIGNATURE, PASSWORD))
+    proof = office.database.read(lambda conn: evidence_of(conn, virtual.slots[SIGNATURE].certificate))
+    assert {"generate", "prove", "install", "read"} <= {talk.operation for talk in proof.talks}
+    town.clock.advance(seconds=3600)
+    with pytest.raises(ConversationFailed):  # later nobody sets PINs without a permission
+        slot.set_pins("0000", "STOLEN99")
+
+
+def test_at_a_counter_only_what_was_issued_to_this_card_is_installed(town):
+    slot = CardInReader(town.session, kept_keys(town, town.session))
+    other = Purpose.AUTHENTICATION
+    slot.generate(other)
+    for go in (
+        lambda: slot.install(other, town.issuer, town.issuer),
+        lambda: slot.prove(other, b"I owe you a house"),
+        lambda: slot.prove(other, certification_request_info(slot.generate(SIGNATURE))),
+    ):
+        with pytest.raises(ConversationFailed):
+            go()
 
 
 # -- what is kept with the certificate -------------------------------------------------------------------------------
