@@ -7,22 +7,28 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from cryptography.x509 import ocsp
 
+from ca import authorities
 from ca.authority import Authority
 from ca.directory import Directory
 from ca.journal_file import JournaledDatabase, JournalFile
+from ca.profiles import Variant
 from ca.revocation import HoldPolicy, release, revoke
 from ca.store.tables import CERTIFICATES
 from cli.clock import SystemClock
 from cli.database import Database
 from cli.settings import Settings, load_settings
+from cli.signing import open_signing
+from pki.purpose import Purpose
 from pki.revocation import Reason
 from pki.serial import SerialNumber
 from tests.ca.ocsp_requests import request_for
@@ -30,10 +36,16 @@ from tests.support.postgresql import Server
 from tests.support.processes import end, is_running, wait_gone
 from tests.support.service import command
 
+TYPE = {"content-type": "application/ocsp-request"}
+
 
 @contextmanager
-def responding(folder: Path, workers: int = 2) -> Iterator[tuple["subprocess.Popen[str]", dict[str, Any]]]:
-    line = command("responder", "serve", str(folder), "--listen", "127.0.0.1:0", "--workers", str(workers), "--json")
+def responding(
+    folder: Path, *arguments: str, workers: int = 2
+) -> Iterator[tuple["subprocess.Popen[str]", dict[str, Any]]]:
+    line = command(
+        "responder", "serve", str(folder), "--listen", "127.0.0.1:0", "--workers", str(workers), "--json", *arguments
+    )
     errors = (folder.parent / f"{folder.name}-{os.urandom(4).hex()}.stderr").open("w+")
     process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=errors, text=True)
     assert process.stdout is not None
@@ -231,6 +243,33 @@ def test_a_fallen_worker_is_replaced_and_all_end_with_their_parent(deployment: P
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 0
         assert not is_running(second)
+
+
+def test_a_new_generation_is_answered_for_without_a_restart(deployment: Path, random: Callable[[int], bytes]) -> None:
+    settings = load_settings(deployment)
+    with responding(deployment) as (_, ready), open_signing(settings, random) as signing:
+        at = SystemClock().now()
+        authorities.create(
+            signing.database,
+            signing.keys,
+            Purpose.AUTHENTICATION,
+            Variant.NEXT,
+            at,
+            random,
+            responder_keys=signing.responder_keys,
+        )
+        root = signing.database.read(lambda conn: Directory().get(conn, "authentication-2")).certificate
+        assert root is not None
+        request, deadline = request_for(root, 7), time.monotonic() + 60
+        told: list[int] = []
+        while set(told) != {200} and time.monotonic() < deadline:
+            time.sleep(0.5)
+            # Each time a connection of its own: so both workers are asked.
+            told = [
+                httpx.post(f"{ready['url']}/ocsp/authentication-2", content=request, headers=TYPE).status_code
+                for _ in range(12)
+            ]
+        assert set(told) == {200}
 
 
 def test_a_taken_port_is_named(deployment: Path) -> None:
