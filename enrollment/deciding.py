@@ -66,10 +66,10 @@ def _decide(
     if found.owner != operator.owner:
         raise NotYours(operator.owner)
     operator.require(DECIDERS[found.affair], at)
-    if not people_rows.counter_of(conn, operator.counter).kind.decides:
-        raise OutOfScope(operator.counter, "approval")
     if operator.operator == found.proposed_by or operator.card_fingerprint == found.proposed_card:
         raise SamePerson(operator.operator)
+    if not people_rows.counter_of(conn, operator.counter).kind.decides:
+        raise OutOfScope(operator.counter, "approval")
     if at > found.expires_at:
         raise ApprovalExpired(approval)
     what = acts.What.APPROVE if event is ApprovalEvent.APPROVE else acts.What.REJECT
