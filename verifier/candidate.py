@@ -18,6 +18,8 @@ class Stamped:
 
     token: bytes
     octets: bytes
+    earlier: frozenset[bytes] = frozenset()
+    """The time-stamp tokens that this one covers too."""
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from pki.instant import Instant
 from pki.purpose import Purpose
 from pki.revocation import Reason, Revoked
 from verifier.anchors import TrustAnchor
-from verifier.candidate import Candidate, Stamped
+from verifier.candidate import Candidate
 from verifier.certificate_verdict import CertificateVerdict, judge_certificate
 from verifier.engine_cache import EngineCache
 from verifier.evidence import Evidence
@@ -25,9 +25,9 @@ from verifier.indication import Indication, SubIndication
 from verifier.inputs import Usage
 from verifier.inquiry import ask_issuer, ask_status
 from verifier.policy import Policy, ProofOfExistence, SignatureLevel
+from verifier.proofs_of_time import Over, prove_times
 from verifier.report import CheckName, Findings, Report
 from verifier.sources import RevocationMode
-from verifier.timestamp import read_timestamp
 from verifier.validator import Validator
 
 _MOST_ISSUERS_FETCHED = 4
@@ -75,8 +75,8 @@ class Judge:
             )
         evidence = self.evidence + candidate.evidence
         self._purpose(findings, candidate.signer)
-        existed_by, not_before, evidence = self._times(candidate, evidence)
-        verdict, evidence = self._certificate(candidate.signer, self._usage, evidence, self.trust.signers)
+        existed_by, not_before, evidence = prove_times(self, candidate, evidence)
+        verdict, evidence = self.certificate(candidate.signer, self._usage, evidence, self.trust.signers)
         verdict = self._settled(findings, candidate, verdict, existed_by, not_before, evidence)
         self._level(candidate)
         self._claim(findings, candidate, existed_by, not_before)
@@ -115,7 +115,7 @@ class Judge:
 
     # ---- certificates
 
-    def _certificate(
+    def certificate(
         self, certificate: Certificate, usage: Usage, evidence: Evidence, validator: Validator
     ) -> tuple[CertificateVerdict, Evidence]:
         """Path and status with the evidence at hand; where it leaves a doubt, with what the sources say."""
@@ -131,7 +131,7 @@ class Judge:
                 usage,
                 policies=policies,
                 nonce=nonce,
-                status=self._status(usage),
+                status=self.status_mode(usage),
             )
 
         verdict = look()
@@ -157,65 +157,13 @@ class Judge:
             nonce = answers.nonce if is_leaf else nonce
         return (look(nonce).with_failures(failures), evidence) if wanting else (verdict, evidence)
 
-    def _status(self, usage: Usage) -> RevocationMode:
+    def status_mode(self, usage: Usage) -> RevocationMode:
+        """Whether certificates of that use need a status."""
         if usage is self._usage:
             asked = self.policy.require_revocation_information
         else:
             asked = self.policy.require_time_stamp_status
         return RevocationMode.REQUIRED if asked else RevocationMode.OFF
-
-    # ---- time
-
-    def _times(self, candidate: Candidate, evidence: Evidence) -> tuple[Instant, Instant | None, Evidence]:
-        """The earliest proof that the signature existed, the latest that it did not yet, and the evidence grown."""
-        findings = candidate.findings
-        proven = [self.at]
-        if self.proof.existed_by is not None and self.proof.existed_by <= self.at:
-            proven.append(self.proof.existed_by)
-            findings.note(
-                CheckName.TIME_OF_SIGNING,
-                f"existed by {self.proof.existed_by} according to {self.proof.source or 'the recipient'}",
-            )
-        for stamped in (*candidate.timestamps, *candidate.archive_timestamps):
-            time, evidence = self._stamp(findings, stamped, evidence)
-            if time is not None:
-                proven.append(time)
-        not_before = self.proof.not_before
-        for stamped in candidate.content_timestamps:
-            time, evidence = self._stamp(findings, stamped, evidence)
-            if time is not None:
-                not_before = time if not_before is None else max(not_before, time)
-        if not_before is not None and not_before > min(proven) + self.policy.clock_skew:
-            findings.failed(
-                CheckName.TIME_OF_SIGNING,
-                SubIndication.TIMESTAMP_ORDER_FAILURE,
-                "proofs of time contradict each other: it existed before it could have been made",
-            )
-        return min(proven), not_before, evidence
-
-    def _stamp(self, findings: Findings, stamped: Stamped, evidence: Evidence) -> tuple[Instant | None, Evidence]:
-        """The time of a token that holds; one that does not is told and proves nothing (EN 319 102-1 5.5.4 step 3)."""
-        token, info = read_timestamp(stamped, self.policy, evidence)
-        if info is None or token.signer is None:
-            _, sub, why = token.findings.verdict
-            findings.note(CheckName.TIME_STAMP, f"a time-stamp does not hold: {why}", sub_indication=str(sub))
-            return None, evidence
-        verdict, evidence = self._certificate(
-            token.signer, Usage.ANY, evidence + token.evidence, self.trust.time_stamps
-        )
-        evidence += Evidence(timestamps=(stamped.token,))
-        if not verdict.passed:
-            findings.note(
-                CheckName.TIME_STAMP,
-                f"a time-stamp's authority is not believed: {verdict.reason}",
-                sub_indication=str(verdict.sub_indication),
-            )
-            return None, evidence
-        if info.time > self.at + self.policy.clock_skew:
-            findings.note(CheckName.TIME_STAMP, "a time-stamp lies in the future", time=info.time.iso())
-            return None, evidence
-        findings.passed(CheckName.TIME_STAMP, f"a time-stamp of {info.time} holds", time=info.time.iso())
-        return info.time, evidence
 
     def _settled(
         self,
@@ -329,7 +277,7 @@ class Judge:
             self._usage,
             policies=self.policy.certificate_policies,
             known_at=known_at,
-            status=self._status(self._usage),
+            status=self.status_mode(self._usage),
         )
 
     def _claim(self, findings: Findings, candidate: Candidate, existed_by: Instant, not_before: Instant | None) -> None:
@@ -392,15 +340,18 @@ class Judge:
 
 
 def level_of(candidate: Candidate) -> SignatureLevel:
-    """The level that the signature's own parts reach: T with a time-stamp that holds, LT with its evidence inside."""
-    stamped = any(
-        check.name is CheckName.TIME_STAMP and check.outcome == "PASSED" for check in candidate.findings.checks
-    )
-    if not stamped:
+    """The level that the signature's own parts reach: T with a time-stamp that holds, LT with its evidence inside, LTA
+    with a time-stamp over both that holds."""
+    held = {
+        check.detail.get("over")
+        for check in candidate.findings.checks
+        if check.name is CheckName.TIME_STAMP and check.outcome == "PASSED"
+    }
+    if not held & {Over.SIGNATURE.value, Over.ARCHIVE.value}:
         return SignatureLevel.BASIC
     if not candidate.long_term:
         return SignatureLevel.TIMESTAMPED
-    return SignatureLevel.ARCHIVAL if candidate.archive_timestamps else SignatureLevel.LONG_TERM
+    return SignatureLevel.ARCHIVAL if Over.ARCHIVE.value in held else SignatureLevel.LONG_TERM
 
 
 def _later(one: Instant | None, other: Instant | None) -> Instant | None:

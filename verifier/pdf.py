@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from pyhanko.pdf_utils.decode_limits import DecodeLimits
@@ -72,9 +72,17 @@ def read_pdf(file: bytes, document: Document | None, policy: Policy, evidence: E
     candidates = []
     for one in signatures:
         if not one.is_time_stamp:
-            later = tuple(stamp for end, stamp in stamps if end > one.end)[: policy.limits.timestamps]
+            later = tuple(stamp for end, stamp in _nested(stamps) if end > one.end)[: policy.limits.timestamps]
             candidates.append(_examine(file, one, later, policy, evidence + stored, stored))
     return candidates
+
+
+def _nested(stamps: list[tuple[int, Stamped]]) -> list[tuple[int, Stamped]]:
+    """Each document time-stamp with those that lie before it in the file, and which it therefore covers."""
+    return [
+        (end, replace(stamp, earlier=frozenset(other.token for before, other in stamps if before < end)))
+        for end, stamp in stamps
+    ]
 
 
 def _opened(file: bytes, policy: Policy) -> tuple[list[_Signature], Evidence]:
@@ -156,7 +164,8 @@ def _examine(
         candidate.claimed_time = _claimed_time(one.embedded)
     candidate.evidence += stored
     candidate.long_term = candidate.long_term or bool(stored.ocsp or stored.crls)
-    candidate.archive_timestamps = later
+    inside = frozenset(stamp.token for stamp in candidate.timestamps)
+    candidate.archive_timestamps = tuple(replace(stamp, earlier=stamp.earlier | inside) for stamp in later)
     if candidate.holds:
         _coverage(file, one, candidate)
     return candidate

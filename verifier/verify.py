@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable
 from pki.certificate import Certificate
 from pki.instant import Instant
 from verifier.anchors import TrustAnchor, anchor_of
-from verifier.cades import Document, DocumentDigest, read_cades
+from verifier.archive import read_cms
+from verifier.cades import Document, DocumentDigest
 from verifier.candidate import Candidate
 from verifier.challenge import Token, read_login
 from verifier.evidence import Evidence
@@ -129,7 +130,7 @@ def read(document: Document | None, signature: bytes | None, policy: Policy, evi
         octets = unwrapped
     beside = document if signature is not None else None
     if octets[:1] == b"\x30":
-        return read_cades(octets, beside, policy, evidence)
+        return read_cms(octets, beside, policy, evidence)
     if octets.startswith(b"%PDF-"):
         # here and not above: pyHanko takes longer to load than everything else together, and few filings are PDFs
         from verifier.pdf import read_pdf

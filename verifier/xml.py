@@ -1,18 +1,15 @@
-"""XML signatures (XMLDSig 1.1) and XAdES (EN 319 132-1): the only file that knows lxml, for parsing and C14N alone.
+"""XML signatures (XMLDSig 1.1) and XAdES (EN 319 132-1), read so that nothing can be wrapped around or left out.
 
-Every way around an XML signature begins with two readers that see two documents. So: UTF-8 without any DOCTYPE; an
-identifier that is referenced names exactly one element; only transforms that cannot drop content; the element that was
-digested is named by its place, and a signature that does not cover the whole document is not PASSED.
+Only transforms that cannot drop content are accepted; the element that was digested is named by its place, and a
+signature that does not cover the whole document is not PASSED. How documents are read: xml_document.py.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from lxml import etree
@@ -21,7 +18,7 @@ from pki.certificate import Certificate
 from pki.errors import InvalidValue, Malformed
 from pki.instant import Instant
 from verifier.cades import Document
-from verifier.candidate import Candidate, Stamped, identify
+from verifier.candidate import Candidate, identify
 from verifier.errors import FormatFailure, UnacceptableAlgorithm, UnacceptableKey
 from verifier.evidence import Evidence
 from verifier.indication import SubIndication
@@ -30,126 +27,48 @@ from verifier.policy import Policy, SignatureFormat
 from verifier.report import CheckName, Covered
 from verifier.schemes import Kind, Scheme, check_scheme
 from verifier.signature import check_key, signature_holds
+from verifier.xml_document import (
+    CANONICAL,
+    DS,
+    ENVELOPED,
+    MORE,
+    MORE_2007,
+    SIGNED_PROPERTIES,
+    XADES,
+    Element,
+    Reference,
+    Whole,
+    canonical,
+    from_base64,
+    maybe,
+    one,
+    parse_document,
+)
+from verifier.xml_unsigned import read_unsigned
 
-DS: Final = "http://www.w3.org/2000/09/xmldsig#"
-XADES: Final = "http://uri.etsi.org/01903/v1.3.2#"
-SIGNED_PROPERTIES: Final = "http://uri.etsi.org/01903#SignedProperties"
-ENVELOPED: Final = f"{DS}enveloped-signature"
-_XML: Final = "{http://www.w3.org/XML/1998/namespace}"
-_MORE: Final = "http://www.w3.org/2001/04/xmldsig-more#"
-_MORE_2007: Final = "http://www.w3.org/2007/05/xmldsig-more#"
-_EXCLUSIVE: Final = "http://www.w3.org/2001/10/xml-exc-c14n#"
-
-CANONICAL: Final[Mapping[str, tuple[bool, bool]]] = {
-    # identifier → (exclusive, with comments); C14N 1.1 differs from 1.0 in inherited xml:id and xml:base only
-    "http://www.w3.org/TR/2001/REC-xml-c14n-20010315": (False, False),
-    "http://www.w3.org/TR/2001/REC-xml-c14n-20010315#WithComments": (False, True),
-    "http://www.w3.org/2006/12/xml-c14n11": (False, False),
-    "http://www.w3.org/2006/12/xml-c14n11#WithComments": (False, True),
-    _EXCLUSIVE: (True, False),
-    f"{_EXCLUSIVE}WithComments": (True, True),
-}
-_DEFAULT_CANONICAL: Final = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
 DIGESTS: Final = {
     "http://www.w3.org/2001/04/xmlenc#sha256": "sha256",
-    f"{_MORE}sha384": "sha384",
+    f"{MORE}sha384": "sha384",
     "http://www.w3.org/2001/04/xmlenc#sha512": "sha512",
     f"{DS}sha1": "sha1",
 }
 METHODS: Final[Mapping[str, tuple[Kind, str]]] = {
-    f"{_MORE}rsa-sha256": (Kind.PKCS1, "sha256"),
-    f"{_MORE}rsa-sha384": (Kind.PKCS1, "sha384"),
-    f"{_MORE}rsa-sha512": (Kind.PKCS1, "sha512"),
+    f"{MORE}rsa-sha256": (Kind.PKCS1, "sha256"),
+    f"{MORE}rsa-sha384": (Kind.PKCS1, "sha384"),
+    f"{MORE}rsa-sha512": (Kind.PKCS1, "sha512"),
     f"{DS}rsa-sha1": (Kind.PKCS1, "sha1"),
-    f"{_MORE}ecdsa-sha256": (Kind.ECDSA, "sha256"),
-    f"{_MORE}ecdsa-sha384": (Kind.ECDSA, "sha384"),
-    f"{_MORE}ecdsa-sha512": (Kind.ECDSA, "sha512"),
-    f"{_MORE_2007}sha256-rsa-MGF1": (Kind.PSS, "sha256"),
-    f"{_MORE_2007}sha384-rsa-MGF1": (Kind.PSS, "sha384"),
-    f"{_MORE_2007}sha512-rsa-MGF1": (Kind.PSS, "sha512"),
+    f"{MORE}ecdsa-sha256": (Kind.ECDSA, "sha256"),
+    f"{MORE}ecdsa-sha384": (Kind.ECDSA, "sha384"),
+    f"{MORE}ecdsa-sha512": (Kind.ECDSA, "sha512"),
+    f"{MORE_2007}sha256-rsa-MGF1": (Kind.PSS, "sha256"),
+    f"{MORE_2007}sha384-rsa-MGF1": (Kind.PSS, "sha384"),
+    f"{MORE_2007}sha512-rsa-MGF1": (Kind.PSS, "sha512"),
 }
-_IDENTIFIERS: Final = ("Id", "ID", "id", f"{_XML}id")
-
-Element = Any
-"""An lxml element; the library has no types."""
 
 
 def looks_like_xml(octets: bytes) -> bool:
     """Whether `octets` begin as XML in UTF-8 does."""
     return octets.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<"
-
-
-@dataclass(slots=True)
-class _Whole:
-    """A parsed document with every identifier in it."""
-
-    root: Element
-    identified: dict[str, list[Element]] = field(default_factory=dict)
-
-    def element(self, identifier: str) -> Element:
-        """The one element of that identifier. Errors: FormatFailure if there is none, or more than one."""
-        found = self.identified.get(identifier, [])
-        if len(found) != 1:
-            raise FormatFailure(
-                f"{len(found)} elements bear the identifier that is referenced", "XMLDSig 4.4.3.2; xml:id 4"
-            )
-        return found[0]
-
-    def place(self, element: Element) -> str:
-        """Where an element stands, like `/form[1]/body[1]`, by local names."""
-        steps: list[str] = []
-        node: Element | None = element
-        while node is not None:
-            parent = node.getparent()
-            twins = [node] if parent is None else [other for other in parent if other.tag == node.tag]
-            steps.append(f"{etree.QName(node).localname}[{twins.index(node) + 1}]")
-            node = parent
-        return "/" + "/".join(reversed(steps))
-
-
-def parse_document(octets: bytes, policy: Policy) -> _Whole:
-    """Parse, entities and all document types refused. Errors: FormatFailure."""
-    if len(octets) > policy.limits.document_octets:
-        raise FormatFailure("it is larger than is accepted", "limits")
-    try:
-        text = octets.decode("utf-8-sig")
-    except UnicodeDecodeError as bad:
-        raise FormatFailure("it is not UTF-8", "XML 1.0 4.3.3") from bad
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        # a document type can rename identifiers, pull in files and multiply text; no signed filing needs one
-        raise FormatFailure("it has a document type", "XMLDSig best practices 2.1.2")
-    if not (declaration := text.lstrip()[:200].split("?>", 1)[0]).startswith("<?xml") or "encoding" not in declaration:
-        pass
-    elif "utf-8" not in declaration.lower():
-        raise FormatFailure("it declares another encoding than UTF-8", "XML 1.0 4.3.3")
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False
-    )
-    try:
-        root = etree.fromstring(octets, parser)
-    except (etree.XMLSyntaxError, ValueError) as bad:
-        raise FormatFailure("it is not well-formed XML", "XML 1.0 2.1") from bad
-    whole = _Whole(root)
-    for count, (element, depth) in enumerate(_walk(root)):
-        if count > policy.limits.elements or depth > policy.limits.depth:
-            raise FormatFailure("too many or too deeply nested elements", "limits")
-        if not isinstance(element.tag, str):
-            continue
-        for name in _IDENTIFIERS:
-            value = element.get(name)
-            if value is not None:
-                whole.identified.setdefault(value, []).append(element)
-    return whole
-
-
-def _walk(root: Element) -> Iterator[tuple[Element, int]]:
-    depth = 0
-    for event, element in etree.iterwalk(root, events=("start", "end", "comment", "pi")):
-        if event == "start":
-            depth += 1
-            yield element, depth
-        elif event == "end":
-            depth -= 1
 
 
 def read_xml(signature: bytes, document: Document | None, policy: Policy, evidence: Evidence) -> list[Candidate]:
@@ -171,7 +90,7 @@ def read_xml(signature: bytes, document: Document | None, policy: Policy, eviden
 
 
 def _examine(
-    whole: _Whole, signature: Element, document: Document | None, policy: Policy, evidence: Evidence
+    whole: Whole, signature: Element, document: Document | None, policy: Policy, evidence: Evidence
 ) -> Candidate:
     candidate = Candidate(SignatureFormat.XML)
     findings = candidate.findings
@@ -190,21 +109,9 @@ def _examine(
 
 
 @dataclass(slots=True)
-class _Reference:
-    """One ds:Reference, resolved."""
-
-    element: Element | None
-    """None: the document that was handed in beside the XML."""
-    type: str
-    digest: str
-    expected: bytes
-    octets: bytes
-
-
-@dataclass(slots=True)
 class _OneSignature:
     candidate: Candidate
-    whole: _Whole
+    whole: Whole
     signature: Element
     document: Document | None
     policy: Policy
@@ -213,23 +120,23 @@ class _OneSignature:
         """XMLDSig 3.2: references, then the value; XAdES: which certificate; then what is covered."""
         findings = self.candidate.findings
         signed_info, value = self._parts()
-        method = _one(signed_info, "CanonicalizationMethod")
-        canonical_info = self._canonical(signed_info, method)
-        scheme = _scheme(_one(signed_info, "SignatureMethod"))
+        method = one(signed_info, "CanonicalizationMethod")
+        canonical_info = canonical(signed_info, method)
+        scheme = _scheme(one(signed_info, "SignatureMethod"))
         check_scheme(scheme, self.policy)
         findings.passed(CheckName.FORMAT, "an XML signature", place=self.whole.place(self.signature))
         findings.passed(CheckName.ALGORITHMS, scheme.name, scheme=scheme.name)
         references = [self._reference(element) for element in signed_info if element.tag == f"{{{DS}}}Reference"]
         properties = self._signed_properties(references)
         certificate = self._signing_certificate(properties, evidence)
-        self._unsigned_properties(value)
+        self._unsigned_properties(value, references)
         if certificate is None:
             return
         self.candidate.signer = certificate
         findings.passed(CheckName.KEY, "accepted", key=check_key(load_key(certificate.spki), scheme, self.policy))
         if not self._digests_hold(references):
             return
-        octets = _value_octets(certificate, scheme, _base64(value.text))
+        octets = _value_octets(certificate, scheme, from_base64(value.text))
         if octets is None or not signature_holds(certificate.public_key, scheme, octets, canonical_info):
             findings.failed(
                 CheckName.SIGNATURE_VALUE,
@@ -256,7 +163,7 @@ class _OneSignature:
             }
         ):
             raise FormatFailure("the parts of Signature are not those of the standard", "XMLDSig 4.2")
-        signed_info, value = _one(self.signature, "SignedInfo"), _one(self.signature, "SignatureValue")
+        signed_info, value = one(self.signature, "SignedInfo"), one(self.signature, "SignatureValue")
         names = [etree.QName(child).localname for child in signed_info if isinstance(child.tag, str)]
         count = len(names) - 2
         if names != ["CanonicalizationMethod", "SignatureMethod", *["Reference"] * count] or count < 1:
@@ -267,12 +174,12 @@ class _OneSignature:
 
     # ---- references
 
-    def _reference(self, reference: Element) -> _Reference:
-        digest = DIGESTS.get(_one(reference, "DigestMethod").get("Algorithm", ""))
+    def _reference(self, reference: Element) -> Reference:
+        digest = DIGESTS.get(one(reference, "DigestMethod").get("Algorithm", ""))
         if digest is None or digest not in self.policy.hashes:
             raise UnacceptableAlgorithm(f"a reference uses the digest {digest or 'that is not known here'}")
-        expected = _base64(_one(reference, "DigestValue").text)
-        transforms = [] if (holder := _maybe(reference, "Transforms")) is None else list(holder)
+        expected = from_base64(one(reference, "DigestValue").text)
+        transforms = [] if (holder := maybe(reference, "Transforms")) is None else list(holder)
         type_, uri = reference.get("Type", ""), reference.get("URI")
         if type_ in (f"{DS}Manifest", f"{DS}Object#Manifest"):
             raise FormatFailure("a Manifest, whose own references would stay unchecked", "XMLDSig 5.1")
@@ -281,13 +188,13 @@ class _OneSignature:
                 raise FormatFailure(
                     "a reference to data that was not handed in, or that is transformed", "XMLDSig 4.4.3"
                 )
-            return _Reference(None, type_, digest, expected, self.document)
+            return Reference(None, type_, digest, expected, self.document)
         target = self.whole.root if uri == "" else self.whole.element(uri[1:])
-        enveloped, canonical = self._transforms(transforms)
+        enveloped, method = self._transforms(transforms)
         if enveloped and target not in self.signature.iterancestors():
             raise FormatFailure("enveloped-signature where the signature is not inside", "XMLDSig 6.6.4")
-        octets = self._canonical(target, canonical, without_signature=enveloped)
-        return _Reference(target, type_, digest, expected, octets)
+        octets = canonical(target, method, without=self.signature if enveloped else None)
+        return Reference(target, type_, digest, expected, octets, method is None, self.signature if enveloped else None)
 
     def _transforms(self, transforms: list[Element]) -> tuple[bool, Element | None]:
         """Whether the signature is left out, and how to canonicalise; nothing that could leave out anything else."""
@@ -302,30 +209,7 @@ class _OneSignature:
                 raise FormatFailure("a transform that is not accepted here", "XMLDSig 6.6; best practices 2.1")
         return enveloped, canonical
 
-    def _canonical(self, element: Element, method: Element | None, *, without_signature: bool = False) -> bytes:
-        """The canonical octets of an element in its document (C14N 1.0 or exclusive)."""
-        algorithm = _DEFAULT_CANONICAL if method is None else method.get("Algorithm", "")
-        if algorithm not in CANONICAL:
-            raise FormatFailure("a canonicalisation that is not accepted here", "XMLDSig 6.5")
-        exclusive, with_comments = CANONICAL[algorithm]
-        prefixes = _inclusive_prefixes(method) if exclusive and method is not None else []
-        # lxml canonicalises whole trees: writing the element out carries every namespace in scope along
-        copy = etree.fromstring(etree.tostring(element, with_tail=False), etree.XMLParser(resolve_entities=False))
-        if without_signature:
-            _drop(copy, _steps(element, self.signature))
-        if not exclusive:
-            for name, text in _inherited(element).items():
-                if copy.get(name) is None:
-                    copy.set(name, text)
-        return etree.tostring(
-            copy,
-            method="c14n",
-            exclusive=exclusive,
-            with_comments=with_comments,
-            inclusive_ns_prefixes=prefixes or None,
-        )
-
-    def _digests_hold(self, references: list[_Reference]) -> bool:
+    def _digests_hold(self, references: list[Reference]) -> bool:
         for number, reference in enumerate(references, 1):
             if hashlib.new(reference.digest, reference.octets).digest() != reference.expected:
                 place = "the document" if reference.element is None else self.whole.place(reference.element)
@@ -341,7 +225,7 @@ class _OneSignature:
 
     # ---- XAdES
 
-    def _signed_properties(self, references: list[_Reference]) -> Element | None:
+    def _signed_properties(self, references: list[Reference]) -> Element | None:
         """The one SignedProperties of this signature, referenced with its type (EN 319 132-1 4.4.2)."""
         mine: list[Element] = [
             properties
@@ -362,7 +246,7 @@ class _OneSignature:
     def _signing_certificate(self, properties: Element | None, evidence: Evidence) -> Certificate | None:
         findings = self.candidate.findings
         carried = tuple(
-            _base64(element.text)
+            from_base64(element.text)
             for element in self.signature.iterfind(f"{{{DS}}}KeyInfo/{{{DS}}}X509Data/{{{DS}}}X509Certificate")
         )
         if len(carried) > self.policy.limits.certificates:
@@ -390,10 +274,10 @@ class _OneSignature:
                 "the signed properties bind no signing certificate",
             )
             return None
-        name = DIGESTS.get(_one(digests[0], "DigestMethod").get("Algorithm", ""))
+        name = DIGESTS.get(one(digests[0], "DigestMethod").get("Algorithm", ""))
         if name is None or name not in self.policy.hashes:
             raise UnacceptableAlgorithm("the signing certificate is bound by a digest that is not accepted")
-        expected = _base64(_one(digests[0], "DigestValue").text)
+        expected = from_base64(one(digests[0], "DigestValue").text)
         for octets in (*carried, *evidence.certificates):
             if hashlib.new(name, octets).digest() == expected:
                 certificate = Certificate(octets)
@@ -410,35 +294,16 @@ class _OneSignature:
         )
         return None
 
-    def _unsigned_properties(self, value: Element) -> None:
-        """Time-stamps over SignatureValue, certificates and revocation data (EN 319 132-1 5.3, 5.4)."""
-        x = f"{{{XADES}}}"
-        base = f"{{{DS}}}Object/{x}QualifyingProperties/{x}UnsignedProperties/{x}UnsignedSignatureProperties/"
-        stamps = []
-        for holder in self.signature.iterfind(f"{base}{{{XADES}}}SignatureTimeStamp"):
-            octets = self._canonical(value, _maybe(holder, "CanonicalizationMethod"))
-            stamps += [
-                Stamped(_base64(token.text), octets) for token in holder.iterfind(f"{{{XADES}}}EncapsulatedTimeStamp")
-            ]
-        self.candidate.timestamps = tuple(stamps[: self.policy.limits.timestamps])
-
-        def values(path: str) -> tuple[bytes, ...]:
-            found = [_base64(element.text) for element in self.signature.iterfind(base + path)]
-            if len(found) > self.policy.limits.certificates:
-                raise FormatFailure("too many certificates or answers", "limits")
-            return tuple(found)
-
-        added = Evidence(
-            values(f"{x}CertificateValues/{x}EncapsulatedX509Certificate"),
-            values(f"{x}RevocationValues/{x}CRLValues/{x}EncapsulatedCRLValue"),
-            values(f"{x}RevocationValues/{x}OCSPValues/{x}EncapsulatedOCSPValue"),
-        )
-        self.candidate.long_term = bool(added.crls or added.ocsp)
-        self.candidate.evidence += added
+    def _unsigned_properties(self, value: Element, references: list[Reference]) -> None:
+        found = read_unsigned(self.signature, value, references, self.policy)
+        self.candidate.timestamps = found.timestamps
+        self.candidate.archive_timestamps = found.archive_timestamps
+        self.candidate.long_term = bool(found.evidence.crls or found.evidence.ocsp)
+        self.candidate.evidence += found.evidence
 
     # ---- what was signed is what is shown
 
-    def _coverage(self, references: list[_Reference]) -> None:
+    def _coverage(self, references: list[Reference]) -> None:
         content = [
             reference
             for reference in references
@@ -503,27 +368,6 @@ def _beside(root: Element) -> list[Element]:
     return [*root.itersiblings(preceding=True), *root.itersiblings()]
 
 
-def _one(parent: Element, name: str) -> Element:
-    found = parent.findall(f"{{{DS}}}{name}")
-    if len(found) != 1:
-        raise FormatFailure(f"{len(found)} × {name} where one belongs", "XMLDSig 4")
-    return found[0]
-
-
-def _maybe(parent: Element, name: str) -> Element | None:
-    found = parent.findall(f"{{{DS}}}{name}")
-    if len(found) > 1:
-        raise FormatFailure(f"{len(found)} × {name} where one belongs", "XMLDSig 4")
-    return found[0] if found else None
-
-
-def _base64(text: str | None) -> bytes:
-    try:
-        return base64.b64decode("".join((text or "").split()), validate=True)
-    except (binascii.Error, ValueError) as bad:
-        raise FormatFailure("base64 expected", "XMLDSig 4.1") from bad
-
-
 def _scheme(method: Element) -> Scheme:
     known = METHODS.get(method.get("Algorithm", ""))
     if known is None or len(method):
@@ -543,46 +387,3 @@ def _value_octets(certificate: Certificate, scheme: Scheme, value: bytes) -> byt
     if len(value) != 2 * size:
         return None
     return utils.encode_dss_signature(int.from_bytes(value[:size]), int.from_bytes(value[size:]))
-
-
-def _inclusive_prefixes(method: Element) -> list[str]:
-    lists = method.findall(f"{{{_EXCLUSIVE}}}InclusiveNamespaces")
-    if len(lists) != len(method) or len(lists) > 1:
-        raise FormatFailure("a canonicalisation with unknown parameters", "Exclusive C14N 3")
-    return lists[0].get("PrefixList", "").split() if lists else []
-
-
-def _inherited(element: Element) -> dict[str, str]:
-    """xml:* attributes of the ancestors, the nearest of each (C14N 2.4)."""
-    found: dict[str, str] = {}
-    for parent in element.iterancestors():
-        for name, text in parent.attrib.items():
-            if str(name).startswith(_XML) and name != f"{_XML}id":
-                found.setdefault(str(name), str(text))
-    return found
-
-
-def _steps(ancestor: Element, element: Element) -> list[int]:
-    steps: list[int] = []
-    node = element
-    while node is not ancestor:
-        parent = node.getparent()
-        assert parent is not None  # the caller has seen `ancestor` above `element`
-        steps.append(parent.index(node))
-        node = parent
-    return steps[::-1]
-
-
-def _drop(root: Element, steps: list[int]) -> None:
-    """Take one element out and leave the text behind it where it is."""
-    node = root
-    for step in steps:
-        node = node[step]
-    parent, before, tail = node.getparent(), node.getprevious(), node.tail
-    assert parent is not None
-    if tail:
-        if before is not None:
-            before.tail = (before.tail or "") + tail
-        else:
-            parent.text = (parent.text or "") + tail
-    parent.remove(node)

@@ -18,7 +18,7 @@ from tests.verifier.filing_world import AT, Holder, World, build_world, ec_key, 
 from tests.verifier.test_verify import LATER, PASSED, doubt, failure, said, verify
 from verifier.indication import Indication, SubIndication
 from verifier.report import Report
-from verifier.xml import DS, ENVELOPED, SIGNED_PROPERTIES, XADES
+from verifier.xml_document import DS, ENVELOPED, SIGNED_PROPERTIES, XADES
 
 FORM = """<form xmlns="urn:sample" xmlns:p="urn:other" xml:lang="ja" Id="form"><body p:kind="move">\
 <address>架空市見本町二丁目</address><!-- note --></body>
