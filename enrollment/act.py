@@ -22,6 +22,7 @@ class What(StrEnum):
     SUSPEND = "suspend"
     RESUME = "resume"
     REPORT_LOSS = "report-loss"
+    CHANGE_CARD = "change-card"
     END_OF_SERVICE = "end-of-service"
     REINSTATE = "reinstate"
     CONFIRM_CHECK = "confirm-check"

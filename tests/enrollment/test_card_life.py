@@ -11,9 +11,9 @@ import pytest
 
 from ca import revocation
 from ca.revocation import HoldPolicy
-from enrollment import card_life, certificates, issuing, loss, procedures
+from enrollment import card_life, card_procedures, certificates, issuing, loss, procedures
 from enrollment.application import ApplicationKind, ApplicationState
-from enrollment.errors import CardNotUsable, Stale
+from enrollment.errors import CardNotUsable, NotYours, Stale
 from enrollment.person import PersonStatus
 from enrollment.store import people as people_rows
 from enrollment.store import work
@@ -73,6 +73,8 @@ def do(office, person, event, at, card_id=CARD, holds=RELEASABLE):
             loss.report(conn, card_id, "clerk", at, random)
         elif event is CardEvent.PREPARE:
             card_life.prepare(conn, card_id, person, TOWN, CARD_END, at)
+        elif event in card_procedures.NOTED:
+            card_procedures.note(conn, card_id, event, "clerk", at, random)
         else:
             card_life.change(conn, card, event, at, "test", random)
 
@@ -96,8 +98,14 @@ def fate(office, person):
 EXPECTED = {CertificateEffect.HOLD: False, CertificateEffect.REVOKE: True}
 
 
-ASKED_AGAIN = {(CardState.SUSPENDED, CardEvent.SUSPEND), (CardState.LOST, CardEvent.LOSE)}
-"""A stop that is asked for twice is no mistake."""
+ASKED_AGAIN = {
+    (CardState.SUSPENDED, CardEvent.SUSPEND),
+    (CardState.LOST, CardEvent.LOSE),
+    (CardState.DAMAGED, CardEvent.DAMAGE),
+    (CardState.RETURNED, CardEvent.RETURN),
+    (CardState.ENDED, CardEvent.END),
+}
+"""What is noted twice is no mistake."""
 
 
 @pytest.mark.parametrize("state", ON_THE_WAY)
@@ -248,3 +256,18 @@ def test_only_one_file_writes_what_state_a_card_is_in():
         if re.search(r"\b(add_card|change_card)\(", path.read_text(encoding="utf-8"))
     }
     assert writers == {"card_life.py"}
+
+
+def test_who_may_note_it_and_what(office):
+    person, _ = office.enrolled()
+    note = lambda event, who: office.database.transaction(  # noqa: E731
+        lambda conn: card_procedures.note(conn, CARD, event, who, AT, office.random)
+    )
+    with pytest.raises(NotYours):
+        note(CardEvent.DAMAGE, "other-clerk")
+    for event in set(CardEvent) - set(card_procedures.NOTED):
+        with pytest.raises(CardChangeRefused):
+            note(event, "clerk")
+    assert fate(office, person) == [(None, False)] * 2
+    assert len(note(CardEvent.DAMAGE, "clerk").ended) == 2
+    assert note(CardEvent.DAMAGE, "clerk").ended == ()
