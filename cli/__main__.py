@@ -42,6 +42,7 @@ COMMANDS = {
     "serve": _Announced("cli.serve", _START, "Run a deployment's services, all of them or one."),
     "agent": _Announced("cli.agent", _DAILY, "Lend this PC's card readers to one service's pages; PINs stay here."),
     "card": _Announced("cli.card", _DAILY, "Look at a card, change its PINs, lend a virtual one."),
+    "enroll": _Announced("cli.enroll", _DAILY, "Persons, desks, operators, visits and procedures from a terminal."),
     "ledger": _Announced("cli.ledger", _DAILY, "One person's ledger: show it, explain what may be done, verify it."),
     "verify": _Announced("cli.verify", _DAILY, "Decide whether to believe a signature or a certificate."),
     "lint": _Announced("cli.lint", _DAILY, "Judge certificates, CRLs and OCSP answers of anybody, rule by rule."),
