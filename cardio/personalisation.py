@@ -37,12 +37,12 @@ class CardInReader:
     """Errors of every method: ConnectionFailed (repeat), CardSwapped, SecureChannelFailed, and those named with it."""
 
     def __init__(self, session: CardSession, authority: Authority) -> None:
-        self._session = session
+        self.session = session
         self._authority = authority
 
     def card_id(self) -> str:
         """The card's own serial, as it says itself; every later call insists on the same card."""
-        return self._session.identity
+        return self.session.identity
 
     def generate(self, purpose: Purpose) -> bytes:
         """A new pending key pair; SubjectPublicKeyInfo in DER. The active key stays usable."""
@@ -100,7 +100,7 @@ class CardInReader:
         # What the card allows dies with power or selection, so asking and setting are one piece of work. Torn between
         # two PINs, the repetition sets both again: no PIN is ever left open, a blocked one stays blocked until it is
         # set.
-        with self._session.work() as channel:
+        with self.session.work() as channel:
             told = relay(channel, self._authority.begin(AllowPin(tuple(pins), number)))
             for state, (purpose, pin) in zip(told, pins.items(), strict=True):
                 if state == OPEN[0]:
@@ -118,5 +118,5 @@ class CardInReader:
         self._manage(Terminate())
 
     def _manage(self, request: Request) -> bytes:
-        with self._session.work() as channel:
+        with self.session.work() as channel:
             return relay(channel, self._authority.begin(request))

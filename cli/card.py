@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli import card_managing
+from cli import card_desk, card_managing
 from cli.card_entry import PinPadOption, ask, confirm_last_try, tracing
 from cli.card_piv import app as piv
 from cli.card_virtual import app as virtual
@@ -278,6 +278,7 @@ def change_pin(
 
 
 card_managing.register(app)
+card_desk.register(app)
 
 
 # -- what the commands share ---------------------------------------------------------------------------------------

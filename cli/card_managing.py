@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.card_entry import read_pin, tracing
+from cli.card_entry import PinPadOption, on_pad, read_pin, tracing
 from cli.card_virtual import master_keys
 from pki.instant import Instant
 from pki.purpose import Purpose
@@ -81,18 +81,32 @@ def reissue(
 def unblock(
     purpose: Annotated[Purpose, typer.Option("--key", help="Whose PIN.")] = Purpose.AUTHENTICATION,
     reader: ReaderOption = None,
+    service: Annotated[
+        str | None, typer.Option("--service", metavar="URL", help="The service that computes; this PC has no key.")
+    ] = None,
+    permission: Annotated[
+        int | None, typer.Option("--permission", metavar="NUMBER", help="With --service: what the officer gave.")
+    ] = None,
     master_key_file: MasterKeyOption = None,
     pin_stdin: PinStdinOption = False,
+    pin_pad: PinPadOption = False,
     as_json: JsonOption = False,
     trace: TraceOption = None,
 ) -> None:
-    """Set a PIN anew, blocked or forgotten. JPKI: by the card's management key. PIV: by its PUK, asked for first."""
+    """Set a PIN anew, blocked or forgotten; it goes from this keyboard, or the reader's keys, to the card only.
+
+    JPKI: with an officer's permission through the service, or by a bureau's master key. PIV: by its PUK, asked for.
+    """
+    from cardio.jpki import SLOTS
     from cardio.jpki_card import JpkiCard
     from cardio.pcsc import Context
     from cardio.pin import Pin
+    from cardio.pin_pad import PadEntry
     from cardio.piv_commands import PIN_RULE, PUK_RULE
     from cardio.present_cards import choose_reader, open_card
 
+    if (service is None) != (permission is None):
+        raise typer.BadParameter("--service and --permission belong together")
     with Context() as context, tracing(trace) as tracer:
         card = open_card(context, choose_reader(context, reader), tracer)
         card_id = card.card_id()
@@ -100,10 +114,17 @@ def unblock(
             puk = read_pin(lambda text: Pin(PUK_RULE, text), "PUK", pin_stdin)
             card.unblock_pin(puk, read_pin(lambda text: Pin(PIN_RULE, text), "New PIN", pin_stdin))
         card.session.close()
+    set_now = True
     if isinstance(card, JpkiCard):
-        with _managed(reader, master_key_file, trace, card_id) as managed:
-            managed.reset_pin(purpose, _new_pin(purpose, pin_stdin))
-    _tell({"card": card_id, "unblocked": True}, as_json)
+        with _managed(reader, master_key_file, trace, card_id, service) as managed:
+            entered = on_pad(managed.session, SLOTS[purpose].rule, pin_pad)
+            new = entered if isinstance(entered, PadEntry) else _new_pin(purpose, pin_stdin)
+            # A bureau's own permissions are numbered by the clock, as those of a service are.
+            number = permission if permission is not None else int(datetime.now(UTC).timestamp())
+            set_now = managed.reset_pin(purpose, new, number)
+    if not set_now:
+        print("The PIN was set with this permission before; it is the one that was entered then.", file=sys.stderr)
+    _tell({"card": card_id, "unblocked": True, "set_now": set_now}, as_json)
 
 
 def retire(
@@ -141,18 +162,26 @@ def rotate_keys(
 
 @contextmanager
 def _managed(
-    reader: str | None, keys: Any, trace: Path | None, expected: str | None = None
+    reader: str | None, keys: Any, trace: Path | None, expected: str | None = None, service: str | None = None
 ) -> "Iterator[CardInReader]":
     from cardio.card_management import CardManager, MasterKeys
     from cardio.pcsc import Context
     from cardio.personalisation import CardInReader
     from cardio.present_cards import CardKind, choose_reader, session_at
 
-    held = keys if isinstance(keys, MasterKeys) else master_keys(keys)
     with Context() as context, tracing(trace) as tracer:
         session = session_at(context, choose_reader(context, reader), CardKind.JPKI, tracer, expected)
         with session:
-            yield CardInReader(session, CardManager(held, os.urandom))
+            if service is None:
+                held = keys if isinstance(keys, MasterKeys) else master_keys(keys)
+                yield CardInReader(session, CardManager(held, os.urandom))
+                return
+            import httpx
+
+            from cli.remote_cards import RemoteAuthority
+
+            with httpx.Client(base_url=service, timeout=30) as http:
+                yield CardInReader(session, RemoteAuthority(http, lambda: session.identity))
 
 
 def _certify(card: "CardInReader", purposes: tuple[Purpose, ...], holder: str) -> dict[str, str]:

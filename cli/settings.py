@@ -176,7 +176,21 @@ class CardsTable(_Table):
     """How this deployment manages the cards that it hands out."""
 
     master_key_file: Path = Path("secrets/card-master-key")
-    """A file of mode 0600 with 32 or 64 hex digits, from which each card's management keys are derived."""
+    """A file of mode 0600 with 32 or 64 hex digits, from which each card's management keys are derived; only the
+    process of --role card-keys opens it."""
+    pin_reset_second_officer: Literal["never", "post-office", "always"] = "post-office"
+    """Where a second officer approves that a PIN is set anew."""
+    pin_reset_minutes: Annotated[int, Field(ge=1, le=60)] = 15
+    """How long such a permission is good for: its holder stands at the counter."""
+
+
+class DeskTable(_Table):
+    """The counter desk's pages."""
+
+    agent: Url = "http://127.0.0.1:27980"
+    """Where `jitsuin agent` listens on each counter's PC: desks' pages may speak to it and to nobody else."""
+    training: bool = False
+    """Every page and paper says that nothing is real, and no blank card is counted."""
 
 
 class LogTable(_Table):
@@ -233,6 +247,7 @@ class Settings(BaseSettings):
     status: StatusTable = StatusTable()
     bucket: BucketTable = BucketTable()
     cards: CardsTable = CardsTable()
+    desk: DeskTable = DeskTable()
     log: LogTable = LogTable()
     caps: CapsTable = CapsTable()
     municipality: MunicipalityTable = MunicipalityTable()
