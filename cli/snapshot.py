@@ -1,9 +1,13 @@
 """`jitsuin snapshot`: signed, encrypted copies of a municipality's residents; made, verified, restored, and drilled."""
 
+import errno
+import hashlib
 import json
+import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +20,9 @@ if TYPE_CHECKING:
 
     from cli.database import Database
 
-app = typer.Typer(no_args_is_help=True, help="Snapshots of a municipality: make, verify, restore, drill.")
+app = typer.Typer(
+    no_args_is_help=True, help="Snapshots of a municipality: make, verify, restore, drill, serve in an emergency."
+)
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The deployment's folder.")]
 Keys = Annotated[
@@ -107,6 +113,7 @@ def make(
     """Copy one municipality's residents, ledgers and flags as they are at this moment."""
     from cli.clock import SystemClock
     from enrollment import snapshot
+    from enrollment.store import peers
 
     key, signing, at = _key(keys), _signing_key(keys), SystemClock().now()
 
@@ -114,8 +121,35 @@ def make(
         return database.read(lambda conn: snapshot.make(conn, owner or own, at, key, signing.sign, secrets.token_bytes))
 
     octets: bytes = _with_database(folder, work)
-    write_secret(out, octets)
+    loaded = snapshot.load(octets, key, _public(keys))  # what cannot be read back is not a copy
+    _write_new(out, octets)
+    made = peers.SnapshotMade(loaded.owner, hashlib.sha256(octets).hexdigest(), at, len(octets), len(loaded.people))
+    _with_database(folder, lambda database, _: database.transaction(lambda conn: peers.add_snapshot(conn, made)))
     _tell({"file": str(out), "octets": len(octets), "as_of": at.iso()}, as_json)
+
+
+def _write_new(file: Path, octets: bytes) -> None:
+    """Under its name only once it is whole and on the disk; never over another one. Errors: OSError."""
+    beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    try:
+        write_secret(beside, octets)
+        os.link(beside, file)  # unlike a rename it refuses to take the place of what is there
+    finally:
+        beside.unlink(missing_ok=True)
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _public(keys: Path) -> bytes:
+    from pki.errors import InvalidValue
+
+    try:
+        return (keys / PUBLIC).read_bytes()
+    except OSError:
+        raise InvalidValue(f"{PUBLIC} cannot be read") from None
 
 
 def _load(file: Path, keys: Path) -> Any:
@@ -123,10 +157,10 @@ def _load(file: Path, keys: Path) -> Any:
     from pki.errors import InvalidValue
 
     try:
-        octets, public = file.read_bytes(), (keys / PUBLIC).read_bytes()
+        octets = file.read_bytes()
     except OSError as error:
         raise InvalidValue(f"{Path(error.filename).name} cannot be read") from None
-    return snapshot.load(octets, _key(keys), public)
+    return snapshot.load(octets, _key(keys), _public(keys))
 
 
 def _summary(loaded: Any) -> dict[str, Any]:
@@ -148,17 +182,106 @@ def verify(file: File, keys: Keys, as_json: AsJson = False) -> None:
 
 @app.command()
 def restore(file: File, folder: Folder, keys: Keys, as_json: AsJson = False) -> None:
-    """Put back what is missing in this deployment. What is there already stays; doing it again changes nothing."""
+    """Put back what is missing in this deployment. What is there already stays; doing it again changes nothing.
+
+    First the journal outside the database is replayed: what was revoked after the backup that this database may come
+    from is revoked here too, before anything is put back.
+    """
+    from ca import restore as journal_restore
+    from ca.journal_file import JournaledDatabase, JournalFile
     from cli.clock import SystemClock
+    from cli.settings import load_settings
     from enrollment import snapshot
 
     loaded, at = _load(file, keys), SystemClock().now()
+    settings = load_settings(folder)
+    journal = JournalFile(settings.path(settings.status.journal))
 
     def work(database: "Database", _own: str) -> Any:
-        return database.transaction(lambda conn: snapshot.restore(conn, loaded, at, secrets.token_bytes))
+        replayed = journal_restore.restore(database, journal)
+        journaled = JournaledDatabase(database, journal)
+        return replayed, journaled.transaction(lambda conn: snapshot.restore(conn, loaded, at, secrets.token_bytes))
 
-    done = _with_database(folder, work)
-    _tell({"people": done.people, "events": done.events, "flags": done.flags, "ended": done.ended}, as_json)
+    replayed, done = _with_database(folder, work)
+    told = {"people": done.people, "events": done.events, "flags": done.flags, "ended": done.ended}
+    _tell({**told, "replayed": replayed.applied}, as_json)
+
+
+@app.command()
+def serve(
+    file: File,
+    keys: Keys,
+    looks: Annotated[Path, typer.Option("--looks", metavar="FILE", help="Every look is written here first.")],
+    listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where to listen.")] = "127.0.0.1:8090",
+    public_url: Annotated[
+        str | None, typer.Option(help="What officers' requests are signed for; else http://…")
+    ] = None,
+    clock: Annotated[str | None, typer.Option(metavar="TIME", help="Begin at this time (RFC 3339).")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read-only emergency service from a snapshot, for officers with their cards; every answer says as of when."""
+    from cli.clock import SystemClock
+    from cli.listening import address_of, open_socket, run_server
+    from enrollment.canonical import digest
+    from enrollment.emergency import Emergency, LookRecord, read_looks
+    from pki.instant import Instant
+    from web.application import Frame, compose
+    from web.emergency import make_emergency_router
+
+    loaded = _load(file, keys)
+    at = SystemClock() if clock is None else SystemClock.starting_at(Instant.parse(clock))
+    with open_socket(listen) as listener, _appended(looks) as append:
+        before = read_looks(looks.read_bytes().splitlines(keepends=True))
+        record = LookRecord(loaded.owner, append, digest(before[-1]) if before else "0" * 64)
+        url = public_url or f"http://{address_of(listener)}"
+        router = make_emergency_router(Emergency(loaded), record, url, at)
+        frame = Frame(secrets.token_bytes, time.monotonic)
+        ready = {"ready": True, "url": url, "as_of": loaded.as_of.iso()}
+
+        def say() -> None:
+            print(json.dumps(ready) if as_json else f"{url}  as of {loaded.as_of}, read only", flush=True)
+
+        run_server(compose("Jitsuin (emergency)", [router], frame), listener, say, lambda: False)
+
+
+@contextmanager
+def _appended(file: Path) -> "Iterator[Callable[[bytes], None]]":
+    """One line on the disk before it returns; a line that a crash cut off is cut away, for nobody was answered."""
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        octets = file.read_bytes()
+        os.ftruncate(descriptor, octets.rfind(b"\n") + 1)
+
+        def append(line: bytes) -> None:
+            whole = line + b"\n"
+            before = os.fstat(descriptor).st_size
+            if os.write(descriptor, whole) != len(whole):
+                os.ftruncate(descriptor, before)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))
+            os.fsync(descriptor)
+
+        yield append
+    finally:
+        os.close(descriptor)
+
+
+@app.command("enter-looks")
+def enter_looks(
+    folder: Folder,
+    looks: Annotated[Path, typer.Argument(metavar="FILE", help="What an emergency service wrote.")],
+    as_json: AsJson = False,
+) -> None:
+    """Enter the looks of an emergency into people's own records, now that there is a registry again."""
+    from cli.clock import SystemClock
+    from enrollment import emergency
+
+    found, at = emergency.read_looks(looks.read_bytes().splitlines(keepends=True)), SystemClock().now()
+
+    def work(database: "Database", _own: str) -> Any:
+        return database.transaction(lambda conn: emergency.enter_looks(conn, found, at, secrets.token_bytes))
+
+    entered, left = _with_database(folder, work)
+    _tell({"entered": entered, "left": left}, as_json)
 
 
 @app.command()
@@ -174,7 +297,7 @@ def drill(folder: Folder, keys: Keys, as_json: AsJson = False) -> None:
     from enrollment import snapshot
 
     key, signing, clock = _key(keys), _signing_key(keys), SystemClock()
-    public = (keys / PUBLIC).read_bytes()
+    public = _public(keys)
     at = clock.now()
 
     def work(database: "Database", own: str) -> bytes:

@@ -4,9 +4,9 @@
     line 2   signature over line 1, base64
     rest     AES-256-GCM over the compressed records; line 1 is authenticated with it
 
-The records are the least that a counter needs when everything else is gone: people, ledgers, flags, and which
-certificates have ended. No card keys, no evidence, no access history. A restore adds and ends; it never takes an end
-back: a certificate that is revoked anywhere stays revoked.
+The records are the least that a counter needs when everything else is gone: people, ledgers, flags, which certificates
+have ended, and the officers with the public keys of their cards. No card keys, no evidence, no access history. A
+restore adds and ends; it never takes an end back: a certificate that is revoked anywhere stays revoked.
 """
 
 import base64
@@ -14,33 +14,34 @@ import hashlib
 import json
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from enrollment import certificates, ledger, registry
+from enrollment import certificates, ledger
 from enrollment.canonical import Json, canonical
-from enrollment.caps import Decision, decide
-from enrollment.errors import SnapshotDamaged
+from enrollment.errors import SignatureInvalid, SnapshotDamaged
 from enrollment.events import EventId, EventKind, LedgerEvent
 from enrollment.flags import Flag, FlagState
+from enrollment.officers import own_certificate
+from enrollment.operators import Role
 from enrollment.person import Person, PersonId, PersonStatus, Random
 from enrollment.policy import CapPolicy, parse_policy
-from enrollment.registry import Field, View
-from enrollment.rules import pick
 from enrollment.store import Connection, care, work
 from enrollment.store import ledger as ledger_rows
 from enrollment.store import people as people_rows
 from pki.algorithms import algorithm_for, load_public_key, verify_raw
 from pki.attributes import Attributes, Gender
+from pki.certificate import parse_certificate
 from pki.errors import InvalidValue
-from pki.instant import Instant
+from pki.instant import Instant, Validity
 from pki.revocation import Reason
 
-FORMAT: Final = "jitsuin-snapshot-1"
+FORMAT: Final = "jitsuin-snapshot-2"
 MAX_RECORDS: Final = 2 * 1024**3
 """Octets after decompression: a small file must not fill the memory."""
 
@@ -58,6 +59,17 @@ class EndedCertificate:
 
 
 @dataclass(frozen=True, slots=True)
+class Officer:
+    """Who may look when everything else is gone: appointment and public key of the card (SubjectPublicKeyInfo)."""
+
+    operator: str
+    counter: str
+    roles: frozenset[Role]
+    validity: Validity
+    spki: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """What was read from a snapshot that is whole and signed."""
 
@@ -68,6 +80,7 @@ class Snapshot:
     events: dict[PersonId, tuple[LedgerEvent, ...]]
     flags: tuple[Flag, ...]
     ended: tuple[EndedCertificate, ...]
+    officers: tuple[Officer, ...] = ()
 
 
 def make(
@@ -82,6 +95,7 @@ def make(
         "ended": [_ended_record(one) for person in people for one in _ended(conn, person.person)],
         "events": [event.body() for person in people for event in ledger_rows.events_of(conn, person.person)],
         "flags": [_flag_record(flag) for flag in care.flags_of_owner(conn, owner)],
+        "officers": [_officer_record(one) for one in _officers(conn, owner, at)],
         "people": [_person_record(person) for person in people],
         "policies": [policy.body() for policy in ledger_rows.policies_of(conn, owner)],
     }
@@ -113,6 +127,36 @@ def _ended(conn: Connection, person: PersonId) -> list[EndedCertificate]:
         for held in work.certificates_of(conn, person)
         if held.ended_at is not None
     ]
+
+
+def _officers(conn: Connection, owner: str, at: Instant) -> Iterator[Officer]:
+    for one in people_rows.operators_of_owner(conn, owner):
+        if not one.validity.contains(at):
+            continue
+        with suppress(SignatureInvalid):  # no card, or one that is revoked: nobody who could sign
+            spki = parse_certificate(own_certificate(conn, one, at)).spki
+            yield Officer(one.operator, one.counter, one.roles, one.validity, spki)
+
+
+def _officer_record(one: Officer) -> Json:
+    return {
+        "counter": one.counter,
+        "not_after": one.validity.not_after.iso(),
+        "not_before": one.validity.not_before.iso(),
+        "operator": one.operator,
+        "roles": sorted(one.roles),
+        "spki": one.spki.hex(),
+    }
+
+
+def _read_officer(record: Any) -> Officer:
+    return Officer(
+        record["operator"],
+        record["counter"],
+        frozenset(Role(role) for role in record["roles"]),
+        Validity(Instant.parse(record["not_before"]), Instant.parse(record["not_after"])),
+        bytes.fromhex(record["spki"]),
+    )
 
 
 def _ended_record(one: EndedCertificate) -> Json:
@@ -233,7 +277,7 @@ def load(octets: bytes, key: bytes, spki: bytes) -> Snapshot:
         signed_by_them = verify_raw(
             load_public_key(spki), algorithm_for(spki), base64.b64decode(signature, validate=True), signed
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SnapshotDamaged("it is not a snapshot") from error
     if not signed_by_them:
         raise SnapshotDamaged("the signature does not verify")
@@ -248,19 +292,23 @@ def load(octets: bytes, key: bytes, spki: bytes) -> Snapshot:
 
 def _unpacked(packed: bytes) -> Any:
     opened = zlib.decompressobj()
-    records = opened.decompress(packed, MAX_RECORDS)
-    if not opened.eof:
-        raise SnapshotDamaged("its records are cut off, or too many")
-    return json.loads(records)
+    try:
+        records = opened.decompress(packed, MAX_RECORDS)
+        if not opened.eof:
+            raise SnapshotDamaged("its records are cut off, or too many")
+        return json.loads(records)
+    except (zlib.error, ValueError, RecursionError):
+        raise SnapshotDamaged("its records cannot be read") from None
 
 
 def _read(header: Any, records: Any) -> Snapshot:
     try:
         people = tuple(_read_person(record) for record in records["people"])
-        events: dict[PersonId, tuple[LedgerEvent, ...]] = {person.person: () for person in people}
+        chains: dict[PersonId, list[LedgerEvent]] = {person.person: [] for person in people}
         for record in records["events"]:
             event = _read_event(record)
-            events[event.person] = (*events[event.person], event)
+            chains[event.person].append(event)
+        events = {person: tuple(chain) for person, chain in chains.items()}
         snapshot = Snapshot(
             header["owner"],
             Instant.parse(header["as_of"]),
@@ -269,9 +317,12 @@ def _read(header: Any, records: Any) -> Snapshot:
             events,
             tuple(_read_flag(record) for record in records["flags"]),
             tuple(_read_ended(record) for record in records["ended"]),
+            tuple(_read_officer(record) for record in records["officers"]),
         )
     except (KeyError, TypeError, ValueError, InvalidValue) as error:
         raise SnapshotDamaged("a record is not in the form of this version") from error
+    if any(one.owner != snapshot.owner for one in (*people, *snapshot.flags)):
+        raise SnapshotDamaged("it holds another municipality's records")
     for chain in snapshot.events.values():
         if ledger.verify(chain, tuple(event.hash for event in chain)):
             raise SnapshotDamaged("a ledger's chain does not hold")
@@ -304,11 +355,7 @@ def restore(conn: Connection, snapshot: Snapshot, at: Instant, random: Random) -
             people_rows.add_person(conn, person)
             people += 1
         events += _restore_events(conn, snapshot.events[person.person])
-    flags = 0
-    for flag in snapshot.flags:
-        if all(one.flag != flag.flag for one in care.flags_of(conn, flag.person)):
-            care.add_flag(conn, flag)
-            flags += 1
+    flags = sum(_restore_flag(conn, flag) for flag in snapshot.flags)
     return Restored(people, events, flags, sum(_restore_end(conn, one, at, random) for one in snapshot.ended))
 
 
@@ -323,6 +370,18 @@ def _restore_events(conn: Connection, chain: tuple[LedgerEvent, ...]) -> int:
     return max(0, len(chain) - len(here))
 
 
+def _restore_flag(conn: Connection, flag: Flag) -> int:
+    """A flag that is missing is put back, one that is older here goes on from there; nothing is ever unmasked by it."""
+    here = next((one for one in care.flags_of(conn, flag.person) if one.flag == flag.flag), None)
+    if here is None:
+        care.add_flag(conn, flag)
+        return 1
+    if here.version >= flag.version or not flag.state.masks:
+        return 0
+    care.change_flag(conn, replace(flag, version=here.version + 1))
+    return 1
+
+
 def _restore_end(conn: Connection, one: EndedCertificate, at: Instant, random: Random) -> int:
     held = work.certificate_of_intent(conn, one.intent)
     if held is None or held.ended_at is not None:
@@ -331,30 +390,3 @@ def _restore_end(conn: Connection, one: EndedCertificate, at: Instant, random: R
     reason = next((reason for reason in Reason if reason.standard_name == name), Reason.UNSPECIFIED)
     certificates.end(conn, held, reason, at, "restore", random)
     return 1
-
-
-@dataclass(frozen=True, slots=True)
-class Emergency:
-    """Serving counters from a snapshot while everything else is down: reading only, each answer says as of when."""
-
-    snapshot: Snapshot
-
-    @property
-    def as_of(self) -> Instant:
-        """The moment that every answer is of."""
-        return self.snapshot.as_of
-
-    def look(self, person: PersonId, fields: frozenset[Field]) -> View | None:
-        """The fields of a person, masked as ever; None for somebody who was not there then."""
-        for kept in self.snapshot.people:
-            if kept.person == person:
-                flag = next((f for f in self.snapshot.flags if f.person == person and f.state.masks), None)
-                return registry.view_of(kept, fields, flag, unlocked=False)
-        return None
-
-    def decide(self, person: PersonId, procedure: EventKind) -> Decision | None:
-        """What would have been decided then; nothing may be done by it."""
-        policy = pick(self.snapshot.policies, self.snapshot.owner, self.as_of)
-        if policy is None or person not in self.snapshot.events:
-            return None
-        return decide(policy, self.snapshot.events[person], procedure, self.as_of)

@@ -73,19 +73,7 @@ class Callers:
         return caller
 
     async def _read(self, request: Request) -> SignedRequest:
-        if any(len(request.headers.getlist(name)) != 1 for name in _NAMES):
-            raise NotAuthenticated("the headers of a signed request expected")
-        headers = {name: request.headers[name] for name in _NAMES}
-        path = request.scope.get("raw_path", b"").partition(b"?")[0].decode("ascii", "replace")
-        query = request.scope["query_string"].decode("ascii", "replace")
-        body = await request.body()
-        try:
-            signed = parse_signed(request.method, authority_of(self.service), path, query, headers, body)
-        except Malformed as bad:
-            raise NotAuthenticated(bad.what) from None
-        if not signed.in_time(self.clock.now()):
-            raise NotAuthenticated("it is too old, from the future, or valid for too long")
-        return signed
+        return await read_signed(request, self.service, self.clock.now())
 
     async def _peer(self, request: Request) -> tuple[str, str]:
         signed = await self._read(request)
@@ -129,6 +117,26 @@ class Callers:
 
         if self.database.transaction(use) > self.a_window:
             raise QuotaExhausted(self.a_window // 6, _seconds_left(self.clock.now()))
+
+
+async def read_signed(request: Request, service: str, at: Instant) -> SignedRequest:
+    """The signed request as it was sent to `service`, our own address; whose it is, is still to be seen.
+
+    Errors: NotAuthenticated for anything but the profile, another address, another body, or another time.
+    """
+    if any(len(request.headers.getlist(name)) != 1 for name in _NAMES):
+        raise NotAuthenticated("the headers of a signed request expected")
+    headers = {name: request.headers[name] for name in _NAMES}
+    path = request.scope.get("raw_path", b"").partition(b"?")[0].decode("ascii", "replace")
+    query = request.scope["query_string"].decode("ascii", "replace")
+    body = await request.body()
+    try:
+        signed = parse_signed(request.method, authority_of(service), path, query, headers, body)
+    except Malformed as bad:
+        raise NotAuthenticated(bad.what) from None
+    if not signed.in_time(at):
+        raise NotAuthenticated("it is too old, from the future, or valid for too long")
+    return signed
 
 
 def _seconds_left(at: Instant) -> int:

@@ -43,12 +43,14 @@ class Signed(_Sent):
     signature: Annotated[str, Field(max_length=2 * MAX_SIGNATURE, description="detached CMS SignedData in DER")]
 
 
-class Roster(_Sent):
+class Roster(BaseModel):
     """The municipality's word on who lives together; `signature` (base64) by its own system."""
 
+    model_config = ConfigDict(extra="forbid")
+
     owner: Annotated[str, Field(pattern=r"^[0-9]{5}$")]
-    members: Annotated[dict[Hex, Relation], Field(min_length=1, max_length=MAX_MEMBERS, strict=False)]
-    version: Annotated[int, Field(ge=0, lt=2**31)]
+    members: Annotated[dict[Hex, Relation], Field(min_length=1, max_length=MAX_MEMBERS)]
+    version: Annotated[int, Field(ge=0, lt=2**31, strict=True)]
     valid_until: Annotated[str, Field(max_length=40)]
     signature: Annotated[str, Field(max_length=2000)]
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from typer.testing import CliRunner
 
 from ca import revocation
-from enrollment import ledger, loss, protection, snapshot
+from enrollment import emergency, ledger, loss, protection, snapshot
 from enrollment.errors import SnapshotDamaged
 from enrollment.events import EventKind
 from enrollment.registry import FOUR_ATTRIBUTES, Field
@@ -121,14 +121,14 @@ def test_a_ledger_that_went_another_way_is_not_overwritten(office):
 
 
 def test_an_emergency_counter_reads_as_of_then_and_masks(office):
-    clear = snapshot.Emergency(snapshot.load(made(office), KEY, SPKI))
+    clear = emergency.Emergency(snapshot.load(made(office), KEY, SPKI))
     assert clear.look(office.person, frozenset({Field.ADDRESS})).shown == {Field.ADDRESS: "東京都見本区南町１番"}
     assert clear.look("f" * 32, FOUR_ATTRIBUTES) is None
     assert clear.decide(office.person, EventKind.REMOTE_MOVE).used == 1
     office.database.transaction(
         lambda conn: protection.apply(conn, office.person, rows.operator_of(conn, "clerk"), AT, office.random)
     )
-    masked = snapshot.Emergency(snapshot.load(made(office), KEY, SPKI))
+    masked = emergency.Emergency(snapshot.load(made(office), KEY, SPKI))
     assert masked.look(office.person, FOUR_ATTRIBUTES).shown[Field.ADDRESS] == protection.MASKED
     assert masked.as_of == AT
 

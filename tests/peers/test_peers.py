@@ -1,4 +1,4 @@
-"""From end to end, all of it processes: the service with a moved clock, a town's record, a national server, channels."""
+"""From end to end, all of it processes: service with a moved clock, resident record, national server, channels."""
 
 import json
 import signal
@@ -21,18 +21,23 @@ NEW, WRONG = "東京都見本区北町２番", "東京都見本区誤字町１�
 @pytest.mark.slow
 def test_flags_reach_every_channel_whatever_goes_wrong(world):
     person = world.resident()
-    with world.served(FRIDAY), world.channel("good", 11) as good, world.channel("silent", 12, silent=True) as silent:
-        with world.channel("down", 13, outage=True) as down, world.channel("forgetful", 14, forgetful=True) as forgets:
-            wait_for(lambda: len(world.ask("first", "GET", "/v1/office/channels")["channels"]) == 4)
-            flag = world.ask("first", "POST", f"/v1/office/protection/{person}")["flag"]
-            wait_for(lambda: good.own("flags")["flags"] == {flag: 1})
-            wait_for(lambda: silent.own("flags")["flags"] == {flag: 1})
-            wait_for(lambda: _unacknowledged(world) == {"silent", "down"})
-            assert forgets.own("flags")["flags"] == {}, "it said that it has the flag"
-            down.plan()  # it is up again: what failed is tried again after its pause
-            wait_for(lambda: down.own("flags")["flags"] == {flag: 1})
-            wait_for(lambda: _unacknowledged(world) == {"silent"})
-            assert world.alarms() in ([], ["channel-silent"])
+    with (
+        world.served(FRIDAY),
+        world.channel("good", 11) as good,
+        world.channel("silent", 12, silent=True) as silent,
+        world.channel("down", 13, outage=True) as down,
+        world.channel("forgetful", 14, forgetful=True) as forgets,
+    ):
+        wait_for(lambda: len(world.ask("first", "GET", "/v1/office/channels")["channels"]) == 4)
+        flag = world.ask("first", "POST", f"/v1/office/protection/{person}")["flag"]
+        wait_for(lambda: good.own("flags")["flags"] == {flag: 1})
+        wait_for(lambda: silent.own("flags")["flags"] == {flag: 1})
+        wait_for(lambda: _unacknowledged(world) == {"silent", "down"})
+        assert forgets.own("flags")["flags"] == {}, "it said that it has the flag"
+        down.plan()  # it is up again: what failed is tried again after its pause
+        wait_for(lambda: down.own("flags")["flags"] == {flag: 1})
+        wait_for(lambda: _unacknowledged(world) == {"silent"})
+        assert world.alarms() in ([], ["channel-silent"])
     later = FRIDAY + timedelta(minutes=20)
     with world.served(later), world.channel("silent", 12, silent=True) as silent:
         wait_for(lambda: "flag-unacknowledged" in world.alarms())
