@@ -30,7 +30,8 @@ from tests.ca.ocsp_requests import request_for
 from tests.ca.status_world import AT, AUTHORITY, World, make_world
 from tests.support.chance import SeededOctets, SetClock
 from web.responder import MAX_REQUEST
-from web.responder_fast import Limits, OcspServer
+from web.responder_connection import Limits
+from web.responder_fast import OcspServer
 
 T = TypeVar("T")
 PATH = f"/ocsp/{AUTHORITY}"
@@ -490,3 +491,58 @@ def test_the_largest_body_is_read(sqlite_world: World) -> None:
 
     got = run(body())
     assert der.read_whole(got.partition(b"\r\n\r\n")[2]).children()[0].integer() == 1
+
+
+def _split(octets: bytes) -> tuple[bytes, bytes]:
+    return octets[: len(octets) // 2], octets[len(octets) // 2 :]
+
+
+@pytest.mark.parametrize("form", ["get", "post"])
+def test_a_request_that_came_before_octet_for_octet_is_answered_as_one_that_is_read(
+    sqlite_world: World, form: str
+) -> None:
+    """The third time it is not read again; what stands around it, in front of it and in it is."""
+
+    async def scenario() -> None:
+        (serial,) = sqlite_world.issue(1)
+        body = request_for(sqlite_world.root, serial)
+        whole = get(body) if form == "get" else post(body)
+        closing = get(body, "Connection: close\r\n") if form == "get" else post(body, more="Connection: close\r\n")
+        async with serving(sqlite_world) as here:
+            reader, writer = await here.connect()
+
+            async def ask(*pieces: bytes, answers: int = 1) -> list[tuple[int, dict[str, str], bytes]]:
+                for piece in pieces:
+                    writer.write(piece)
+                    await writer.drain()
+                    await asyncio.sleep(0.01)
+                return [await read_response(reader) for _ in range(answers)]
+
+            (first,) = await ask(whole)
+            for _ in range(3):
+                assert await ask(whole) == [first]
+            assert list(here.server.whole) == [whole]
+            # Behind the first half of another, the same octets are that one's second half: nothing of ours.
+            head, tail = _split(whole)
+            assert await ask(head, tail) == [first]
+            assert await ask(whole + head, tail, answers=2) == [first, first]
+            assert await ask(whole + whole, whole, answers=3) == [first] * 3
+            inside = b"POST /elsewhere HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(whole)
+            ((status, _, _),) = await ask(inside, whole)
+            assert status == 404
+            tag = first[1]["etag"]
+            again = whole.replace(b"Host: x\r\n", f"Host: x\r\nIf-None-Match: {tag}\r\n".encode())
+            for _ in range(3):
+                writer.write(again)
+                assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 304")
+            sqlite_world.database.transaction(lambda conn: revoke(conn, AUTHORITY, serial, Reason.KEY_COMPROMISE, AT))
+            (after,) = await ask(whole)
+            assert (after[0], after[2] == first[2]) == (200, False)
+            assert await ask(whole) == [after]
+            for _ in range(2):
+                assert await here.exchange(closing) == await here.exchange(closing)
+                assert (await here.exchange(whole)).count(b"HTTP/1.1 200 OK") == 1
+            assert here.server.whole[whole].keep_alive
+            writer.close()
+
+    run(scenario())
