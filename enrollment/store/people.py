@@ -256,6 +256,15 @@ def add_operator(conn: Connection, operator: Operator) -> None:
     )
 
 
+def give_card(conn: Connection, operator: str, card_fingerprint: str) -> None:
+    """From now on the operator's card is the one with this certificate. Errors: UnknownOperator."""
+    done = conn.execute(
+        update(t.operators).where(t.operators.c.operator == operator).values(card_fingerprint=card_fingerprint)
+    )
+    if done.rowcount != 1:
+        raise UnknownOperator(operator)
+
+
 def _operator(row: Any) -> Operator:
     return Operator(
         row["operator"],
