@@ -147,6 +147,7 @@ TITLES: Mapping[str, Title] = MappingProxyType(
         "enrollment.code-wrong": REFUSED,
         "enrollment.letter-over": GONE,
         "enrollment.act-not-signed": FORBIDDEN,
+        "enrollment.already-registered": CONFLICT,
         "enrollment.act-refused": REFUSED,
         "ca.malformed-request": BAD_REQUEST,
         "ca.possession-not-proven": REFUSED,

@@ -265,6 +265,10 @@ WHY_AND_WHAT_TO_DO: dict[str, tuple[str, str]] = {
         "このお手紙の番号は、もう使えません（{state}）。",
         "新しいお手紙を請求してください。",
     ),
+    "enrollment.already-registered": (
+        "{name}はすでに登録されているか、そのカードがほかの職員のものです。",
+        "別の名前を選ぶか、登録の内容をご確認ください。",
+    ),
     "enrollment.act-not-signed": (
         "職員 {operator} のカードによる署名がありません（{what}）。",
         "この操作の内容にカードで署名し、5分以内に実行してください。",

@@ -2,27 +2,28 @@
 
 Error (pki)
 └── EnrollmentError
-    ├── unknown   UnknownPerson · UnknownCounter · UnknownOperator · UnknownApplication · UnknownCard
-    │             UnknownMunicipality · UnknownCertificate · UnknownFiling · UnknownEvent · UnknownChannel
-    │             NoPolicy
-    ├── authority NotYours · NoReceipt · RoleMissing · OperatorNotValid · OutOfScope · NotDesignated
-    │             SelfDealing · NotGranted
-    ├── state     WrongState · Stale(Retryable) · PlaceTaken(Retryable) · IdempotencyMismatch · AlreadyIssued
-    ├── approval  NeedsApproval · SamePerson · ApprovalExpired
-    ├── presence  EvidenceTooWeak · EvidenceUsed · NotPresent · NotConfirmed · KioskNeverAnchors
-    │             MunicipalDeskNeeded
-    ├── ruling    CapReached · LooserPolicy · NotReversible · AlreadyAdopted
-    ├── filing    FilingMalformed · FilingRejected · FilingReplayed · FilingVoid · FilingMismatch
-    │             NothingChanges · RemoteBlocked · SignatureInvalid · ResidenceUnproven · FilingTooEarly
-    │             FilingTooLate · CodeWrong · LetterOver
-    ├── card      CertificateEnded · CertificateExpired · CardNotUsable · WrongCard · KeyNotFromCard
-    │             ManagementRefused · CardDiffers · NotSignedYet · PinNotPermitted · PinPermissionUsed
-    │             PinPermissionExpired
-    ├── care      AlreadyProtected · NotProtected · OutputBlocked · StillCooling
-    ├── disclosureUnknownCase · UnknownIncident · AnswerUnfit · SameAnswerer · ScopeUnfit
-    │              SlotUnfit · UnknownBooking
-    ├── gate      GatewayRefused · GatewayFlooded · Braked · SnapshotDamaged
-    └── act       ActNotSigned · ActRefused
+    ├── unknown    UnknownPerson · UnknownCounter · UnknownOperator · UnknownApplication · UnknownCard
+    │              UnknownMunicipality · UnknownCertificate · UnknownFiling · UnknownEvent · UnknownChannel
+    │              NoPolicy
+    ├── authority  NotYours · NoReceipt · RoleMissing · OperatorNotValid · OutOfScope · NotDesignated
+    │              SelfDealing · NotGranted
+    ├── state      WrongState · Stale(Retryable) · PlaceTaken(Retryable) · IdempotencyMismatch · AlreadyIssued
+    │              AlreadyRegistered
+    ├── approval   NeedsApproval · SamePerson · ApprovalExpired
+    ├── presence   EvidenceTooWeak · EvidenceUsed · NotPresent · NotConfirmed · KioskNeverAnchors
+    │              MunicipalDeskNeeded
+    ├── ruling     CapReached · LooserPolicy · NotReversible · AlreadyAdopted
+    ├── filing     FilingMalformed · FilingRejected · FilingReplayed · FilingVoid · FilingMismatch
+    │              NothingChanges · RemoteBlocked · SignatureInvalid · ResidenceUnproven · FilingTooEarly
+    │              FilingTooLate · CodeWrong · LetterOver
+    ├── card       CertificateEnded · CertificateExpired · CardNotUsable · WrongCard · KeyNotFromCard
+    │              ManagementRefused · CardDiffers · NotSignedYet · PinNotPermitted · PinPermissionUsed
+    │              PinPermissionExpired
+    ├── care       AlreadyProtected · NotProtected · OutputBlocked · StillCooling
+    ├── disclosure UnknownCase · UnknownIncident · AnswerUnfit · SameAnswerer · ScopeUnfit · SlotUnfit
+    │              UnknownBooking
+    ├── gate       GatewayRefused · GatewayFlooded · Braked · SnapshotDamaged
+    └── act        ActNotSigned · ActRefused
 """
 
 from enrollment.errors.act import ActNotSigned, ActRefused
@@ -86,7 +87,7 @@ from enrollment.errors.presence import (
 )
 from enrollment.errors.root import EnrollmentError
 from enrollment.errors.ruling import AlreadyAdopted, CapReached, LooserPolicy, NotReversible
-from enrollment.errors.state import AlreadyIssued, IdempotencyMismatch, PlaceTaken, Stale, WrongState
+from enrollment.errors.state import AlreadyIssued, AlreadyRegistered, IdempotencyMismatch, PlaceTaken, Stale, WrongState
 from enrollment.errors.unknown import (
     NoPolicy,
     UnknownApplication,
@@ -102,13 +103,12 @@ from enrollment.errors.unknown import (
 )
 
 __all__ = [
-    "SlotUnfit",
-    "UnknownBooking",
     "ActNotSigned",
     "ActRefused",
     "AlreadyAdopted",
     "AlreadyIssued",
     "AlreadyProtected",
+    "AlreadyRegistered",
     "AnswerUnfit",
     "ApprovalExpired",
     "Braked",
@@ -164,10 +164,12 @@ __all__ = [
     "ScopeUnfit",
     "SelfDealing",
     "SignatureInvalid",
+    "SlotUnfit",
     "SnapshotDamaged",
     "Stale",
     "StillCooling",
     "UnknownApplication",
+    "UnknownBooking",
     "UnknownCard",
     "UnknownCase",
     "UnknownCertificate",

@@ -53,3 +53,13 @@ class AlreadyIssued(EnrollmentError):
     why = "this person already holds valid certificates, or an application is under way"
     todo = "renew or re-issue instead, or finish the open application"
     application: str
+
+
+@dataclass(eq=False)
+class AlreadyRegistered(EnrollmentError):
+    """A desk, an operator or a card of that name is there already."""
+
+    code = "enrollment.already-registered"
+    why = "{name} is registered already, or its card is somebody else's"
+    todo = "choose another name, or look at what is registered"
+    name: str

@@ -9,7 +9,14 @@ from sqlalchemy.exc import IntegrityError
 
 from enrollment.canonical import Json, canonical
 from enrollment.counters import Affair, Counter, CounterKind
-from enrollment.errors import Stale, UnknownCounter, UnknownMunicipality, UnknownOperator, UnknownPerson
+from enrollment.errors import (
+    AlreadyRegistered,
+    Stale,
+    UnknownCounter,
+    UnknownMunicipality,
+    UnknownOperator,
+    UnknownPerson,
+)
 from enrollment.operators import Operator, Role
 from enrollment.person import Person, PersonId, PersonStatus
 from enrollment.store import tables as t
@@ -202,19 +209,24 @@ def _list(values: frozenset[Any]) -> str:
 
 
 def add_counter(conn: Connection, counter: Counter) -> None:
-    """Register a desk."""
-    conn.execute(
-        insert(t.counters).values(
-            counter=counter.counter,
-            owner=counter.owner,
-            kind=counter.kind.value,
-            name_ja=counter.name_ja,
-            affairs=_list(counter.affairs),
-            designated_from=counter.designation.not_before.seconds if counter.designation else None,
-            designated_until=counter.designation.not_after.seconds if counter.designation else None,
-            designation_record=counter.designation_record,
+    """Register a desk. Errors: AlreadyRegistered."""
+    try:
+        conn.execute(
+            insert(t.counters).values(
+                counter=counter.counter,
+                owner=counter.owner,
+                kind=counter.kind.value,
+                name_ja=counter.name_ja,
+                affairs=_list(counter.affairs),
+                designated_from=counter.designation.not_before.seconds if counter.designation else None,
+                designated_until=counter.designation.not_after.seconds if counter.designation else None,
+                designation_record=counter.designation_record,
+            )
         )
-    )
+    except IntegrityError as error:
+        if is_unique_violation(error):
+            raise AlreadyRegistered(counter.counter) from error
+        raise
 
 
 def _counter(row: Any) -> Counter:
@@ -241,19 +253,24 @@ def counters_of_owner(conn: Connection, owner: str) -> list[Counter]:
 
 
 def add_operator(conn: Connection, operator: Operator) -> None:
-    """Register an operator and their card."""
-    conn.execute(
-        insert(t.operators).values(
-            operator=operator.operator,
-            owner=operator.owner,
-            roles=_list(operator.roles),
-            card_fingerprint=operator.card_fingerprint,
-            counter=operator.counter,
-            not_before=operator.validity.not_before.seconds,
-            not_after=operator.validity.not_after.seconds,
-            person=operator.person,
+    """Register an operator and their card. Errors: AlreadyRegistered."""
+    try:
+        conn.execute(
+            insert(t.operators).values(
+                operator=operator.operator,
+                owner=operator.owner,
+                roles=_list(operator.roles),
+                card_fingerprint=operator.card_fingerprint,
+                counter=operator.counter,
+                not_before=operator.validity.not_before.seconds,
+                not_after=operator.validity.not_after.seconds,
+                person=operator.person,
+            )
         )
-    )
+    except IntegrityError as error:
+        if is_unique_violation(error):
+            raise AlreadyRegistered(operator.operator) from error
+        raise
 
 
 def give_card(conn: Connection, operator: str, card_fingerprint: str) -> None:
