@@ -104,10 +104,12 @@ def run_server(
     ended: Callable[[], bool],
     *,
     signals: bool = True,
+    ws_octets: int = 256 * 1024,
 ) -> None:
     """Serve until SIGTERM, SIGINT or until `ended()` (asked every 0.2 s); calls `ready` once requests are answered.
 
-    Without `signals` they are not looked at: only the main thread of a process may.
+    Without `signals` they are not looked at: only the main thread of a process may. `ws_octets`: the longest message of
+    a WebSocket.
     """
     config = uvicorn.Config(
         application,
@@ -119,7 +121,9 @@ def run_server(
         timeout_graceful_shutdown=_GRACE,
         loop="uvloop",
         http=_Patient,
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=ws_octets,
+        ws_per_message_deflate=False,
         limit_concurrency=_MOST_CONNECTIONS,
         proxy_headers=False,  # nobody's word is taken for who asks
     )

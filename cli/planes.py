@@ -224,6 +224,12 @@ class Planes:
 
         return households_doors(self)
 
+    def desk(self) -> list[APIRouter]:
+        """The counter desk's pages and its doors for reader agents."""
+        from cli.desk_plane import desk_plane
+
+        return desk_plane(self)
+
     def home(self, paths: frozenset[str]) -> APIRouter:
         """The first page, which tells of those `paths` that this process serves."""
         from web.home import AuthorityCard, make_home_router
@@ -236,7 +242,7 @@ ROLES: Mapping[str, tuple[Callable[[Planes], list[APIRouter]], ...]] = {
     "status": (Planes.status,),
     "relying-party": (Planes.relying_party,),
     "time-stamps": (Planes.time_stamps,),
-    "desk": (Planes.filings, Planes.households, Planes.office),
+    "desk": (Planes.desk, Planes.filings, Planes.households, Planes.office),
     "citizen": (Planes.filings, Planes.households),
     "cards": (Planes.cards,),
     "gateway": (Planes.gateway,),
@@ -249,6 +255,7 @@ ROLES: Mapping[str, tuple[Callable[[Planes], list[APIRouter]], ...]] = {
         Planes.households,
         Planes.gateway,
         Planes.office,
+        Planes.desk,
     ),
 }
 """Role → its planes."""
@@ -269,6 +276,7 @@ def open_web(
         planes = Planes(settings, clock, random, stopwatch, database)
         routers = [router for plane in ROLES[role] for router in plane(planes)]
         routers.append(planes.home(_paths(routers)))
+        checks: dict[str, Callable[[], object]] = {"database": lambda: database.read(planes.directory.all)}
         frame = Frame(
             random=random,
             stopwatch=stopwatch,
@@ -276,7 +284,6 @@ def open_web(
             max_body=settings.service.max_body,
             checks=checks,
         )
-        checks: dict[str, Callable[[], object]] = {"database": lambda: database.read(planes.directory.all)}
         watched = Watched(settings, database, clock, planes.responders)
         yield Web(compose("Jitsuin", routers, frame), _addresses(settings, planes, routers), watched, checks)
     finally:
@@ -301,6 +308,8 @@ def _addresses(settings: Settings, planes: Planes, routers: list[APIRouter]) -> 
         found["time-stamps"] = f"{settings.public_url}/tsa"
     if "/v1/filings" in paths:
         found["filings"] = f"{settings.public_url}/v1/filings"
+    if "/desk/" in paths:
+        found["desk"] = f"{settings.public_url}/desk/"
     if "/v1/card-management" in paths:
         found["cards"] = f"{settings.public_url}/v1/card-management"
     found["health"] = f"{settings.public_url}/health"

@@ -143,8 +143,9 @@ class StatusTable(_Table):
     """With it, OCSP answers say that records reach back so far (archive cutoff). 0: they say nothing of it."""
     ocsp_crl_references: bool = False
     """Whether OCSP answers about revoked certificates name the CRL that lists them."""
-    presign_hours: Annotated[int, Field(ge=0, le=7 * 24)] = 0
-    """How long answers signed ahead hold; all are signed anew after a quarter of it. 0: none are signed ahead."""
+    presign_hours: Annotated[int, Field(ge=0, le=7 * 24)] = 4
+    """How long the answers hold that `jitsuin responder` has signed ahead; all are signed anew after a quarter of it.
+    0: none are."""
     release_holds: bool = False
     """Whether a certificate on hold can be good again; JPKI never releases one."""
     keys: Path = Path("keys/responders")

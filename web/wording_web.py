@@ -1,6 +1,15 @@
 """What the faces themselves say in Japanese when they refuse."""
 
 WHY_AND_WHAT_TO_DO: dict[str, tuple[str, str]] = {
+    "web.output-withheld": (
+        "支援措置の間は、このファイルは作れません。",
+        "支援措置を扱う窓口にお尋ねください。窓口で記録を見ることができます。",
+    ),
+    "web.no-such-move": (
+        "そのことを待っている引越しの届出はありません。",
+        "引越しの届出の一覧をもう一度見てください。",
+    ),
+    "web.no-such-consent": ("その同意はないか、すでに終わっています。", "一覧をもう一度見てください。"),
     "web.not-authenticated": (
         "リクエストが認証されていません({cause})。",
         "API の説明のとおり、登録した鍵で署名した新しいアサーションを送ってください。",

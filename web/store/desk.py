@@ -1,4 +1,4 @@
-"""The desk's own records: guided work, receipts, near misses, stock, closings. In the caller's transaction, all of it."""
+"""The desk's own records: guided work, receipts, near misses, stock, closings; in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -148,7 +148,15 @@ class ReceiptRow:
 
 def receipt_row(conn: Connection, receipt: str) -> ReceiptRow | None:
     """By code."""
-    r = conn.execute(select(RECEIPTS).where(RECEIPTS.c.receipt == receipt)).mappings().one_or_none()
+    return _receipt(conn.execute(select(RECEIPTS).where(RECEIPTS.c.receipt == receipt)).mappings().one_or_none())
+
+
+def receipt_of_work(conn: Connection, work: str) -> ReceiptRow | None:
+    """Of a piece of work."""
+    return _receipt(conn.execute(select(RECEIPTS).where(RECEIPTS.c.work == work)).mappings().one_or_none())
+
+
+def _receipt(r: Any) -> ReceiptRow | None:
     if r is None:
         return None
     at = Instant(r["issued_at"])

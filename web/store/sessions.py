@@ -16,7 +16,7 @@ from web.store.tables_pages import LOGIN_CODES, PASSKEYS, SESSIONS
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """One session. `realm`: which pages; `subject`: who, empty before log-in; `fingerprint`: of the card's certificate."""
+    """One session. `realm`: which pages; `subject`: who (empty before log-in); `fingerprint`: of their certificate."""
 
     id: str
     handle: str

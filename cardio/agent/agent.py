@@ -1,0 +1,393 @@
+"""The operations of the agent: what the paired page may ask, and what the service may ask over its sealed line.
+
+PINs come from the agent's own page (`prompts`) and go to the card; no answer to anybody holds one.
+"""
+
+import base64
+import contextlib
+import hashlib
+import hmac
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from cardio import jpki
+from cardio.agent.card_thread import CardThread
+from cardio.agent.operations import (
+    LINE_OPERATIONS,
+    PAGE_OPERATIONS,
+    LineOperation,
+    Mode,
+    PageOperation,
+    require_relayable,
+)
+from cardio.agent.prompts import PromptKind, Prompts
+from cardio.agent.readers import Readers, SeenCard
+from cardio.agent.refusals import AgentRefused, Refusal
+from cardio.channel import Channel
+from cardio.errors import LastTry, PinMalformed, WrongCardState, WrongPin
+from cardio.jpki_card import JpkiCard
+from cardio.pcsc import Context
+from cardio.pin import Pin
+from cardio.present_cards import CardKind, session_at
+from pki import cms
+from pki.certificate import Certificate
+from pki.instant import Clock
+from pki.purpose import Purpose
+
+T = TypeVar("T")
+
+NONCE: Final = range(44, 101)
+"""Characters of a log-in challenge."""
+LONGEST_DOCUMENT: Final = 200_000
+HOLD_SECONDS: Final = 30.0
+"""A card that the service holds and does not speak to any more is let go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """What pairing gave: the channel and its key for the line, the ticket for the page."""
+
+    channel: str
+    key: bytes
+    ticket: str
+
+    def __repr__(self) -> str:
+        return f"Pairing({self.channel})"
+
+
+@dataclass(slots=True)
+class _Held:
+    """A card with an open transaction; lives on the card thread."""
+
+    reader: str
+    card: str
+    stack: contextlib.ExitStack
+    channel: Channel
+
+
+class Agent:
+    """One agent beside one or more readers, of one service at `origin`."""
+
+    def __init__(
+        self,
+        mode: Mode,
+        origin: str,
+        cards: CardThread,
+        readers: Readers,
+        prompts: Prompts,
+        clock: Clock,
+        hold_seconds: float = HOLD_SECONDS,
+    ) -> None:
+        self.mode, self.origin, self.readers, self.prompts = mode, origin, readers, prompts
+        self._cards, self._clock, self._hold_seconds = cards, clock, hold_seconds
+        self._pairing: Pairing | None = None
+        self._held: _Held | None = None
+        self._letting_go: threading.Timer | None = None
+        self._chosen: dict[Purpose, Pin] = {}
+
+    # -- pairing ---------------------------------------------------------------------------------------------------
+
+    @property
+    def pairing(self) -> Pairing | None:
+        """The pairing with the service, if there is one."""
+        return self._pairing
+
+    def pair(self, pairing: Pairing | None) -> None:
+        """Belong to this pairing from now on, or to none. What was under way is taken back."""
+        self._pairing = pairing
+        self._chosen.clear()
+        self.prompts.cancel()
+        self._cards.submit(lambda _context: self._let_go())
+        self.prompts.touch()
+
+    def require_ticket(self, ticket: object) -> None:
+        """Errors: AgentRefused (not paired, wrong ticket)."""
+        if self._pairing is None:
+            raise AgentRefused(Refusal.NOT_PAIRED)
+        if not isinstance(ticket, str) or not hmac.compare_digest(ticket.encode(), self._pairing.ticket.encode()):
+            raise AgentRefused(Refusal.WRONG_TICKET)
+
+    # -- the two lists ---------------------------------------------------------------------------------------------
+
+    def page(self, operation: object, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Do what the paired page asks. Errors: AgentRefused, CardError."""
+        wanted = _of(PageOperation, operation)
+        if wanted not in PAGE_OPERATIONS[self.mode]:
+            raise AgentRefused(Refusal.NOT_IN_THIS_MODE)
+        match wanted:
+            case PageOperation.LOOK:
+                return self.readers.now.document()
+            case PageOperation.LOGIN:
+                return self._login(_text(arguments, "nonce", NONCE), arguments.get("reader"))
+            case PageOperation.SIGN:
+                return self._sign(arguments)
+        raise AgentRefused(Refusal.UNKNOWN_OPERATION)
+
+    def line(self, operation: object, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Do what the service asks. Errors: AgentRefused, CardError."""
+        wanted = _of(LineOperation, operation)
+        if wanted not in LINE_OPERATIONS[self.mode]:
+            raise AgentRefused(Refusal.NOT_IN_THIS_MODE)
+        match wanted:
+            case LineOperation.LOOK:
+                return self.readers.now.document()
+            case LineOperation.DESCRIBE:
+                reader = self._reader(arguments.get("reader"))
+                self.readers.refresh(reader)
+                return asdict(self._seen(reader))
+            case LineOperation.HOLD:
+                reader = self._reader(arguments.get("reader"))
+                return self._cards.call(lambda context: self._hold(context, reader))
+            case LineOperation.APDU:
+                command = _octets(arguments, "command")
+                require_relayable(command)
+                return self._cards.call(lambda _context: self._relay(command))
+            case LineOperation.RELEASE:
+                self._cards.call(lambda _context: self._let_go())
+                return {}
+            case LineOperation.ASK_PINS:
+                return self._ask_pins(arguments)
+            case LineOperation.WRITE_PINS:
+                return self._cards.call(lambda _context: self._write_pins())
+            case LineOperation.CHECK_PIN:
+                return self._check_pin(arguments)
+        raise AgentRefused(Refusal.UNKNOWN_OPERATION)
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self.pair(None)
+        self.readers.stop()
+        self._cards.close()
+
+    # -- which card ------------------------------------------------------------------------------------------------
+
+    def _reader(self, named: object) -> str:
+        """The reader that was named, else the only one with one of our cards."""
+        with_card = [one.reader for one in self.readers.now.readers if one.ours]
+        if named:
+            if named not in with_card:
+                raise AgentRefused(Refusal.NO_CARD)
+            return str(named)
+        if len(with_card) != 1:
+            raise AgentRefused(Refusal.CHOOSE_READER if with_card else Refusal.NO_CARD)
+        return with_card[0]
+
+    def _seen(self, reader: str) -> SeenCard:
+        return next((one for one in self.readers.now.readers if one.reader == reader), SeenCard(reader))
+
+    # -- with the holder's PIN -------------------------------------------------------------------------------------
+
+    def _login(self, nonce: str, named: object) -> dict[str, Any]:
+        """A log-in token over our origin and the page's nonce (`verifier.challenge` judges it)."""
+        reader = self._reader(named)
+
+        def sign(card: JpkiCard, pin: Pin, last_try: bool) -> dict[str, Any]:
+            certificate = card.read(Purpose.AUTHENTICATION)
+            if certificate is None:
+                raise WrongCardState("it has no authentication certificate")
+            elliptic = isinstance(Certificate(certificate).public_key, ec.EllipticCurvePublicKey)
+            name = "sha384" if elliptic else "sha256"
+            message = _hash(name, self.origin) + _hash(name, nonce)
+            signature = card.sign(Purpose.AUTHENTICATION, pin, message, last_try=last_try)
+            return {
+                "unverifiedCertificate": base64.b64encode(certificate).decode(),
+                "algorithm": "ES384" if elliptic else "RS256",
+                "signature": base64.b64encode(_fixed_length(signature) if elliptic else signature).decode(),
+                "format": "web-eid:1.0",
+                "appVersion": "jitsuin-agent",
+            }
+
+        token = self._with_pin(PromptKind.LOGIN, Purpose.AUTHENTICATION, reader, {"site": self.origin}, sign)
+        return {"token": token}
+
+    def _sign(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Detached CMS by the signature key over a document that the person saw on the agent's page."""
+        document = _octets(arguments, "document", LONGEST_DOCUMENT)
+        try:
+            shown = document.decode("utf-8")
+        except UnicodeDecodeError:
+            raise AgentRefused(Refusal.MALFORMED) from None  # what cannot be shown is not signed
+        reader = self._reader(arguments.get("reader"))
+
+        def sign(card: JpkiCard, password: Pin, last_try: bool) -> dict[str, Any]:
+            octets = card.read(Purpose.SIGNATURE, password, last_try=last_try)
+            if octets is None:
+                raise WrongCardState("it has no signature certificate")
+            certificate = Certificate(octets)
+            digest = hashlib.new(cms.digest_name(certificate), document).digest()
+            attributes = cms.to_be_signed(digest, certificate, self._clock.now())
+            value = card.sign(Purpose.SIGNATURE, password, attributes)
+            return {"signature": cms.assemble(attributes, value, certificate).hex()}
+
+        told = {"site": self.origin, "document": shown}
+        return self._with_pin(PromptKind.SIGN, Purpose.SIGNATURE, reader, told, sign)
+
+    def _check_pin(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Whether the holder knows the authentication PIN: part of the check at a post office."""
+        reader = self._reader(arguments.get("reader"))
+
+        def check(card: JpkiCard, pin: Pin, last_try: bool) -> dict[str, Any]:
+            card.verify_pin(Purpose.AUTHENTICATION, pin, last_try=last_try)
+            return {"card": card.card_id()}
+
+        return self._with_pin(PromptKind.CHECK_PIN, Purpose.AUTHENTICATION, reader, {"site": self.origin}, check)
+
+    def _with_pin(
+        self,
+        kind: PromptKind,
+        purpose: Purpose,
+        reader: str,
+        told: dict[str, str],
+        work: Callable[[JpkiCard, Pin, bool], dict[str, Any]],
+    ) -> dict[str, Any]:
+        """Ask for the PIN and do `work` with it, again after a wrong one, until it is right, blocked or cancelled."""
+        card = self._seen(reader).card
+        wrong = False
+        try:
+            while True:
+                tries = self._cards.call(
+                    lambda context: _with_card(context, reader, card, lambda it: it.tries_left(purpose))
+                )
+                answer = self.prompts.ask(kind, (purpose.value,), tries, told, reader, wrong=wrong)
+                last_try = answer.get("last_try") == "yes"
+                try:
+                    pin = jpki.pin(purpose, answer.get(purpose.value, ""))
+                    do = partial(_do, work, pin, last_try)
+                    return self._cards.call(lambda context, do=do: _with_card(context, reader, card, do))  # type: ignore[misc]
+                except (WrongPin, PinMalformed, LastTry):
+                    wrong = True
+        finally:
+            self.readers.refresh(reader)
+
+    def _ask_pins(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Have the holder choose new PINs, typed twice; they wait here for `write-pins`."""
+        purposes = tuple(_of(Purpose, one) for one in _list(arguments, "purposes"))
+        self._chosen.clear()
+        wrong = False
+        while True:
+            names = tuple(one.value for one in purposes)
+            answer = self.prompts.ask(PromptKind.NEW_PINS, names, told={"site": self.origin}, wrong=wrong)
+            wrong = True
+            try:
+                chosen = {one: jpki.pin(one, answer.get(one.value, "")) for one in purposes}
+                again = {one: jpki.pin(one, answer.get(f"{one.value}_again", "")) for one in purposes}
+            except PinMalformed:
+                continue
+            if chosen == again:
+                self._chosen = chosen
+                return {}
+
+    # -- for the service -------------------------------------------------------------------------------------------
+
+    def _hold(self, context: Context, reader: str) -> dict[str, Any]:
+        if self._held is not None:
+            raise AgentRefused(Refusal.BUSY)
+        with contextlib.ExitStack() as stack:
+            connection = stack.enter_context(context.connect(reader))
+            stack.enter_context(connection.transaction())
+            channel = Channel(connection)
+            card = jpki.identify(channel)
+            self._held = _Held(reader, card, stack.pop_all(), channel)
+        self.readers.set_held(reader)
+        self._postpone()
+        return {"card": card}
+
+    def _relay(self, command: bytes) -> dict[str, Any]:
+        held = self._require_held()
+        self._postpone()
+        try:
+            return {"answer": held.channel.transmitter.transmit(command).hex()}
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _write_pins(self) -> dict[str, Any]:
+        """Set what was chosen on the card that is held: the card's management has just allowed it, once."""
+        held = self._require_held()
+        chosen, self._chosen = self._chosen, {}
+        if not chosen:
+            raise AgentRefused(Refusal.NOTHING_CHOSEN)
+        for purpose, pin in chosen.items():
+            jpki.set_new_pin(held.channel, purpose, pin)
+        jpki.select(held.channel)  # forgets that anything was verified
+        return {"set": [one.value for one in chosen]}
+
+    def _require_held(self) -> _Held:
+        if self._held is None:
+            raise AgentRefused(Refusal.NOT_HELD)
+        return self._held
+
+    def _postpone(self) -> None:
+        if self._letting_go is not None:
+            self._letting_go.cancel()
+        self._letting_go = threading.Timer(
+            self._hold_seconds, lambda: self._cards.submit(lambda _context: self._let_go())
+        )
+        self._letting_go.daemon = True
+        self._letting_go.start()
+
+    def _let_go(self) -> None:
+        if self._letting_go is not None:
+            self._letting_go.cancel()
+            self._letting_go = None
+        held, self._held = self._held, None
+        if held is not None:
+            held.stack.close()
+            self.readers.set_held(None)
+
+
+def _with_card(context: Context, reader: str, expected: str, work: Callable[[JpkiCard], T]) -> T:
+    with session_at(context, reader, CardKind.JPKI, expected=expected or None) as session:
+        return work(JpkiCard(session))
+
+
+def _do(work: Callable[[JpkiCard, Pin, bool], T], pin: Pin, last_try: bool, card: JpkiCard) -> T:
+    return work(card, pin, last_try)
+
+
+def _hash(name: str, text: str) -> bytes:
+    return hashlib.new(name, text.encode()).digest()
+
+
+def _fixed_length(signature: bytes) -> bytes:
+    """r ‖ s of a P-384 signature, 48 octets each (RFC 7518 3.4)."""
+    r, s = decode_dss_signature(signature)
+    return r.to_bytes(48) + s.to_bytes(48)
+
+
+def _of(kind: Any, value: object) -> Any:
+    try:
+        return kind(value)
+    except ValueError:
+        raise AgentRefused(Refusal.UNKNOWN_OPERATION) from None
+
+
+def _text(arguments: Mapping[str, Any], name: str, lengths: range) -> str:
+    value = arguments.get(name)
+    if not isinstance(value, str) or len(value) not in lengths:
+        raise AgentRefused(Refusal.MALFORMED)
+    return value
+
+
+def _octets(arguments: Mapping[str, Any], name: str, longest: int = 66_000) -> bytes:
+    value = arguments.get(name)
+    try:
+        octets = bytes.fromhex(value) if isinstance(value, str) else b""
+    except ValueError:
+        octets = b""
+    if not 0 < len(octets) <= longest:
+        raise AgentRefused(Refusal.MALFORMED)
+    return octets
+
+
+def _list(arguments: Mapping[str, Any], name: str) -> list[Any]:
+    value = arguments.get(name)
+    if not isinstance(value, list) or not value:
+        raise AgentRefused(Refusal.MALFORMED)
+    return value

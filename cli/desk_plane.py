@@ -1,0 +1,54 @@
+"""The counter desk of a deployment: its pages, its doors for reader agents, and the cards at the other end."""
+
+from time import sleep
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter
+
+from ca.issuance import Registrar
+from ca.orders import Assurance
+from ca.profiles import PROFILES, Kind
+from cli.card_outbox import KeptKeys
+from cli.desk_cards import LineCards
+from enrollment.issuing import Issuing
+from pki.purpose import Purpose
+from verifier.challenge import canonical_origin
+from web.desk.desk import DeskRoutes, desk_door, desk_routes
+from web.desk.parts import Desk
+
+if TYPE_CHECKING:
+    from cli.planes import Planes
+
+
+def desk_plane(planes: "Planes") -> list[APIRouter]:
+    """The routers of the desk."""
+    return list(desk_parts(planes).routers)
+
+
+def desk_parts(planes: "Planes") -> DeskRoutes:
+    """The desk with what it guards, for who serves it and for the test of role × route."""
+    settings = planes.settings
+    issuers = {one.purpose: one.certificate.der for one in planes.authorities() if one.certificate is not None}
+    database = planes.journaled
+    cards = LineCards(lambda session: KeptKeys(database, planes.clock, planes.random, sleep, lambda: session.identity))
+    desk = Desk(
+        database=database,
+        clock=planes.clock,
+        random=planes.random,
+        door=desk_door(database, planes.clock, planes.random),
+        issuing=Issuing(database, Registrar(PROFILES, planes.directory, planes.random), issuers, planes.random),
+        cards=cards,
+        service=settings.public_url,
+        training=settings.desk.training,
+    )
+    origin = canonical_origin(settings.public_url)
+    return desk_routes(desk, planes.check(), operator_policies(planes), origin, settings.desk.agent)
+
+
+def operator_policies(planes: "Planes") -> frozenset[str]:
+    """The certificate policies that operators' certificates carry."""
+    return frozenset(
+        one.parameters.policy(*PROFILES[Kind.OPERATOR, one.variant].policy[Assurance.IN_PERSON])
+        for one in planes.authorities()
+        if one.purpose is Purpose.AUTHENTICATION
+    )

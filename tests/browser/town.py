@@ -1,0 +1,86 @@
+"""The deployment that browser tests use: made by the real commands, with staff who have cards, and a few residents."""
+
+import os
+import secrets
+import socket
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ca.journal_file import JournaledDatabase, JournalFile
+from cardio.virtual_card import FileStorage
+from cardio.virtual_jpki import new_card
+from cli.clock import SystemClock
+from cli.database import Database
+from cli.deployment import CLERK, POSTAL_CLERK, SUPERVISOR, Desks
+from cli.keys import card_master_keys
+from cli.sample import enter, people
+from cli.settings import load_settings
+from cli.staff_cards import make_staff_card
+from enrollment import protection, registry
+from enrollment.store import people as people_rows
+from pki.attributes import Attributes, Gender
+from tests.browser.seats import STAFF_PIN
+from tests.support.service import command
+
+
+@dataclass
+class World:
+    """Folder, address, staff cards by operator, residents' cards and ids by name."""
+
+    folder: Path
+    listen: str
+    url: str = ""
+    staff: dict[str, Path] = field(default_factory=dict)
+    cards: dict[str, Path] = field(default_factory=dict)
+    people: dict[str, str] = field(default_factory=dict)
+
+    def blank(self) -> Path:
+        """A card from the maker, which nobody has yet."""
+        settings = load_settings(self.folder)
+        masters = card_master_keys(settings)
+        file = self.folder / "cards" / f"blank-{secrets.token_hex(4)}.card"
+        new_card(FileStorage(file), os.urandom, lambda div: masters.key_set(div, masters.current))
+        return file
+
+
+HANAKO, TARO, HIKARI = "見本　花子", "架空　太郎", "例示　ひかり"
+NEWCOMER, HIDDEN = "新規　次郎", "秘匿　和子"
+HIDDEN_ADDRESS = "例示県見本市ひみつ町九丁目９番９号"
+
+
+def make_world(folder: Path) -> World:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        listen = f"127.0.0.1:{probe.getsockname()[1]}"
+    place = folder / "deployment"
+    made = subprocess.run(
+        command("init", str(place), "--listen", listen), capture_output=True, text=True, timeout=120, check=False
+    )
+    assert made.returncode == 0, made.stderr
+    world = World(place, listen)
+    settings = load_settings(place)
+    at = SystemClock().now()
+    database = Database(settings.database_url)
+    journaled = JournaledDatabase(database, JournalFile(settings.path(settings.status.journal)))
+    name = Desks(settings.municipality.code)
+    random = secrets.token_bytes
+    for attributes in people(settings.municipality.name)[:2]:
+        entered = enter(settings, attributes, at)
+        world.people[attributes.name], world.cards[attributes.name] = entered.person, entered.card
+    for who in (CLERK, SUPERVISOR, POSTAL_CLERK):
+        file = place / "cards" / f"staff-{who}.card"
+        make_staff_card(settings, journaled, name(who), file, STAFF_PIN, at, random)
+        world.staff[who] = file
+
+    def others(conn) -> None:  # type: ignore[no-untyped-def]
+        newcomer = Attributes(NEWCOMER, people("")[0].date_of_birth, Gender.MALE, "例示県見本市新町一番地")
+        hidden = Attributes(HIDDEN, people("")[1].date_of_birth, Gender.FEMALE, HIDDEN_ADDRESS)
+        for attributes in (newcomer, hidden):
+            world.people[attributes.name] = registry.register(conn, settings.municipality.code, attributes, at, random)
+        clerk = people_rows.operator_of(conn, name(CLERK))
+        protection.apply(conn, world.people[HIDDEN], clerk, at, random)  # type: ignore[arg-type]
+
+    journaled.transaction(others)
+    database.close()
+    return world

@@ -1,0 +1,17 @@
+"""The counter desk: a clerk's whole day in pages.
+
+desk.py       the parts, and the routes put together
+officer.py    who is logged in, at which desk, with the card still in the reader
+entry.py      log-in, pairing with the reader, log-out, language
+people.py     searching and looking at people, always with an access record first
+work.py       guided work as a table of states
+guided.py     what each step of guided work does
+errands.py    steps that wait for a card or a person, beside the page that shows them
+cards.py      what the desk needs of a card in the agent's reader
+working.py    the pages of guided work
+queue.py      the second person: approvals and confirmations, live
+day.py        end of the day, stock, statistics, near misses
+timeline.py   the trust timeline as a picture with words
+paper.py      receipts as PDF
+words*.py     every sentence, three times
+"""

@@ -1,0 +1,88 @@
+"""The counter desk put together: its parts in, its routes out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter
+
+from pki.errors import Error
+from verifier.challenge import Challenges
+from web.desk.day import day_pages
+from web.desk.entry import Entry, entry_pages
+from web.desk.officer import Door, Officer
+from web.desk.parts import Desk
+from web.desk.people import people_pages
+from web.desk.queue import queue_pages
+from web.desk.words import WORDS
+from web.desk.working import working_pages
+from web.filing_check import FilingCheck
+from web.pages.card_login import CardLogin
+from web.pages.passkeys import Passkeys
+from web.pages.rendering import Renderer
+from web.pages.router import Guarded, Pages
+from web.pages.sessions import Session, Sessions
+from web.pages.static import static_files, static_router
+from web.readers.doors import reader_router
+from web.readers.lines import Lines
+from web.readers.pairings import Pairings
+
+REALM = "desk"
+NEAR_MISSES = frozenset({"enrollment.self-dealing", "enrollment.same-person", "enrollment.not-yours"})
+"""Refusals that are worth a look by a supervisor: an act on oneself, one's own proposal, somebody else's resident."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeskRoutes:
+    """Everything to serve, and who may call what."""
+
+    routers: Sequence[APIRouter]
+    guarded: Sequence[Guarded]
+
+
+def desk_door(desk_database: Any, clock: Any, random: Any) -> Door:
+    """The door with its sessions, pairings and lines; the same one for `Desk` and `desk_routes`."""
+    lines = Lines(clock)
+    sessions = Sessions(REALM, desk_database, clock, random)
+    door = Door(desk_database, sessions, Pairings(clock, random), lines, clock)
+    lines.changed.append(door.heard)
+    return door
+
+
+def desk_routes(desk: Desk, check: FilingCheck, policies: frozenset[str], origin: str, agent: str) -> DeskRoutes:
+    """The desk's routes. `policies`: of operators' certificates. `agent`: where a PC's agent mostly is,
+    like http://127.0.0.1:27980."""
+    door = desk.door
+
+    def agents_socket(session: Session | None) -> tuple[str, ...]:
+        channel = door.pairings.of_session(session.handle) if session else None
+        return (channel.agent.replace("http", "ws", 1),) if channel else ()
+
+    renderer = Renderer(
+        WORDS,
+        static := static_files(),
+        desk.random,
+        connect=agents_socket,
+        common={
+            "agent": agent,
+            "training": desk.training,
+            "home": "/desk/",
+            "base_template": "desk/page.html",
+            "who": None,
+        },
+    )
+
+    def on_error(error: Error, who: Any) -> None:
+        if isinstance(who, Officer) and error.code in NEAR_MISSES:
+            desk.near_miss(who, error.code)
+
+    pages = Pages(door.sessions, renderer, origin, door.admit, door.allow, "/desk/login", on_error=on_error)
+    login = CardLogin(check, policies, origin, Challenges(desk.random), desk.clock)
+    passkeys = Passkeys(REALM, origin, desk.database, desk.clock, desk.random)
+    entry_pages(pages, Entry(door, login, door.pairings, passkeys))
+    people_pages(pages, desk, passkeys)
+    working_pages(pages, desk)
+    queue_pages(pages, desk)
+    day_pages(pages, desk)
+    routers = (pages.router, static_router(static), reader_router(door.pairings, door.lines, desk.random))
+    return DeskRoutes(routers, tuple(pages.guarded))

@@ -1,0 +1,63 @@
+"""What the desk's pages work with: handed in once, and the same for all."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from enrollment.issuing import Issuing
+from enrollment.person import PersonId
+from enrollment.registry import Access, Field, View, look
+from enrollment.store import Database
+from pki.instant import Clock
+from web.desk.cards import ReaderCards
+from web.desk.errands import Errands
+from web.desk.officer import Door, Officer
+from web.errors import ReaderRefused
+from web.readers.lines import Line
+from web.store import desk as rows
+from web.store.desk import NearMiss
+
+LEGAL_BASIS = "公的個人認証法 3 条・22 条"
+
+
+@dataclass(slots=True)
+class Desk:
+    """The parts. `cards` is None where no key for cards is (then work with cards says so). `training`: nothing counts,
+    and every page and paper says it."""
+
+    database: Database
+    clock: Clock
+    random: Callable[[int], bytes]
+    door: Door
+    issuing: Issuing
+    cards: ReaderCards | None
+    service: str
+    """This service's own address, for codes on paper."""
+    training: bool = False
+    errands: Errands = field(default_factory=Errands)
+
+    def look(self, officer: Officer, person: PersonId, reason: str, fields: frozenset[Field]) -> View:
+        """See these fields of somebody; the record that we look comes first. Errors: UnknownPerson, NotYours."""
+        access = Access("desk", reason, "jpki", officer.operator.owner, officer.place, fields, LEGAL_BASIS)
+        return look(self.database, person, access, self.clock.now(), self.random)
+
+    def residents_reader(self, officer: Officer) -> tuple[Line, str]:
+        """The line and the one reader with a card that is not the officer's own.
+
+        Errors: NotPaired, ReaderSilent; ReaderRefused without such a card, or with several.
+        """
+        line = self.door.line_of(officer.session)
+        own = officer.session.row.fingerprint
+        found = [
+            one.reader for one in line.readers.readers if one.ours and (not one.fingerprint or one.fingerprint != own)
+        ]
+        if len(found) != 1:
+            raise ReaderRefused("choose-reader" if found else "no-card")
+        return line, found[0]
+
+    def near_miss(self, officer: Officer, what: str) -> None:
+        """Note that something nearly went wrong here."""
+        operator = officer.operator
+        miss = NearMiss(
+            self.random(12).hex(), operator.owner, officer.counter.counter, operator.operator, self.clock.now(), what
+        )
+        self.database.transaction(lambda conn: rows.add_near_miss(conn, miss))

@@ -1,0 +1,82 @@
+"""The second person's page: what waits for a decision that this officer may take, live."""
+
+from dataclasses import dataclass
+
+from fastapi import Response
+
+from enrollment import protection
+from enrollment.approvals import DECIDERS
+from enrollment.operators import Role
+from enrollment.registry import Field
+from pki.errors import InvalidValue
+from pki.instant import Instant
+from web.desk import work as works
+from web.desk.guided import Guided
+from web.desk.officer import Officer
+from web.desk.parts import Desk
+from web.desk.work import State, Work
+from web.pages.rendering import minute
+from web.pages.router import SOMEBODY, Pages, Visit, see_other
+from web.store import desk as rows
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One line of the queue."""
+
+    work: Work
+    name: str
+    flag: object
+    until: str | None
+
+
+def queue_pages(pages: Pages, desk: Desk) -> None:
+    """The routes."""
+    guided = Guided(desk)
+
+    def mine(officer: Officer) -> list[Work]:
+        """What this officer may decide: never their own proposals."""
+        states = [State.APPROVAL.value, State.CONFIRMATION.value]
+        found = desk.database.read(lambda conn: rows.work_in(conn, officer.operator.owner, states))
+        return [work for row in found if _may_decide(officer, work := Work(row))]
+
+    @pages.get("/desk/queue", SOMEBODY)
+    def queue(visit: Visit) -> Response:
+        officer: Officer = visit.who
+        lines = []
+        for work in mine(officer):
+            view = desk.look(officer, work.person, f"decide:{work.kind.value}", frozenset({Field.NAME}))
+            flag = desk.database.read(lambda conn, one=work: protection.standing(conn, one.person))  # type: ignore[misc]
+            until = work.body.get("until")
+            lines.append(Waiting(work, view.shown[Field.NAME], flag, minute(Instant(until)) if until else None))
+        return pages.page(visit, "desk/queue.html", works=lines, known=_known([one.work for one in lines]))
+
+    @pages.get("/desk/queue/list", SOMEBODY)
+    def changed(visit: Visit) -> Response:
+        """Asked every second: whether there is something else to see."""
+        if visit.request.query_params.get("known") == _known(mine(visit.who)):
+            return Response(status_code=204)
+        return Response(status_code=204, headers={"hx-redirect": "/desk/queue"})
+
+    @pages.post("/desk/queue/{work}", SOMEBODY)
+    def decide(visit: Visit) -> Response:
+        officer: Officer = visit.who
+        work_id = str(visit.request.path_params["work"])[:64]
+        work = desk.database.read(lambda conn: works.load(conn, work_id, officer.operator.owner))
+        decision = visit.form.get("decision")
+        if decision not in ("yes", "no"):
+            raise InvalidValue("yes or no")
+        guided.decide(officer, work, visit.form.get("reason", ""), yes=decision == "yes")
+        return see_other("/desk/queue")
+
+
+def _may_decide(officer: Officer, work: Work) -> bool:
+    if work.row.started_by == officer.operator.operator:
+        return False
+    if work.state is State.CONFIRMATION:
+        return Role.CLERK in officer.operator.roles and officer.counter.kind.is_municipal
+    return DECIDERS[work.kind.affair] in officer.operator.roles
+
+
+def _known(found: list[Work]) -> str:
+    return "-".join(f"{work.id[:8]}.{work.row.version}" for work in found)[:1000]
