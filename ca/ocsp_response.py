@@ -133,10 +133,24 @@ class ResponseEncoder:
         """The successful OCSPResponse around SingleResponses; `nonce` is echoed as it came (RFC 9654 2.1)."""
         body = self._responder_id + _generalized(produced_at.seconds) + _wrap(der.SEQUENCE, b"".join(singles))
         if nonce is not None:
-            inner = _wrap(der.SEQUENCE, _NONCE + _wrap(der.OCTET_STRING, _wrap(der.OCTET_STRING, nonce)))
-            body += _wrap(0xA1, _wrap(der.SEQUENCE, inner))
+            body += _before_nonce(len(nonce)) + nonce
         data = _wrap(der.SEQUENCE, body)
         signature = _wrap(der.BIT_STRING, b"\0" + self._key.sign(data))
-        basic = _wrap(der.SEQUENCE, data + self._algorithm + signature + self._certificates)
-        inner = _wrap(der.SEQUENCE, _BASIC + _wrap(der.OCTET_STRING, basic))
-        return _wrap(der.SEQUENCE, b"\x0a\x01\x00" + _wrap(0xA0, inner))
+        basic = data + self._algorithm + signature + self._certificates
+        return _before_basic(len(basic)) + basic
+
+
+@lru_cache(maxsize=256)
+def _before_nonce(size: int) -> bytes:
+    """What stands before a nonce of `size` octets: responseExtensions with the nonce as its only one."""
+    nonce = bytes(size)
+    inner = _wrap(der.SEQUENCE, _NONCE + _wrap(der.OCTET_STRING, _wrap(der.OCTET_STRING, nonce)))
+    return _wrap(0xA1, _wrap(der.SEQUENCE, inner)).removesuffix(nonce)
+
+
+@lru_cache(maxsize=4096)
+def _before_basic(size: int) -> bytes:
+    """What stands before the `size` octets inside a BasicOCSPResponse of a successful response."""
+    content = bytes(size)
+    inner = _wrap(der.SEQUENCE, _BASIC + _wrap(der.OCTET_STRING, _wrap(der.SEQUENCE, content)))
+    return _wrap(der.SEQUENCE, b"\x0a\x01\x00" + _wrap(0xA0, inner))[:-size]
