@@ -209,6 +209,9 @@ class CrlChecker:
                     return "its issuer may not sign CRLs: keyUsage has no cRLSign"
                 return ""
             if anchor.name == crl.issuer and anchor.spki != spki and self._verifies(crl, anchor.spki):
+                stated = anchor.certificate
+                if stated is not None and stated.key_usage is not None and not stated.key_usage & CRL_SIGN:
+                    return "the trust anchor may not sign CRLs: keyUsage has no cRLSign"
                 return ""
         except (UnacceptableAlgorithm, UnacceptableKey) as refused:
             return f"its CRL was signed with what is not accepted: {refused.reason}"
