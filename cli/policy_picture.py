@@ -1,4 +1,4 @@
-"""Pictures of a simulation as SVG: lines that can be told apart without colour, and numbers on the axes."""
+"""Pictures of a simulation as SVG and PNG: lines that can be told apart without colour, and numbers on the axes."""
 
 from collections.abc import Sequence
 from html import escape
@@ -44,9 +44,20 @@ def draw_all(out: Path, months: "Sequence[Month]", distances: dict[str, list[int
         "distance-median.svg": chart("前回の対面からの年数（中央値） / Years since last seen, median", ticks, median),
         "distance-p90.svg": chart("前回の対面からの年数（90%点） / Years since last seen, 90 % below", ticks, far),
     }
+    written = []
     for name, picture in pictures.items():
         (out / name).write_text(picture, "utf-8")
-    return list(pictures)
+        image = Path(name).with_suffix(".png")
+        (out / image).write_bytes(png(picture))
+        written += [name, image.name]
+    return written
+
+
+def png(picture: str) -> bytes:
+    """The same picture for who cannot show SVG, twice as large."""
+    from resvg_py import svg_to_bytes
+
+    return bytes(svg_to_bytes(svg_string=picture, zoom=2, background="#ffffff", sans_serif_family="Noto Sans CJK JP"))
 
 
 def chart(title: str, ticks: Sequence[str], lines: Lines) -> str:

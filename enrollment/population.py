@@ -36,7 +36,11 @@ class Population:
     post_office_share: float = 0.25
     """Share of in-person checks that happen at a post office."""
     renewal_years: int = 5
-    """Certificates are renewed in person so often: that too is a check."""
+    """Certificates are renewed so often; in person that too is a check."""
+    renewal_online_share: float = 0.0
+    """Share of renewals that people would do from afar where they may. Today none is; it is here to be tried."""
+    reissues_per_year: float = 0.01
+    """Remote re-issues per person and year: the same card, a new signature certificate, nothing else changed."""
     desk_headroom: float = 1.2
     """Places at municipal desks, against what would be needed on average if nobody filed online."""
 
@@ -48,9 +52,11 @@ class Population:
         bands = len(AGE_BANDS) - 1
         if len(self.age_shares) != bands or len(self.age_rates) != bands or sum(self.age_shares) <= 0:
             raise InvalidValue(f"age_shares and age_rates have {bands} values")
-        for name in ("move_together", "online_share", "post_office_share"):
+        for name in ("move_together", "online_share", "post_office_share", "renewal_online_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InvalidValue(f"{name} lies between 0 and 1")
+        if not 0 <= self.reissues_per_year <= 2:
+            raise InvalidValue("reissues_per_year is 0 to 2")
         if not 0 <= self.moves_per_year <= 2 or self.household < 1 or self.renewal_years < 1:
             raise InvalidValue("moves_per_year is 0 to 2, household and renewal_years at least 1")
         if self.desk_headroom <= 0:

@@ -21,6 +21,8 @@ class _Tally:
     """The counts of one month."""
 
     moves: int = 0
+    reissues: int = 0
+    renewals: int = 0
     remote: int = 0
     refused: int = 0
     by_reason: dict[ReasonCode, int] = field(default_factory=dict)
@@ -71,6 +73,8 @@ def _retell(
         told = event
         if event.kind.is_remote:
             tally.moves += event.kind is EventKind.REMOTE_MOVE
+            tally.reissues += event.kind is EventKind.REMOTE_REISSUE
+            tally.renewals += event.kind is EventKind.REMOTE_RENEWAL
             decision = decide(policy, story, event.kind, event.at)
             if decision.allowed:
                 tally.remote += 1
@@ -111,6 +115,8 @@ def _month(
         policy=policy.version,
         month=month,
         moves=tally.moves,
+        reissues=tally.reissues,
+        renewals=tally.renewals,
         remote=tally.remote,
         refused=tally.refused,
         refused_consecutive=tally.by_reason.get(ReasonCode.CONSECUTIVE, 0),

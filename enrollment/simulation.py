@@ -26,6 +26,7 @@ FIRST_YEAR = 2026
 class Month:
     """One month under one policy: how many did what, and how far people are from having been seen.
 
+    `moves`, `reissues` and `renewals` are those that fell into this month, `remote` all that were done from afar.
     `refused` filed online and were sent to a counter; the three after it say by which limits (one person may have met
     several). `waiting_days` is None where nothing is known of the desks' capacity (a replayed ledger).
     """
@@ -33,6 +34,8 @@ class Month:
     policy: str
     month: str
     moves: int
+    reissues: int
+    renewals: int
     remote: int
     refused: int
     refused_consecutive: int
@@ -93,9 +96,12 @@ def years_later_days(days: Days, years: int) -> Days:
     return result
 
 
-def judge(lives: Lives, who: npt.NDArray[np.intp], today: Days) -> Verdicts:
-    """The rule of `caps.decide` for `who`, each on their own day of `today`."""
+def judge(lives: Lives, who: npt.NDArray[np.intp], today: Days, kind: EventKind = EventKind.REMOTE_MOVE) -> Verdicts:
+    """The rule of `caps.decide` for `who`, each on their own day of `today`: what consumes no place meets no limit."""
     policy = lives.policy
+    if kind not in policy.consumes:
+        none = np.zeros(who.size, dtype=np.bool_)
+        return Verdicts(none, none, none)
     consecutive = lives.used[who] >= policy.max_consecutive
     years = today > years_later_days(lives.anchor[who], policy.max_years_since_anchor)
     if policy.max_total:
@@ -106,9 +112,9 @@ def judge(lives: Lives, who: npt.NDArray[np.intp], today: Days) -> Verdicts:
     return Verdicts(consecutive, years, total)
 
 
-def take_place(lives: Lives, who: npt.NDArray[np.intp], today: Days) -> None:
+def take_place(lives: Lives, who: npt.NDArray[np.intp], today: Days, kind: EventKind = EventKind.REMOTE_MOVE) -> None:
     """`who` did something remotely."""
-    if EventKind.REMOTE_MOVE not in lives.policy.consumes:
+    if kind not in lives.policy.consumes:
         return
     lives.used[who] += 1
     lives.recent[who] = np.concatenate([lives.recent[who, 1:], today[:, None]], axis=1)
@@ -189,15 +195,22 @@ class Simulation:
         length = int(_month_start(number + 1).astype(np.int32)) - first
         movers = _movers(population, self._people, number, chance)
         renewing = np.flatnonzero(self._people.renewal_month == number % (12 * population.renewal_years))
+        last = first + length - 1
+        expected = population.people * population.reissues_per_year / 12
+        reissuing = np.unique(chance.integers(0, population.people, chance.poisson(expected))).astype(np.intp)
+
+        def told(who: npt.NDArray[np.intp], kind: EventKind, days: Days, online: float) -> _Wish:
+            wishes_online = chance.random(who.size) < online
+            return _Wish(kind, who, days, wishes_online, chance.random(who.size) < population.post_office_share)
+
+        days = (first + chance.integers(0, length, movers.size)).astype(np.int32)
         return _Wishes(
-            movers,
-            (first + chance.integers(0, length, movers.size)).astype(np.int32),
-            chance.random(movers.size) < population.online_share,
-            renewing,
-            np.full(renewing.size, first, dtype=np.int32),
-            chance.random(movers.size + renewing.size) < population.post_office_share,
-            first + length - 1,
-        )
+            told(renewing, EventKind.REMOTE_RENEWAL, np.full(renewing.size, first, np.int32),
+                 population.renewal_online_share),
+            told(movers, EventKind.REMOTE_MOVE, days, population.online_share),
+            told(reissuing, EventKind.REMOTE_REISSUE, np.full(reissuing.size, last, np.int32), 1.0),
+            last,
+        )  # fmt: skip
 
     def distances(self) -> dict[str, list[int]]:
         """Policy → number of people by distance from their last check now, in quarters of a year."""
@@ -208,17 +221,39 @@ class Simulation:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wishes:
-    """What people want in one month, the same under every policy: movers, their days, who would file online; who
-    renews; and for each of movers and renewing whether a check of theirs would be at a post office."""
+class _Wish:
+    """What some people want: who, each on which day, whether they would do it online, and whether a check of theirs
+    would be at a post office."""
 
-    movers: npt.NDArray[np.intp]
+    kind: EventKind
+    who: npt.NDArray[np.intp]
     today: Days
     online: Mask
-    renewing: npt.NDArray[np.intp]
-    renewal_day: Days
     at_post: Mask
+
+
+@dataclass(frozen=True, slots=True)
+class _Wishes:
+    """What people want in one month, the same under every policy, in the order in which it happens: renewals on the
+    first day (the check that they bring opens the way for a move), moves, re-issues on the last."""
+
+    renewing: _Wish
+    moving: _Wish
+    reissuing: _Wish
     last_day: int
+
+
+@dataclass(slots=True)
+class _Count:
+    """What came of the wishes of a month."""
+
+    remote: int = 0
+    refused: int = 0
+    consecutive: int = 0
+    years: int = 0
+    total: int = 0
+    desks: int = 0
+    post: int = 0
 
 
 def _movers(population: Population, people: _People, number: int, chance: np.random.Generator) -> npt.NDArray[np.intp]:
@@ -234,31 +269,42 @@ def _movers(population: Population, people: _People, number: int, chance: np.ran
     return np.flatnonzero(moved)
 
 
+def _fulfil(lives: Lives, wish: _Wish, count: _Count) -> None:
+    """Do from afar what may be; everybody else goes to a desk or a post office, and is seen there."""
+    verdicts = judge(lives, wish.who, wish.today, wish.kind)
+    remote, refused = wish.online & verdicts.allowed, wish.online & ~verdicts.allowed
+    take_place(lives, wish.who[remote], wish.today[remote], wish.kind)
+    be_seen(lives, wish.who[~remote], wish.today[~remote])
+    at_post = int(np.count_nonzero(~remote & wish.at_post))
+    count.remote += int(np.count_nonzero(remote))
+    count.refused += int(np.count_nonzero(refused))
+    count.consecutive += int(np.count_nonzero(refused & verdicts.consecutive))
+    count.years += int(np.count_nonzero(refused & verdicts.years))
+    count.total += int(np.count_nonzero(refused & verdicts.total))
+    count.post += at_post
+    count.desks += int(np.count_nonzero(~remote)) - at_post
+
+
 def _live(population: Population, lives: Lives, number: int, wishes: _Wishes) -> Month:
-    """One month under one policy. Renewals come first: the check that they bring opens the way for a move."""
-    movers, today, online, last_day = wishes.movers, wishes.today, wishes.online, wishes.last_day
-    be_seen(lives, wishes.renewing, wishes.renewal_day)
-    verdicts = judge(lives, movers, today)
-    remote = online & verdicts.allowed
-    refused = online & ~verdicts.allowed
-    take_place(lives, movers[remote], today[remote])
-    be_seen(lives, movers[~remote], today[~remote])
-    checks = np.concatenate([~remote, np.ones(wishes.renewing.size, dtype=np.bool_)])
-    at_post = int(np.count_nonzero(checks & wishes.at_post))
-    at_desk = int(np.count_nonzero(checks)) - at_post
-    lives.backlog = max(0.0, lives.backlog + at_desk - population.desk_capacity)
-    distance = np.bincount(np.maximum(0, last_day - lives.anchor))
+    """One month under one policy."""
+    count = _Count()
+    for wish in (wishes.renewing, wishes.moving, wishes.reissuing):
+        _fulfil(lives, wish, count)
+    lives.backlog = max(0.0, lives.backlog + count.desks - population.desk_capacity)
+    distance = np.bincount(np.maximum(0, wishes.last_day - lives.anchor))
     return Month(
         policy=lives.policy.version,
         month=f"{FIRST_YEAR + number // 12:04}-{number % 12 + 1:02}",
-        moves=movers.size,
-        remote=int(np.count_nonzero(remote)),
-        refused=int(np.count_nonzero(refused)),
-        refused_consecutive=int(np.count_nonzero(refused & verdicts.consecutive)),
-        refused_years=int(np.count_nonzero(refused & verdicts.years)),
-        refused_total=int(np.count_nonzero(refused & verdicts.total)),
-        counter_visits=at_desk,
-        post_office_visits=at_post,
+        moves=wishes.moving.who.size,
+        reissues=wishes.reissuing.who.size,
+        renewals=wishes.renewing.who.size,
+        remote=count.remote,
+        refused=count.refused,
+        refused_consecutive=count.consecutive,
+        refused_years=count.years,
+        refused_total=count.total,
+        counter_visits=count.desks,
+        post_office_visits=count.post,
         waiting_days=round(30.0 * lives.backlog / population.desk_capacity, 2),
         distance_median_days=_quantile(distance, 0.5),
         distance_p90_days=_quantile(distance, 0.9),

@@ -168,6 +168,7 @@ def test_desks_and_operators(terminal):
     branch = ("desk", "add", "--id", "east", "--kind", "branch", "--name", "東出張所")
     assert terminal.code(*branch, "--as", CLERK) == "enrollment.role-missing"
     terminal.tell(*branch, "--as", SUPERVISOR)
+    assert terminal.code(*branch, "--as", SUPERVISOR) == "enrollment.already-registered"
     post = ("desk", "add", "--id", "po2", "--kind", "post-office", "--name", "郵便局", "--as", SUPERVISOR)
     assert terminal.code(*post) == "pki.invalid-value"
     period = ("--designated", "令和8年4月1日/令和13年3月31日")
@@ -178,6 +179,8 @@ def test_desks_and_operators(terminal):
     assert terminal.code(*new, "--card", "short") == "pki.invalid-value"
     assert terminal.code(*new[:5], "moon", *new[6:], "--card", "a" * 64) == "enrollment.unknown-counter"
     terminal.tell(*new, "--card", "a" * 64, "--roles", "clerk,supervisor")
+    twin = (*new[:3], "maria", *new[4:], "--card", "a" * 64)  # nobody has another's card
+    assert terminal.code(*twin) == "enrollment.already-registered"
     (mari,) = [one for one in terminal.tell("operator", "list")["operators"] if one["operator"] == "mari"]
     assert (mari["roles"], mari["counter"], mari["valid"]) == (["clerk", "supervisor"], "east", True)
 

@@ -20,6 +20,7 @@ from pki.errors import InvalidValue
 from pki.instant import Instant, years_later
 
 START = Instant.parse("2026-01-01T00:00:00Z")
+REMOTE = (EventKind.REMOTE_MOVE, EventKind.REMOTE_REISSUE, EventKind.REMOTE_RENEWAL)
 
 
 def event(position, kind, day, channel="municipal-main", corrects=None):
@@ -48,6 +49,8 @@ def test_years_later_over_arrays_is_years_later():
         CapPolicy("none", START, max_consecutive=0),
         CapPolicy("total", START, max_consecutive=50, max_total=3, total_window_years=2),
         CapPolicy("nothing at all", START, max_total=0),
+        CapPolicy("moves alone", START, max_consecutive=1, consumes=frozenset({EventKind.REMOTE_MOVE})),
+        CapPolicy("no moves", START, consumes=frozenset({EventKind.REMOTE_REISSUE, EventKind.REMOTE_RENEWAL})),
     ],
     ids=lambda policy: policy.version,
 )
@@ -61,22 +64,24 @@ def test_every_verdict_is_the_one_that_decide_gives(policy):
     for _ in range(60):
         today += timedelta(days=int(chance.integers(0, 90)))
         who = np.flatnonzero(chance.random(people) < 0.4)
-        verdicts = judge(lives, who, np.full(who.size, days(today)[0], dtype=np.int32))
+        kind = list(REMOTE)[int(chance.integers(0, 3))]
+        verdicts = judge(lives, who, np.full(who.size, days(today)[0], dtype=np.int32), kind)
         for index, person in enumerate(who):
-            decision = decide(policy, histories[person], EventKind.REMOTE_MOVE, Instant.of_japan(today, 12))
+            decision = decide(policy, histories[person], kind, Instant.of_japan(today, 12))
             assert decision.allowed == bool(verdicts.allowed[index])
             codes = {reason.code.value for reason in decision.reasons}
             assert ("cap.consecutive" in codes) == bool(verdicts.consecutive[index])
             assert ("cap.years" in codes) == bool(verdicts.years[index])
             assert ("cap.total" in codes) == bool(verdicts.total[index])
         remote = verdicts.allowed & (chance.random(who.size) < 0.8)
-        for selected, kind, change in (
-            (remote, EventKind.REMOTE_MOVE, take_place),
-            (~remote, EventKind.ANCHOR, be_seen),
-        ):
-            change(lives, who[selected], np.full(int(selected.sum()), days(today)[0], dtype=np.int32))
+        for selected, done in ((remote, kind), (~remote, EventKind.ANCHOR)):
+            when = np.full(int(selected.sum()), days(today)[0], dtype=np.int32)
+            if done is EventKind.ANCHOR:
+                be_seen(lives, who[selected], when)
+            else:
+                take_place(lives, who[selected], when, done)
             for person in who[selected]:
-                histories[person].append(event(len(histories[person]), kind, today))
+                histories[person].append(event(len(histories[person]), done, today))
 
 
 def test_the_same_seed_tells_the_same_story_and_another_another():
@@ -111,9 +116,33 @@ def test_a_tighter_cap_sends_more_people_and_keeps_them_closer():
 
 def test_every_month_adds_up():
     for month in Simulation(Population(people=5000, years=3), [CapPolicy("a", START)], 9).months():
-        assert month.remote + month.refused <= month.moves
-        assert month.moves - month.remote <= month.counter_visits + month.post_office_visits
+        wished = month.moves + month.reissues + month.renewals
+        assert month.remote + month.counter_visits + month.post_office_visits == wished
+        assert month.refused <= month.counter_visits + month.post_office_visits
+        assert max(month.refused_consecutive, month.refused_years, month.refused_total) <= month.refused
         assert 0 <= month.distance_median_days <= month.distance_p90_days
+
+
+def test_renewals_from_afar_take_places_and_nobody_is_seen_by_them():
+    def last(**assumed):
+        population = Population(people=20_000, years=6, moves_per_year=0.0, **assumed)
+        return list(Simulation(population, [CapPolicy("a", START)], 5).months())[-1]
+
+    seen = last(reissues_per_year=0.0)
+    afar = last(reissues_per_year=0.0, renewal_online_share=1.0)
+    assert (seen.remote, seen.at_cap, afar.counter_visits + afar.post_office_visits > 0) == (0, 0, True)
+    assert afar.remote + afar.refused == afar.renewals
+    assert afar.distance_p90_days > seen.distance_p90_days
+    reissued = last(reissues_per_year=0.9)
+    assert reissued.reissues > 0
+    assert reissued.refused_consecutive > 0
+
+
+def test_what_consumes_nothing_is_never_refused():
+    moves_alone = CapPolicy("a", START, consumes=frozenset({EventKind.REMOTE_MOVE}))
+    population = Population(people=5000, years=3, moves_per_year=0.0, reissues_per_year=2.0)
+    months = list(Simulation(population, [moves_alone], 5).months())
+    assert sum(month.refused for month in months) == 0 < sum(month.reissues for month in months)
 
 
 def test_a_replay_under_the_same_policy_refuses_nothing_that_was_accepted():
@@ -147,7 +176,7 @@ def test_what_was_corrected_never_happened_in_a_replay():
     "wrong",
     [
         {"people": 0}, {"years": 51}, {"seasons": (1.0,)}, {"online_share": 1.1}, {"household": 0.5},
-        {"age_rates": (1.0,)}, {"desk_headroom": 0.0},
+        {"age_rates": (1.0,)}, {"desk_headroom": 0.0}, {"reissues_per_year": -0.1}, {"renewal_online_share": 2.0},
     ],
 )  # fmt: skip
 def test_impossible_assumptions_are_refused(wrong):
@@ -159,7 +188,13 @@ def test_the_pictures_are_xml_and_say_what_they_show(tmp_path):
     policies = [CapPolicy("<a> & b", START), CapPolicy("c", START, max_consecutive=1)]
     simulation = Simulation(Population(people=500, years=1), policies, 1)
     months = list(simulation.months())
-    for name in draw_all(tmp_path, months, simulation.distances()):
+    written = draw_all(tmp_path, months, simulation.distances())
+    for name in written[1::2]:
+        octets = (tmp_path / name).read_bytes()
+        assert octets[:8] == b"\x89PNG\r\n\x1a\n"
+        width, height = (int.from_bytes(octets[start : start + 4]) for start in (16, 20))
+        assert (width, height) == (1920, 840)
+    for name in written[::2]:
         root = ET.fromstring((tmp_path / name).read_text("utf-8"))
         texts = [part.text for part in root.iter("{http://www.w3.org/2000/svg}text")]
         assert "<a> & b" in texts
@@ -205,8 +240,9 @@ def test_the_command_writes_a_table_and_pictures(tmp_path):
     assert told["policies"]["n1"]["refused"] > told["policies"]["n3"]["refused"]
     lines = (out / "summary.csv").read_text().splitlines()
     assert len(lines) == 1 + 2 * 24
-    assert lines[0].startswith("policy,month,moves,remote,refused")
-    assert {path.name for path in out.glob("*.svg")} == set(told["pictures"])
+    assert lines[0].startswith("policy,month,moves,reissues,renewals,remote,refused")
+    assert {path.name for path in out.iterdir()} == {*told["pictures"], "summary.csv"}
+    assert {path.stem for path in out.glob("*.svg")} == {path.stem for path in out.glob("*.png")}
 
 
 def test_check_and_diff_from_the_command_line(tmp_path):
