@@ -17,8 +17,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -176,12 +176,13 @@ class _Workers:
         self._count = count
         self._running: list[_Worker] = []
         self._stopping = False
+        self._folder, self._clock = folder, clock
 
     def run(self, metrics: str | None, *, as_json: bool) -> None:
         """Start them, say so, and stay until a signal."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        with self._watched(metrics) as watched:
+        with self._watched(metrics) as watched, self._presigning() as tend:
             try:
                 self._running = [_Worker(self._command) for _ in range(self._count)]
                 ready = [worker.is_ready() for worker in self._running]
@@ -190,6 +191,7 @@ class _Workers:
                 self._say_ready(watched, as_json=as_json)
                 while not self._stopping:
                     self._tend()
+                    tend()
                     time.sleep(0.2)
             finally:
                 self._end()
@@ -200,6 +202,34 @@ class _Workers:
         from cli.monitoring import watching
 
         return watching(metrics, self._metrics, {"workers": self._check}, secrets.token_bytes, time.monotonic)
+
+    @contextmanager
+    def _presigning(self) -> Iterator[Callable[[], None]]:
+        """Whoever looks whether answers are to be signed ahead; errors are logged and it is tried again."""
+        from cli.clock import SystemClock
+        from cli.presigning import Presigning, start_child
+        from cli.settings import load_settings
+        from pki.instant import Instant
+
+        settings = load_settings(self._folder)
+        if settings.status.presign_hours == 0:
+            yield lambda: None
+            return
+        clock = SystemClock() if self._clock is None else SystemClock.starting_at(Instant.parse(self._clock))
+        database = _open(settings)
+        presigning = Presigning(settings, database, start_child(settings))
+
+        def tend() -> None:
+            try:
+                presigning.tend(clock.now())
+            except Exception as error:  # the database is away: the workers say tryLater, this tries again
+                log.warning("no look for what to sign ahead: %s", type(error).__name__)
+
+        try:
+            yield tend
+        finally:
+            presigning.close()
+            database.close()
 
     def _say_ready(self, watched: str | None, *, as_json: bool) -> None:
         pids = [worker.process.pid for worker in self._running]

@@ -17,7 +17,6 @@ from ca.profiles import PROFILES
 from cli.database import Database
 from cli.keys import open_authority_keys, open_responder_keys
 from cli.logs import open_logs
-from cli.presigning import Presigning, start_child
 from cli.publishing import keep_crls, make_crl_maker
 from cli.settings import Settings
 from cli.tally import Tally, signing_file
@@ -46,7 +45,6 @@ class Signing:
     responder_keys: KeyStore
     logs: list[Log]
     random: Callable[[int], bytes]
-    presigning: Presigning
     keep: timedelta | None = None
     """How long CRLs are kept after their end; None for ever."""
     metrics: Path | None = None
@@ -73,10 +71,9 @@ class Signing:
         return signed
 
     def _keep_house(self, at: Instant) -> None:
-        """Each by itself: a token that is away keeps no pack from being renewed."""
+        """Each by itself: a token that is away for one thing holds up no other."""
         self._attempt(lambda: self._renew(at))
         self._attempt(lambda: self._publish(at))
-        self._attempt(lambda: self.presigning.tend(at))
         if self.keep is not None and at >= self._swept + SWEEPING:
             keep, self._swept = self.keep, at
             self._attempt(lambda: self.crls.drop_ended(at, keep))
@@ -110,7 +107,6 @@ class Signing:
 def open_signing(settings: Settings, random: Callable[[int], bytes]) -> Iterator[Signing]:
     """Open database and keys of a deployment. Errors: DatabaseNewer, DatabaseOutdated, SecretMissing, KeyStoreError."""
     database = Database(settings.database_url)
-    presigning = Presigning(settings, database, start_child(settings))
     try:
         database.check()
         journaled = JournaledDatabase(database, JournalFile(settings.path(settings.status.journal)))
@@ -123,10 +119,8 @@ def open_signing(settings: Settings, random: Callable[[int], bytes]) -> Iterator
             open_responder_keys(settings, random),
             open_logs(settings, journaled),
             random,
-            presigning,
             keep_crls(settings),
             None if settings.service.metrics_listen is None else signing_file(settings),
         )
     finally:
-        presigning.close()
         database.close()

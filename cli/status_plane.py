@@ -9,7 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from ca.authority import Authority
-from ca.directory import Directory
+from ca.directory import Database, Directory
 from ca.journal_file import JournalFile
 from ca.keys import KeyStore
 from ca.ocsp import Access, Answer, AnswerPolicy, OpenAccess, Responder
@@ -17,7 +17,6 @@ from ca.ocsp_access import RegisteredOnly
 from ca.ocsp_delegates import StoredDelegates
 from ca.ocsp_references import CrlReferences
 from ca.status import Continuity, LiveStatus, StatusSource
-from cli.database import Database
 from cli.keys import open_responder_keys
 from cli.settings import Settings
 from pki.errors import Error

@@ -71,7 +71,7 @@ def test_responders_and_crls_are_renewed_by_themselves_for_months(
     at = begin(settings)
     clock, alarms = SetClock(at), list[Error]()
     with open_signing(settings, random) as signing:
-        plane = StatusPlane.open(settings, signing.presigning.database, random, alarms.append)
+        plane = StatusPlane.open(settings, signing.database, random, alarms.append)
         responders = Responders(plane, clock)
         authority = plane.authorities()[0]
         assert authority.certificate is not None
@@ -103,7 +103,7 @@ def test_ended_crls_go_and_replay_stays_clean(
         for day in range(12):
             rounds(signing, at + timedelta(days=day))
         kept = sorted(int(path.stem.rpartition("-")[2]) for path in shelf.glob("full-*.crl"))
-        database = signing.presigning.database
+        database = signing.database
         dropped = database.read(
             lambda conn: conn.exec_driver_sql("SELECT count(*) FROM ca_journal WHERE kind = 'crl-dropped'").scalar_one()
         )
@@ -170,7 +170,7 @@ def test_a_new_generation_is_answered_for_without_a_restart(deployment: Path, ra
     settings = load_settings(deployment)
     clock = SetClock(begin(settings))
     with open_signing(settings, random) as signing:
-        plane = StatusPlane.open(settings, signing.presigning.database, random, lambda _: None)
+        plane = StatusPlane.open(settings, signing.database, random, lambda _: None)
         responders = Responders(plane, clock)
         assert responders.get("signature-2") is None
         authorities.create(
