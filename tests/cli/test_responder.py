@@ -41,13 +41,14 @@ TYPE = {"content-type": "application/ocsp-request"}
 
 @contextmanager
 def responding(
-    folder: Path, *arguments: str, workers: int = 2
+    folder: Path, *arguments: str, workers: int = 2, presign: int = 0
 ) -> Iterator[tuple["subprocess.Popen[str]", dict[str, Any]]]:
     line = command(
         "responder", "serve", str(folder), "--listen", "127.0.0.1:0", "--workers", str(workers), "--json", *arguments
     )
     errors = (folder.parent / f"{folder.name}-{os.urandom(4).hex()}.stderr").open("w+")
-    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=errors, text=True)
+    environment = {**os.environ, "JITSUIN_STATUS__PRESIGN_HOURS": str(presign)}
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment)
     assert process.stdout is not None
     try:
         answered, _, _ = select.select([process.stdout], [], [], 60)
@@ -243,6 +244,19 @@ def test_a_fallen_worker_is_replaced_and_all_end_with_their_parent(deployment: P
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 0
         assert not is_running(second)
+
+
+def test_it_signs_ahead_by_itself(deployment: Path) -> None:
+    def whole() -> list[str]:
+        return sorted(path.name for path in (deployment / "ocsp-packs").glob("[!.]*"))
+
+    with responding(deployment, workers=1, presign=4):
+        deadline = time.monotonic() + 90
+        while len(whole()) < 4 and time.monotonic() < deadline:
+            time.sleep(0.2)
+    assert whole() == [
+        f"{purpose}-1-{name}" for purpose in ("authentication", "signature") for name in ("sha1", "sha256")
+    ]
 
 
 def test_a_new_generation_is_answered_for_without_a_restart(deployment: Path, random: Callable[[int], bytes]) -> None:
