@@ -191,14 +191,14 @@ class TestWhatIsKept:
     def test_an_issuers_state_is_not_lent_to_another_anchor_of_its_name_and_key(self) -> None:
         cache = EngineCache()
         off = StatusRules(RevocationMode.OFF)
-        evidence = Evidence((ROOT.ca(MIDDLE),))
+        evidence = Evidence((ISSUERS[0],))
         free, bound = ANCHORS[0], ANCHORS[3]
         assert Validator([free], rules=off, cache=cache).validate(LEAVES[0], AT, evidence).passed
         assert not Validator([bound], rules=off, cache=cache).validate(LEAVES[0], AT, evidence).passed
         assert Validator([free], rules=off, cache=cache).validate(LEAVES[0], AT, evidence).passed
 
     def test_a_crl_accepted_under_one_anchor_is_not_under_its_twin_that_may_sign_none(self) -> None:
-        leaf, evidence = LEAVES[3], Evidence((), (ROOT.crl(),))
+        leaf, evidence = LEAVES[3], Evidence((), (CRLS[0],))
         may, may_not = ANCHORS[0], ANCHORS[1]
         for first, second in ((may, may_not), (may_not, may)):
             cache = EngineCache()
@@ -232,7 +232,7 @@ class TestWhatIsKept:
         for order in ((free, bound), (bound, free)):
             cache = EngineCache()
             for issuer in order:
-                evidence = Evidence((issuer,), (ROOT.crl(),), (ANSWERS[0],))
+                evidence = Evidence((issuer,), (CRLS[0],), (ANSWERS[0],))
                 result = Validator(ANCHORS[:1], cache=cache).validate(LEAVES[0], AT, evidence)
                 assert result.passed is (issuer is free), result.reason
 
@@ -258,7 +258,7 @@ class TestWhatIsKept:
             for order in ((lenient, careful), (careful, lenient)):
                 cache = EngineCache()
                 for inputs, rules in order:
-                    evidence = Evidence(certificates, (crl, MIDDLE.crl()))
+                    evidence = Evidence(certificates, (crl, CRLS[3]))
                     result = Validator(ANCHORS[:1], inputs, rules, cache=cache).validate(leaf, AT, evidence)
                     assert result.passed is (rules is lenient[1]), result.reason
 
