@@ -37,9 +37,15 @@ def draw_all(out: Path, months: "Sequence[Month]", distances: dict[str, list[int
         "remote.svg": chart("オンラインの手続（月） / Remote procedures, per month", ticks, lines("remote")),
         "visits.svg": chart("市区町村窓口の来庁（月） / Visits to municipal counters", ticks, lines("counter_visits")),
         "post-office.svg": chart("郵便局の来局（月） / Visits to post offices", ticks, lines("post_office_visits")),
-        "waiting.svg": chart("待ち日数 / Waiting time at municipal counters, days", ticks, lines("waiting_days")),
+        "waiting.svg": chart(
+            "窓口での待ち時間（分） / Waiting at a municipal counter, minutes", ticks, lines("waiting_minutes")
+        ),
+        "backlog.svg": chart("予約待ちの日数 / Backlog of municipal counters, days", ticks, lines("waiting_days")),
         "distance.svg": chart(
-            "前回の対面からの年数ごとの人数 / People by years since last seen, at the end", quarters, by_quarter
+            "前回の対面からの年数ごとの人数（四半期） / People by years since last seen, at the end",
+            quarters,
+            by_quarter,
+            every=4,
         ),
         "distance-median.svg": chart("前回の対面からの年数（中央値） / Years since last seen, median", ticks, median),
         "distance-p90.svg": chart("前回の対面からの年数（90%点） / Years since last seen, 90 % below", ticks, far),
@@ -60,8 +66,9 @@ def png(picture: str) -> bytes:
     return bytes(svg_to_bytes(svg_string=picture, zoom=2, background="#ffffff", sans_serif_family="Noto Sans CJK JP"))
 
 
-def chart(title: str, ticks: Sequence[str], lines: Lines) -> str:
-    """One chart: a line for each of `lines`, its points at equal steps under `ticks`."""
+def chart(title: str, ticks: Sequence[str], lines: Lines, every: int | None = None) -> str:
+    """One chart: a line for each of `lines`, its points at equal steps under `ticks`, of which `every` so-manyth is
+    written (about ten if it is left out)."""
     top = nice_top(max((max(values, default=0.0) for values in lines.values()), default=0.0))
     count = max(len(ticks), 2)
     inner_width, inner_height = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
@@ -87,7 +94,7 @@ def chart(title: str, ticks: Sequence[str], lines: Lines) -> str:
             f'<path d="M{LEFT} {y(value):.1f}H{LEFT + inner_width}" stroke="#d8d8db"/>'
             f'<text x="{LEFT - 8}" y="{y(value) + 4:.1f}" text-anchor="end">{value:,.{_places(top)}f}</text>'
         )
-    every = max(1, -(-len(ticks) // 10))
+    every = every or max(1, -(-len(ticks) // 10))
     parts += [
         f'<text x="{x(index):.1f}" y="{HEIGHT - BOTTOM + 22}" text-anchor="middle">{escape(ticks[index])}</text>'
         for index in range(0, len(ticks), every)

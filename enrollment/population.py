@@ -44,6 +44,11 @@ class Population:
     desk_headroom: float = 1.2
     """Places at municipal desks, against what would be needed on average if nobody filed online."""
 
+    windows: int = 4
+    """Windows of one municipal office; people wait for the next free one."""
+    minutes: float = 20.0
+    """How long one check takes at a window, on average."""
+
     def __post_init__(self) -> None:
         if not 1 <= self.people <= 10_000_000 or not 1 <= self.years <= 50:
             raise InvalidValue("people are 1 to 10,000,000 and years 1 to 50")
@@ -59,11 +64,26 @@ class Population:
             raise InvalidValue("reissues_per_year is 0 to 2")
         if not 0 <= self.moves_per_year <= 2 or self.household < 1 or self.renewal_years < 1:
             raise InvalidValue("moves_per_year is 0 to 2, household and renewal_years at least 1")
-        if self.desk_headroom <= 0:
-            raise InvalidValue("desk_headroom is more than 0")
+        if self.desk_headroom <= 0 or self.windows < 1 or self.minutes <= 0:
+            raise InvalidValue("desk_headroom and minutes are more than 0, windows at least 1")
 
     @property
     def desk_capacity(self) -> float:
         """Checks that all municipal desks together can do in a month."""
         checks = self.people * (self.moves_per_year / 12 + 1 / (12 * self.renewal_years))
         return max(1.0, checks * (1 - self.post_office_share) * self.desk_headroom)
+
+    def waiting_minutes(self, visits: int) -> float:
+        """How long somebody waits for a window in a month with so many visits, on average (Erlang C, M/M/c).
+
+        From 98 % of what the desks can do the rest is counted as a backlog of days, not as minutes in a hall.
+        """
+        load = min(0.98, visits / self.desk_capacity)
+        if load <= 0:
+            return 0.0
+        offered = load * self.windows
+        blocked = 1.0  # Erlang B by its recursion, then C from B
+        for number in range(1, self.windows + 1):
+            blocked = offered * blocked / (number + offered * blocked)
+        waits = blocked / (1 - load * (1 - blocked))
+        return waits * self.minutes / (self.windows * (1 - load))

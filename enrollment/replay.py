@@ -124,6 +124,7 @@ def _month(
         refused_total=tally.by_reason.get(ReasonCode.TOTAL, 0),
         counter_visits=tally.desks,
         post_office_visits=tally.post,
+        waiting_minutes=None,
         waiting_days=None,
         distance_median_days=distances[len(distances) // 2] if distances else 0,
         distance_p90_days=distances[len(distances) * 9 // 10] if distances else 0,

@@ -28,7 +28,8 @@ class Month:
 
     `moves`, `reissues` and `renewals` are those that fell into this month, `remote` all that were done from afar.
     `refused` filed online and were sent to a counter; the three after it say by which limits (one person may have met
-    several). `waiting_days` is None where nothing is known of the desks' capacity (a replayed ledger).
+    several). `waiting_minutes` is what people wait at a municipal office, `waiting_days` the backlog of more than the
+    desks can do; both are None where nothing is known of the desks (a replayed ledger).
     """
 
     policy: str
@@ -43,6 +44,7 @@ class Month:
     refused_total: int
     counter_visits: int
     post_office_visits: int
+    waiting_minutes: float | None
     waiting_days: float | None
     distance_median_days: int
     distance_p90_days: int
@@ -305,6 +307,7 @@ def _live(population: Population, lives: Lives, number: int, wishes: _Wishes) ->
         refused_total=count.total,
         counter_visits=count.desks,
         post_office_visits=count.post,
+        waiting_minutes=round(population.waiting_minutes(count.desks), 2),
         waiting_days=round(30.0 * lives.backlog / population.desk_capacity, 2),
         distance_median_days=_quantile(distance, 0.5),
         distance_p90_days=_quantile(distance, 0.9),

@@ -138,6 +138,25 @@ def test_renewals_from_afar_take_places_and_nobody_is_seen_by_them():
     assert reissued.refused_consecutive > 0
 
 
+@pytest.mark.parametrize(
+    ("windows", "load", "minutes"),
+    [(1, 0.5, 20.0), (1, 0.9, 180.0), (2, 0.5, 20 / 3), (4, 0.8, 14.91)],
+)
+def test_waiting_is_as_erlang_says(windows, load, minutes):
+    """M/M/1 waits ρ/(1-ρ) service times; M/M/2 at a half a third of one; Erlang C's tables give 0.5964 for 4 at 0.8."""
+    population = Population(windows=windows, minutes=20.0)
+    assert population.waiting_minutes(round(load * population.desk_capacity)) == pytest.approx(minutes, rel=0.01)
+    assert population.waiting_minutes(0) == 0
+
+
+def test_more_people_sent_to_a_counter_wait_longer():
+    policies = [CapPolicy("never", START, max_consecutive=0), CapPolicy("often", START, max_consecutive=9)]
+    population = Population(people=30_000, years=2, moves_per_year=0.4)
+    months = list(Simulation(population, policies, 5).months())
+    mean = {p.version: np.mean([m.waiting_minutes for m in months if m.policy == p.version]) for p in policies}
+    assert mean["never"] > mean["often"] > 0
+
+
 def test_what_consumes_nothing_is_never_refused():
     moves_alone = CapPolicy("a", START, consumes=frozenset({EventKind.REMOTE_MOVE}))
     population = Population(people=5000, years=3, moves_per_year=0.0, reissues_per_year=2.0)
@@ -176,7 +195,8 @@ def test_what_was_corrected_never_happened_in_a_replay():
     "wrong",
     [
         {"people": 0}, {"years": 51}, {"seasons": (1.0,)}, {"online_share": 1.1}, {"household": 0.5},
-        {"age_rates": (1.0,)}, {"desk_headroom": 0.0}, {"reissues_per_year": -0.1}, {"renewal_online_share": 2.0},
+        {"age_rates": (1.0,)}, {"desk_headroom": 0.0}, {"reissues_per_year": -0.1}, {"windows": 0},
+        {"renewal_online_share": 2.0},
     ],
 )  # fmt: skip
 def test_impossible_assumptions_are_refused(wrong):
