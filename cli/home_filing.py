@@ -20,6 +20,7 @@ import httpx
 from cardio.errors import WrongCardState
 from cardio.jpki_card import JpkiCard
 from cardio.pin import Pin
+from cardio.piv import PivCard
 from cli.errors import FilingRefused, ServiceSilent
 from enrollment.cards import CardSlot
 from enrollment.filing import MoveFiling
@@ -62,17 +63,19 @@ class Home:
     """A person's place: their card in a reader, and the address of the service.
 
     `slot` manages the card (through whoever computes management commands), `card` is the holder's own side of it.
+    `issuer`: the certificate (DER) of the authority of signature certificates, for a PIV card, which holds none.
     """
 
-    card: JpkiCard
+    card: JpkiCard | PivCard
     slot: CardSlot
     http: httpx.Client
     random: Callable[[int], bytes]
     wait: Wait
+    issuer: bytes | None = None
 
     def sign(self, document: bytes, password: Pin, at: Instant) -> bytes:
         """Detached CMS (CAdES level B) over `document` by the signature key. Errors: WrongPin, PinBlocked, LastTry."""
-        octets = self.card.read(Purpose.SIGNATURE, password)
+        octets = self._certificate(password)
         if octets is None:
             raise WrongCardState("it has no signature certificate")
         certificate = Certificate(octets)
@@ -112,11 +115,20 @@ class Home:
             answer = self._answered(self.http.get(f"/v1/filings/{prepared.filing}"))
         else:
             raise ServiceSilent("the new certificate")
-        issuer = self.card.read_ca_certificate(Purpose.SIGNATURE)
+        issuer = self._issuer()
         if issuer is None:
             raise WrongCardState("it has no certificate of the authority")
         self.slot.install(Purpose.SIGNATURE, base64.b64decode(answer["certificate"]), issuer)
         return answer
+
+    def _certificate(self, password: Pin) -> bytes | None:
+        """On a JPKI card it names its holder, and is read under the password; on a PIV card everybody reads it."""
+        if isinstance(self.card, JpkiCard):
+            return self.card.read(Purpose.SIGNATURE, password)
+        return self.card.read(Purpose.SIGNATURE)
+
+    def _issuer(self) -> bytes | None:
+        return self.card.read_ca_certificate(Purpose.SIGNATURE) if isinstance(self.card, JpkiCard) else self.issuer
 
     def _answered(self, response: httpx.Response) -> dict[str, Any]:
         document: dict[str, Any] = response.json()

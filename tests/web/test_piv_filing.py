@@ -1,0 +1,69 @@
+"""A move filed with a PIV card: by the same program as with a JPKI card, judged by the same door and verifier."""
+
+import base64
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from cardio.errors import WrongPin
+from cardio.pin import Pin
+from cardio.piv import require_signature
+from cardio.piv_commands import PIN_RULE
+from cli.errors import FilingRefused
+from cli.home_filing import Home
+from enrollment.store import people as people_rows
+from pki.certificate import parse_certificate
+from pki.purpose import Purpose
+from tests.cardio.piv_cards import NEW_YUBICO, PIN
+from tests.cardio.test_piv import World
+from tests.enrollment.town import AT, TOWN, resident
+from tests.journeys.test_piv_card import HoldersCard
+from tests.web.test_filings import Town
+
+SIGNATURE = Purpose.SIGNATURE
+
+
+class Line(httpx.BaseTransport):
+    """The service, without a socket."""
+
+    def __init__(self, client):
+        self.client = client
+
+    def handle_request(self, request):
+        headers = {
+            name: request.headers[name] for name in ("content-type", "idempotency-key") if name in request.headers
+        }
+        answer = self.client.request(request.method, request.url.path, content=request.read(), headers=headers)
+        return httpx.Response(answer.status_code, content=answer.content)
+
+
+@pytest.fixture
+def town(sqlite_database, tmp_path, request):
+    return Town(sqlite_database, tmp_path, request.node.nodeid)
+
+
+def test_a_move_from_home_with_a_piv_card(town):
+    office = town.office
+    card = HoldersCard(World(NEW_YUBICO), office)
+    person = office.database.transaction(lambda conn: resident(conn, office.random))
+    office.issuing.continue_(office.filed(person), card, AT)
+    http = httpx.Client(transport=Line(town.client), base_url="http://service.test")
+    issuer = office.issuing.issuers[SIGNATURE]
+    home = Home(card.world.piv, card.slot, http, office.random, lambda _seconds: None, issuer)
+    before, at = card.read(SIGNATURE), AT + timedelta(minutes=1)
+    town.clock.advance(seconds=60)
+    with pytest.raises(WrongPin):
+        home.prepare_move(TOWN, "東京都見本区南町１番", at.jst_date(), Pin(PIN_RULE, "000000"), at)
+    prepared = home.prepare_move(TOWN, "東京都見本区南町１番", at.jst_date(), PIN, at)
+    answer = home.finish(prepared)
+    after = card.read(SIGNATURE)
+    assert after == base64.b64decode(answer["certificate"]) != before
+    require_signature(parse_certificate(after).spki, card.sign(SIGNATURE, b"x"), b"x")
+    kept = office.database.read(lambda conn: people_rows.person_of(conn, person))
+    assert kept.attributes.address == "東京都見本区南町１番"
+    home.finish(prepared)  # after a crash: nothing happens twice
+    assert len(office.certificates(person)) == 3
+    with pytest.raises(FilingRefused):  # signed by the old key's certificate, which is revoked
+        other = home.prepare_move(TOWN, "東京都見本区北町２番", at.jst_date(), PIN, at)
+        home.finish(type(other)(other.filing, other.document, prepared.signature, other.request))
