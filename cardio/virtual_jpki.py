@@ -32,6 +32,7 @@ from cardio.virtual_jpki_memory import (
     PLAIN_FILES,
     blank_image,
 )
+from cardio.virtual_neighbours import NEIGHBOURS, Neighbour, files, respond
 from pki.purpose import Purpose
 
 
@@ -57,6 +58,8 @@ class VirtualJpkiCard(ManagedCard):
     def _execute_plain(self, command: CommandApdu) -> ResponseApdu:
         if (command.cla, command.ins) == (0x00, 0xA4) and command.p1 == 0x04:
             return self._select_application(command)
+        if self._now.neighbour is not None:
+            return self._ask_neighbour(self._now.neighbour, command)
         if not self._now.selected_application:
             raise Refusal(0x6A86 if command.ins == 0xA4 else 0x6D00)
         handler = _PLAIN.get((command.cla, command.ins))
@@ -83,12 +86,27 @@ class VirtualJpkiCard(ManagedCard):
     # -- commands of the holder ------------------------------------------------------------------------------------
 
     def _select_application(self, command: CommandApdu) -> ResponseApdu:
+        if (neighbour := NEIGHBOURS.get(command.data)) is not None and not self.terminated:
+            self._forget()
+            self._now.neighbour = neighbour
+            return answer(0x9000)
         if command.data != AID:
             # A wrong name leaves what is selected (ISO/IEC 7816-4, 7.1.1); other programs probe for their own cards.
             raise Refusal(0x6A82)
         self._forget()
         self._now.selected_application = True
         return answer(0x6285 if self.terminated else 0x9000)
+
+    def _ask_neighbour(self, neighbour: Neighbour, command: CommandApdu) -> ResponseApdu:
+        if (command.cla, command.ins) != (0x00, 0xA4):
+            return respond(neighbour, command, self._now.file, self.serial)
+        if command.p1 != 0x02 or command.p2 & 0xF3 or len(command.data) != 2:
+            raise Refusal(0x6A86)
+        file_id = int.from_bytes(command.data, "big")
+        if file_id not in files(neighbour):
+            raise Refusal(0x6A82)
+        self._now.file = file_id
+        return answer(0x9000)
 
     def _select_file(self, command: CommandApdu) -> ResponseApdu:
         if command.p1 != 0x02 or command.p2 & 0xF3:

@@ -8,6 +8,7 @@ from cardio.card_keys import CardKey, load_key
 from cardio.jpki import AVAILABILITY, NEXT_LABEL, SLOTS, TOKEN_INFO, KeySlot
 from cardio.scp03 import CardChannel, KeySet
 from cardio.virtual_card import PinCounter, Random, Storage, VirtualCard
+from cardio.virtual_neighbours import Neighbour
 from pki.purpose import Purpose
 
 DEFAULT_ATR = bytes.fromhex("3BE000FF8131FE4514")
@@ -44,6 +45,8 @@ class Volatile:
     """What a reset forgets."""
 
     selected_application: bool = False
+    neighbour: Neighbour | None = None
+    """Another application than JPKI that is selected; `file` is then one of its files."""
     file: int | None = None
     verified: set[Purpose] = field(default_factory=set)
     may_set_pin: dict[Purpose, int] = field(default_factory=dict)

@@ -357,3 +357,57 @@ def test_answers_of_a_hostile_card_are_named_errors(answers: list[bytes]) -> Non
     ):
         with contextlib.suppress(CardError, Malformed):  # named; anything else fails the test
             ask()
+
+
+# -- neighbours --------------------------------------------------------------------------------------------------------
+
+
+def _ask(card: VirtualJpkiCard, *commands: str) -> list[str]:
+    return [card.process(bytes.fromhex(command.replace(" ", ""))).hex().upper() for command in commands]
+
+
+SELECT_JPKI = "00A4040C0A D392F000260100000001"
+
+
+@pytest.mark.parametrize(
+    ("name", "talk"),
+    [
+        # text: files under a PIN, the PIN never set
+        ("D3921000310001010408", {"00A4020C020002": "9000", "00B0000004": "6982", "00A4020C020011": "9000",
+                                  "00200080": "63C0", "002000800431323334": "6984", "00A4020C020099": "6A82"}),
+        # surface
+        ("D3921000310001010402", {"00A4020C020002": "9000", "00B0000004": "6982", "00A4020C020013": "9000",
+                                  "00200080": "63C0"}),
+        # Juki
+        ("D3921000310001010401", {"00A4020C02001C": "9000", "00200080": "63C0", "8032008004 31323334": "6D00"}),
+        # GlobalPlatform's own; no file, and no secure channel there
+        ("A0000001510000", {"00B0000004": "6986", "8050000008 0102030405060708 00": "6D00"}),
+    ],
+    ids=["text", "surface", "juki", "security-domain"],
+)  # fmt: skip
+def test_the_neighbours_answer(jpki_card: VirtualJpkiCard, name: str, talk: dict[str, str]) -> None:
+    select = f"00A4040C{len(name) // 2:02X}{name}"
+    assert _ask(jpki_card, select, *talk) == ["9000", *talk.values()]
+
+
+def test_the_common_application_tells_the_card(jpki_card: VirtualJpkiCard) -> None:
+    select = "00A4040C0A D3921000310001010100"
+    selected, record, none, amiss = _ask(jpki_card, select, "00B2010C00", "00B2020C00", "00B2010D00")
+    assert (selected, none, amiss) == ("9000", "6A83", "6A86")
+    content = bytes.fromhex(record)
+    assert content[:2] == b"\x01\x1c" and len(content) == 2 + 28 + 2
+    assert content[2:17].decode() == jpki_card.serial[-15:] and content[17:22] == b"99201"
+
+
+def test_a_neighbour_ends_what_was_verified_and_reaches_no_file_of_jpki(jpki_card: VirtualJpkiCard) -> None:
+    sign = "802A0080 33" + "00" * 51 + "00"
+    verify = ("00A4020C020018", "002000800431323334", "00A4020C020017")
+    assert _ask(jpki_card, SELECT_JPKI, *verify)[-1] == "9000"
+    jpki_files = ["00A4020C02000A", "00A4020C020017", sign]
+    answers = _ask(jpki_card, "00A4040C0AD3921000310001010408", *jpki_files)
+    assert answers == ["9000", "6A82", "6A82", "6D00"]
+    assert _ask(jpki_card, SELECT_JPKI, "00A4020C020017", sign) == ["9000", "9000", "6982"]
+
+
+def test_unknown_names_leave_what_is_selected(jpki_card: VirtualJpkiCard) -> None:
+    assert _ask(jpki_card, SELECT_JPKI, "00A4040009 A00000030800001000", "00A4020C02000A") == ["9000", "6A82", "9000"]
