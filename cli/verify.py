@@ -184,6 +184,7 @@ def explain(
 def _print_report(report: dict[str, Any], tongue: Any) -> None:
     from verifier.indication import Indication, SubIndication
     from verifier.report import CheckName, Outcome
+    from verifier.sentences import in_tongue, told
     from verifier.words import CHECKS, MEANINGS, OUTCOMES, VERDICTS
 
     for part in report.get("parts") or [report]:
@@ -192,7 +193,8 @@ def _print_report(report: dict[str, Any], tongue: Any) -> None:
         typer.echo(f"{VERDICTS[Indication(part['indication'])].in_(tongue)} ({code})")
         if sub:
             meaning = MEANINGS[SubIndication(sub)]
-            typer.echo(f"  {meaning.what.in_(tongue)}\n  {meaning.todo.in_(tongue)}\n  {part['reason']}")
+            typer.echo(f"  {meaning.what.in_(tongue)}\n  {meaning.todo.in_(tongue)}")
+            typer.echo(f"  {in_tongue(part['reason'], tongue, sub_indication=sub)}")
         for check in part["checks"]:
             outcome = OUTCOMES[Outcome(check["outcome"])].in_(tongue)
-            typer.echo(f"  [{outcome}] {CHECKS[CheckName(check['name'])].in_(tongue)}: {check['why']}")
+            typer.echo(f"  [{outcome}] {CHECKS[CheckName(check['name'])].in_(tongue)}: {told(check, tongue)}")

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from verifier.indication import Indication, SubIndication
 from verifier.report import CheckName, Outcome
+from verifier.sentences import in_tongue, told
 from verifier.words import CHECKS, MEANINGS, OUTCOMES, VERDICTS, Said, Tongue
 
 _MARKS: Final = {"PASSED": "✓", "FAILED": "✗", "INDETERMINATE": "?", "SKIPPED": "–", "NOTE": "i"}
@@ -82,7 +83,8 @@ def _head(report: Mapping[str, Any], tongue: Tongue, prefix: str = "") -> str:
         html.append(
             f'<p class="reason">{escape(meaning.what.in_(tongue))} <code>{indication}/{escape(code)}</code></p>'
         )
-        html.append(f'<p class="why" lang="en">{escape(str(report["reason"]))}</p>')
+        said = in_tongue(str(report["reason"]), tongue, sub_indication=code)
+        html.append(f'<p class="why">{escape(said)}</p>')
         html.append(
             f'<div class="todo"><strong>{_HEADINGS["todo"].in_(tongue)}</strong><br>'
             f"{escape(meaning.todo.in_(tongue))}</div>"
@@ -94,7 +96,7 @@ def _warnings(report: Mapping[str, Any], tongue: Tongue) -> str:
     covered = report.get("covered")
     if not covered or not covered["warnings"]:
         return ""
-    rows = "".join(f'<p class="warning" lang="en">{escape(str(text))}</p>' for text in covered["warnings"])
+    rows = "".join(f'<p class="warning">{escape(in_tongue(str(text), tongue))}</p>' for text in covered["warnings"])
     return f"<h2>{_HEADINGS['warnings'].in_(tongue)}</h2>{rows}"
 
 
@@ -105,8 +107,8 @@ def _checks(report: Mapping[str, Any], tongue: Tongue) -> str:
         rows.append(
             f'<tr><td class="mark {outcome}">{_MARKS[outcome]} {escape(OUTCOMES[outcome].in_(tongue))}</td>'
             f"<td>{escape(CHECKS[name].in_(tongue))}"
-            f'<br><span class="why" lang="en">{escape(str(check["why"]))}</span>'
-            f'<br><span class="clause" lang="en">{escape(str(check["clause"]))}</span></td></tr>'
+            f'<br><span class="why">{escape(told(check, tongue))}</span>'
+            f'<br><span class="clause">{escape(in_tongue(str(check["clause"]), tongue))}</span></td></tr>'
         )
     return f"<h2>{_HEADINGS['checks'].in_(tongue)}</h2><table>{''.join(rows)}</table>"
 
@@ -118,7 +120,7 @@ def _facts(report: Mapping[str, Any], tongue: Tongue) -> str:
         "format": report.get("format"),
         "level": report.get("level"),
         "policy": report.get("policy"),
-        "covered": covered.get("what"),
+        "covered": in_tongue(str(covered["what"]), tongue) if covered else None,
         "sha256": covered.get("sha256"),
         "signer": signer.get("sha256"),
         "path": " → ".join(report.get("path", [])[1:]),
