@@ -29,6 +29,7 @@ class What(StrEnum):
     GRANT = "grant"
     REVOKE_GRANT = "revoke-grant"
     NOTE_RESIDENCE = "note-residence"
+    LETTER_RETURNED = "letter-returned"
     CONTINUE_CARD = "continue-card"
     PIN_RESET = "pin-reset"
     PROTECTION = "protection"

@@ -34,6 +34,7 @@ class LetterEvent(StrEnum):
     REDEEM = "redeem"
     VOID = "void"
     EXPIRE = "expire"
+    RETURN = "return"
 
 
 _S, _E = LetterState, LetterEvent
@@ -46,6 +47,7 @@ TRANSITIONS: Final[Mapping[tuple[LetterState, LetterEvent], LetterState]] = {
     (_S.POSTED, _E.REDEEM): _S.REDEEMED,
     (_S.POSTED, _E.VOID): _S.VOID,  # its tries are used up, or a newer letter takes its place
     (_S.POSTED, _E.EXPIRE): _S.EXPIRED,
+    (_S.POSTED, _E.RETURN): _S.VOID,  # the post brought it back: nobody of that name lives there
 }
 
 

@@ -12,10 +12,13 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final, Protocol
 
-from enrollment import deadlines, outbox, protection, registry
+from enrollment import acts, deadlines, outbox, protection, registry
+from enrollment.assurance import Signal, note_contact
+from enrollment.canonical import digest
 from enrollment.code_letter import LENGTH, Letter, LetterEvent, LetterState, advance, code_hash, draw_code
 from enrollment.deadline import DeadlineKind, DeadlineOutcome
-from enrollment.errors import CodeWrong, LetterOver, RemoteBlocked
+from enrollment.errors import CodeWrong, LetterOver, NotYours, RemoteBlocked
+from enrollment.operators import Operator, Role
 from enrollment.outbox import Message
 from enrollment.person import PersonId, PersonStatus, Random, draw_id
 from enrollment.proofs import Piece, Proof
@@ -162,12 +165,36 @@ class CodeLetters:
             piece = Piece(Proof.CODE_LETTER, at, draw_id(self.random))
             where = address_digest(person, found.address)
             rows.add_piece(conn, piece, person, found.owner, where, "letter", letter)
+            note_contact(conn, person, Signal.LETTER_DELIVERED, "letter", at, self.random, letter)
             return piece
 
         came = self.database.transaction(check)  # the wrong try is counted before anything is raised
         if isinstance(came, int):
             raise CodeWrong(came)
         return came
+
+
+def returned_content(letter: str) -> str:
+    """What an officer signs who has the returned envelope in their hands."""
+    return digest({"act": "letter-returned", "letter": letter})
+
+
+def returned(conn: Connection, letter: str, operator: Operator, at: Instant, random: Random) -> Letter:
+    """The post brought it back: its code opens nothing any more, and the person's level of assurance falls.
+
+    Errors: LetterOver; WrongState for one that was never posted or is over; NotYours, RoleMissing, OperatorNotValid,
+    ActNotSigned.
+    """
+    found = rows.letter_of(conn, letter)
+    keeper = people_rows.hold_person(conn, found.person)
+    operator.require(Role.CLERK, at, found.person)
+    if operator.owner not in (keeper, found.owner):
+        raise NotYours(operator.owner)
+    acts.use(conn, operator, acts.What.LETTER_RETURNED, found.person, returned_content(letter), at)
+    found = rows.letter_of(conn, letter)
+    settle(conn, found, LetterEvent.RETURN, DeadlineOutcome.MISSED, at)
+    note_contact(conn, found.person, Signal.LETTER_RETURNED, operator.operator, at, random, letter)
+    return rows.letter_of(conn, letter)
 
 
 def settle(conn: Connection, letter: Letter, event: LetterEvent, outcome: DeadlineOutcome, at: Instant) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enrollment import acts, certificates, deadlines, deciding, ledger, outbox, registry, residence, transfers
 from enrollment.application import Application, ApplicationKind
 from enrollment.approvals import Approval
+from enrollment.assurance import Signal, note_contact
 from enrollment.canonical import Json, digest
 from enrollment.card_waiting import await_card
 from enrollment.channels import Channel, Procedure
@@ -166,7 +167,7 @@ def continue_content(person: PersonId, card_id: str) -> str:
     return digest(record)
 
 
-def continue_card(conn: Connection, person: PersonId, card_id: str, operator: str, at: Instant) -> bool:
+def continue_card(conn: Connection, person: PersonId, card_id: str, operator: str, at: Instant, random: Random) -> bool:
     """The card was presented with its PIN and goes on in the new municipality (継続利用); False if nothing was running.
 
     Errors: those of the desk; NotYours; UnknownCard; ActNotSigned.
@@ -178,4 +179,5 @@ def continue_card(conn: Connection, person: PersonId, card_id: str, operator: st
         raise NotYours(at_desk.operator.owner)
     content = continue_content(person, card_id)
     acts.use(conn, at_desk.operator, acts.What.CONTINUE_CARD, person, content, at)
+    note_contact(conn, person, Signal.COUNTER_VISIT, operator, at, random, content)
     return deadlines.end(conn, person, DeadlineKind.CONTINUED_USE, at, subject=card_id) > 0

@@ -378,12 +378,16 @@ def test_a_card_presented_with_its_pin_goes_on(office):
     changed_there(office, person, hanako(address=NEW))
 
     def go_on(who):
-        return office.database.transaction(lambda c: counter_change.continue_card(c, person, "CARD0001", who, AT + DAY))
+        def body(conn):
+            return counter_change.continue_card(conn, person, "CARD0001", who, AT + DAY, office.random)
+
+        return office.database.transaction(body)
 
     with pytest.raises(NotYours):
         go_on("clerk")
     assert go_on("other-clerk")
     assert not go_on("other-clerk")
+    assert kinds(office, person)[-1] is EventKind.CONTACT  # a talk at a counter, once a month
     assert running(office, person) == []
 
 

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from enrollment import channels, code_letters, deadlines, lapses, outbox, registry, residence
+from enrollment import channels, code_letters, deadlines, lapses, ledger, outbox, registry, residence
+from enrollment.assurance import contact_score
 from enrollment.channels import CHANNELS, NEVER_CLOSED, Channel, Procedure, ProcedurePolicy, parse_procedure_policy
 from enrollment.code_letter import ALPHABET, LetterState
 from enrollment.code_letters import CodeLetters
@@ -18,7 +19,9 @@ from enrollment.errors import (
     NotYours,
     RemoteBlocked,
     ResidenceUnproven,
+    WrongState,
 )  # fmt: skip
+from enrollment.events import EventKind
 from enrollment.proofs import COMMON_MINIMUM, Piece, Proof, parse_requirement
 from enrollment.store import people as rows
 from enrollment.store import records
@@ -140,6 +143,8 @@ def test_a_code_comes_back_and_counts_once_for_just_that_address(town):
     later = AT + timedelta(days=3)
     piece = town.letters.redeem(town.person, letter, paper.grouped.lower(), later)
     assert (piece.proof, piece.at) == (Proof.CODE_LETTER, later)
+    (contact,) = town.database.read(lambda c: ledger.history(c, town.person))
+    assert (contact.kind, contact.level) == (EventKind.CONTACT, "letter-delivered")
     signed = [Piece(Proof.CARD_SIGNATURE, later)]
     with pytest.raises(ResidenceUnproven):
         need(town, signed, later, address="神奈川県架空市本町２番")
@@ -196,6 +201,27 @@ def test_a_letter_is_good_until_the_last_second_of_its_day_and_only_for_its_hold
     with pytest.raises(LetterOver) as over:
         town.letters.redeem(town.person, letter, town.box.papers[0].code, end)
     assert over.value.state == LetterState.EXPIRED
+
+
+def test_a_letter_that_comes_back_is_void_and_lowers_the_level(town):
+    letter = ask(town)
+
+    def back(who):
+        return town.database.transaction(
+            lambda c: code_letters.returned(c, letter, rows.operator_of(c, who), AT, town.random)
+        )
+
+    with pytest.raises(WrongState):  # it was not posted yet
+        back("clerk")
+    posted(town)
+    assert back("other-clerk").state is LetterState.VOID
+    with pytest.raises(WrongState):
+        back("other-clerk")
+    with pytest.raises(LetterOver):
+        town.letters.redeem(town.person, letter, town.box.papers[0].code, AT)
+    history = town.database.read(lambda c: ledger.history(c, town.person))
+    assert [(one.kind, one.level, one.seq) for one in history] == [(EventKind.CONTACT, "letter-returned", None)]
+    assert contact_score(history, AT) == -8
 
 
 def test_a_printer_that_fails_prints_later_and_the_newest_paper_counts(town):

@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from enrollment import application, approvals, flags
+from enrollment import application, approvals, code_letter, flags, person, transfer
 from enrollment.errors import WrongState
 
 MACHINES = {
@@ -15,6 +15,9 @@ MACHINES = {
         application.ApplicationState, application.ApplicationEvent, application.TRANSITIONS, application.advance,
     ),
     "approval": (approvals.ApprovalState, approvals.ApprovalEvent, approvals.TRANSITIONS, approvals.advance),
+    "letter": (code_letter.LetterState, code_letter.LetterEvent, code_letter.TRANSITIONS, code_letter.advance),
+    "transfer": (transfer.TransferState, transfer.TransferEvent, transfer.TRANSITIONS, transfer.advance),
+    "record": (person.PersonStatus, person.StatusEvent, person.TRANSITIONS, person.advance),
     "flag": (flags.FlagState, flags.FlagEvent, flags.TRANSITIONS, flags.advance),
 }  # fmt: skip
 
