@@ -11,6 +11,7 @@ from functools import cache
 
 from cardio import jpki, piv, tlv
 from cardio.apdu import CommandApdu, answer, parse_command, parse_response
+from cardio.card_management import AllowPin, CardManager, Generate, Install, MasterKeys, RotateKeys
 from cardio.errors import CardError, SecureChannelFailed
 from cardio.jpki_card import JpkiCard
 from cardio.piv import PivCard
@@ -196,7 +197,26 @@ def hostile_jpki_card(octets: bytes) -> None:
         session.drop()
 
 
+def conversations(octets: bytes) -> None:
+    """No card, and nobody on the way to it, breaks the side with the keys or goes through to a result without them."""
+    manager = CardManager(MasterKeys({1: bytes(range(16))}), SeededOctets("manager"))
+    requests = (
+        Generate(Purpose.SIGNATURE),
+        Install(Purpose.SIGNATURE, b"0", b"0"),
+        AllowPin((Purpose.SIGNATURE,), 7),
+        RotateKeys(),
+    )
+    for request in requests:
+        conversation = manager.begin(request)
+        with contextlib.suppress(Error):
+            step = conversation.start()
+            for piece in pieces(octets):
+                step = conversation.resume(parse_response(piece))
+                assert isinstance(step, CommandApdu), "it went through, and nobody but the card has the keys"
+
+
 TARGETS: dict[str, Target] = {
+    "conversations": conversations,
     "commands": commands,
     "data-objects": data_objects,
     "secure-channel": secure_channel,

@@ -1,9 +1,8 @@
 """Fuzz one target with atheris.
 
-    pip install atheris
-    python -m tests.fuzz.run TARGET [-max_total_time=60] [any option of libFuzzer]
+    python -m tests.fuzz.run TARGET [--corpus DIR] [-max_total_time=60] [any option of libFuzzer]
 
-The corpus grows in var/fuzz/TARGET; what broke is left beside it as crash-….
+The corpus grows in DIR/TARGET (var/fuzz by default); what broke is left beside it as crash-….
 """
 
 import sys
@@ -19,11 +18,14 @@ def main(arguments: list[str]) -> None:
     name = arguments[1] if len(arguments) > 1 else ""
     if name not in TARGETS:
         sys.exit(f"python -m tests.fuzz.run {{{','.join(TARGETS)}}} [libFuzzer options]")
-    corpus = Path("var") / "fuzz" / name
+    options, folder = arguments[2:], Path("var") / "fuzz"
+    if options[:1] == ["--corpus"]:
+        folder, options = Path(options[1]), options[2:]
+    corpus = folder / name
     corpus.mkdir(parents=True, exist_ok=True)
     for number, seed in enumerate(seeds(name)):
         (corpus / f"seed-{number:03d}").write_bytes(seed)
-    options = [f"-artifact_prefix={corpus}/", "-max_len=8192", "-timeout=20", *arguments[2:]]
+    options = [f"-artifact_prefix={corpus}/", "-max_len=8192", "-timeout=20", *options]
     atheris.Setup([arguments[0], *options, str(corpus)], TARGETS[name])
     atheris.Fuzz()
 
