@@ -61,6 +61,7 @@ COMMANDS = {
     "snapshot": _Announced("cli.snapshot", _KEEP, "Signed, encrypted copies of a municipality: make, verify, restore."),
     "office": _Announced("cli.office", _KEEP, "The periodic work; municipalities' keys and channels; alarms."),
     "party": _Announced("cli.party", _KEEP, "Register relying parties and change their keys."),
+    "database": _Announced("cli.database_roles", _KEEP, "PostgreSQL roles and row policies: who can see what."),
     "migrate": _Announced("cli.migrate", _KEEP, "Bring a deployment's database to this version."),
 }
 """Every command, in the order of the help. One whose module this version does not have is not shown."""
