@@ -72,9 +72,12 @@ def search(
 ) -> None:
     """One page of certificates, oldest first; the cursor of the next page is told at the end (CSV: standard error)."""
     from ca import inventory
+    from pki.errors import InvalidValue
 
     query = _query(authority, serial, kind, state, owner, card, fingerprint, issued_from, issued_until, expires_until)
     moment = _moment(at)
+    if not 1 <= limit < inventory.MOST_A_PAGE:
+        raise InvalidValue(f"a page has 1 to {inventory.MOST_A_PAGE - 1} lines")
     with _deployment(folder) as (_, database):
         place = None if after is None else inventory.Cursor.parse(after)
         # One line more than asked for tells whether there is another page.
@@ -95,21 +98,25 @@ def show(
     """All that is known of one certificate, without its holder's attributes unless --pem is given."""
     from ca import inventory
     from ca.lint import judge
+    from enrollment.card_keys import evidence_of
     from pki.certificate import Certificate
 
     query = _query(authority, serial)
     with _deployment(folder) as (_, database):
         found = inventory.search(database, query, _moment(at), der=True)
+        proofs = [database.read(lambda conn, der=one.der or b"": evidence_of(conn, der)) for one in found]  # type: ignore[misc]
     if not found:
         typer.echo("no such certificate", err=True)
         raise typer.Exit(1)
-    for one in found:
+    for one, proof in zip(found, proofs, strict=True):
         certificate = Certificate(one.der or b"")
         if pem:
             typer.echo(_pem(one.der or b""), nl=False)
             continue
         findings = [f"{finding.rule}: {finding.detail}" for finding in judge(certificate)]
         told = {**_line(one), "octets": len(one.der or b""), "findings": findings}
+        if proof.talks:
+            told["card_evidence"] = proof.body()
         if as_json:
             typer.echo(json.dumps(told, ensure_ascii=False))
         else:
@@ -284,11 +291,20 @@ def _query(
         state=found_state,
         owner=owner,
         card_id=card,
-        fingerprint=None if fingerprint is None else fingerprint.replace(":", "").lower(),
+        fingerprint=None if fingerprint is None else _fingerprint(fingerprint),
         issued_from=None if issued_from is None else Instant.parse(issued_from),
         issued_until=None if issued_until is None else Instant.parse(issued_until),
         expires_until=None if expires_until is None else Instant.parse(expires_until),
     )
+
+
+def _fingerprint(text: str) -> str:
+    from pki.errors import InvalidValue
+
+    digits = text.replace(":", "").lower()
+    if len(digits) != 64 or set(digits) - set("0123456789abcdef"):
+        raise InvalidValue("a fingerprint is SHA-256: 64 hexadecimal digits, with or without colons")
+    return digits
 
 
 def _line(one: "Listed") -> dict[str, Any]:

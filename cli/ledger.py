@@ -35,13 +35,20 @@ def _read(folder: Path, body: Callable[[Any], T]) -> T:
 def show(folder: Folder, person: Person, as_json: AsJson = False) -> None:
     """Every event of one person, oldest first."""
     from enrollment import ledger
+    from enrollment.card_keys import proofs_of
     from enrollment.person import PersonId
 
-    events = _read(folder, lambda conn: ledger.required_history(conn, PersonId(person)))
+    def look(conn: Any) -> tuple[Any, Any]:
+        return ledger.required_history(conn, PersonId(person)), proofs_of(conn, PersonId(person))
+
+    events, proofs = _read(folder, look)
     if as_json:
-        print(
-            json.dumps({"person": person, "events": [{**e.body(), "hash": e.hash} for e in events]}, ensure_ascii=False)
-        )
+        told = {
+            "person": person,
+            "events": [{**e.body(), "hash": e.hash} for e in events],
+            "card_evidence": [one.body() for one in proofs],
+        }
+        print(json.dumps(told, ensure_ascii=False))
         return
     for event in events:
         place = f"{event.seq + event.adjustment} of {event.cap}" if event.seq is not None and event.cap else ""
@@ -49,6 +56,11 @@ def show(folder: Folder, person: Person, as_json: AsJson = False) -> None:
             f"{event.position:3}  {event.at.iso()}  {event.kind.value:15} {place:8} {event.channel:15} {event.level:5} "
             f"{event.hash[:16]}" + (f"  reverses {event.corrects}" if event.corrects else "")
         )
+    for proof in proofs:
+        for talk in proof.talks:
+            print(
+                f"card {talk.card_id}  {talk.at.iso()}  {talk.operation:10} key {proof.spki[:16]}  {talk.digest[:16]}"
+            )
 
 
 @app.command()

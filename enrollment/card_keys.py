@@ -8,10 +8,13 @@ each conversation is kept with the key that it was about, and so with the certif
 import hashlib
 from dataclasses import dataclass
 
+from ca import issuance
+from ca.intents import IntentId
 from ca.profiles import KeyShape
 from ca.request import prove_possession
 from enrollment.canonical import Json
 from enrollment.errors import KeyNotFromCard
+from enrollment.person import PersonId
 from enrollment.store import Connection, Database, talks
 from enrollment.store import work as rows
 from enrollment.store.talks import CardTalk
@@ -53,6 +56,16 @@ def evidence_of(conn: Connection, certificate: bytes) -> Evidence:
     """What is kept about the key of this certificate (DER); nothing for one that is on no card of ours."""
     name = key_name(Certificate(certificate).spki)
     return Evidence(name, tuple(talks.talks_of_key(conn, name)))
+
+
+def proofs_of(conn: Connection, person: PersonId) -> list[Evidence]:
+    """The same for every certificate that a person was issued, oldest first."""
+    found = []
+    for held in rows.certificates_of(conn, person):
+        issued = issuance.certificate_of(conn, IntentId(held.intent))
+        if issued is not None:
+            found.append(evidence_of(conn, issued.der))
+    return found
 
 
 def _shown(talk: CardTalk) -> dict[str, Json]:
