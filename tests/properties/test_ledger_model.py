@@ -125,21 +125,28 @@ def test_any_policy_agrees_with_the_model(place, consecutive, years, total, wind
         total_window_years=window,
     )
     model, at, events = Model(consecutive, years, total, window), BEGIN, []
-    for position, (kind, _, pause) in enumerate(steps):
+    for position, (kind, pick, pause) in enumerate(steps):
         at = at + timedelta(seconds=pause)
+        corrects = None
         if kind is EventKind.CORRECTION:
-            continue
+            reversible = [one for one in events if one.kind is not kind and one.event in [e[2] for e in model.live]]
+            if not reversible:
+                continue
+            corrects = reversible[pick % len(reversible)].event
+            model.live = [one for one in model.live if one[2] != corrects]
         if kind in REMOTE:
             assert decide(policy, events, kind, at).allowed == model.allowed(at)
             if not model.allowed(at):
                 continue
         events.append(
             LedgerEvent(
-                "p", position, EventId(str(position)), "13113", kind, at, 0, None, 0, None, "", "p", "a", "", "", (),
-                None, GENESIS,
+                "p", len(events), EventId(str(position)), "13113", kind, at, 0, None, 0, None, "", "p", "a", "", "", (),
+                corrects, GENESIS,
             )
         )  # fmt: skip
-        model.live.append((kind, at, str(position)))
+        if corrects is None:
+            model.live.append((kind, at, str(position)))
+    assert decide(policy, events, EventKind.REMOTE_MOVE, at).allowed == model.allowed(at)
 
 
 @given(
