@@ -208,7 +208,7 @@ class CrlChecker:
                 if issuer is not None and issuer.key_usage is not None and not issuer.key_usage & CRL_SIGN:
                     return "its issuer may not sign CRLs: keyUsage has no cRLSign"
                 return ""
-            if anchor.name == crl.issuer and anchor.spki != spki and self._verifies(crl, anchor.spki):
+            if anchor.spki != spki and same(anchor.name, crl.issuer) and self._verifies(crl, anchor.spki):
                 stated = anchor.certificate
                 if stated is not None and stated.key_usage is not None and not stated.key_usage & CRL_SIGN:
                     return "the trust anchor may not sign CRLs: keyUsage has no cRLSign"

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from pki import names, oids
+from pki.der import oid
 from pki.errors import Malformed
 from verifier.budget import Meter
 from verifier.certificate import ParsedCertificate
@@ -22,14 +23,13 @@ from verifier.extensions import (
     GeneralName,
     NameConstraints,
     Subtree,
-    key_of,
 )
 from verifier.host_names import is_host_name, is_mailbox
 from verifier.name_preparation import CanonicalName, canonical
 from verifier.walk import expect, row
 
 _UNDERSTOOD: Final = frozenset({RFC822_NAME, DNS_NAME, DIRECTORY_NAME, URI, IP_ADDRESS})
-_SMTP_UTF8_MAILBOX: Final = key_of("1.3.6.1.5.5.7.8.9")
+_SMTP_UTF8_MAILBOX: Final = oid("1.3.6.1.5.5.7.8.9")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*\Z")
 _MAPPED_IPV4: Final = bytes(10) + b"\xff\xff"
 
@@ -82,9 +82,10 @@ class NameSpace:
         return kind in self._permitted or kind in self._excluded
 
     def _admit(self, name: GeneralName, meter: Meter) -> None:
-        if name.kind == OTHER_NAME and self._constrains(RFC822_NAME) and name.value[2:].startswith(_SMTP_UTF8_MAILBOX):
-            name = _mailbox_of(name)
         kind = name.kind
+        if kind == OTHER_NAME and self._constrains(RFC822_NAME) and name.value.startswith(_SMTP_UTF8_MAILBOX):
+            # a constraint on otherName is one more, and not instead
+            self._admit(_mailbox_of(name), meter)
         if not self._constrains(kind):
             return
         if kind not in _UNDERSTOOD:

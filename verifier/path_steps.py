@@ -261,9 +261,8 @@ def wrap_up(
     explicit_policy = state.explicit_policy
     _require_policy(explicit_policy, is_null, leaf)
     _check_purpose(leaf, inputs)
-    # 6.1.5 (a), (b)
-    if not leaf.self_issued:
-        explicit_policy -= 1
+    # 6.1.5 (a), whether or not it is self-issued, (b)
+    explicit_policy -= 1
     if leaf.require_explicit == 0:
         explicit_policy = 0
     # 6.1.5 (c) to (f)

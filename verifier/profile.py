@@ -70,6 +70,9 @@ def violation_of_any(certificate: ParsedCertificate, key: Key, usage: Usage) -> 
         return "RFC 5280 4.2.1.9", "pathLenConstraint without keyCertSign"
     if certificate.path_length is not None and not certificate.ca:
         return "RFC 5280 4.2.1.9", "pathLenConstraint without cA"
+    named = certificate.authority_key
+    if named is not None and (named.issuer is None) is not (named.serial is None):
+        return "RFC 5280 4.2.1.1", "authorityKeyIdentifier with an issuer or a serial number, and not both"
     return _violation_of_names(certificate)
 
 

@@ -249,6 +249,15 @@ class TestDirectoryNames:
         assert admits(dns("a.example"), permitted=(directory(name(self.ORGANISATION)),))
 
 
+def test_a_mailbox_beyond_ascii_is_an_other_name_too() -> None:
+    mailbox, unlike = (other_name(f"1.3.6.1.5.5.7.8.9{more}", der.utf8("実印@example.com")) for more in ("", ".1"))
+    some = other_name("1.3.6.1.4.1.32473.9", der.utf8("x"))
+    assert admits(mailbox, permitted=(email("example.com"),))
+    assert not admits(mailbox, permitted=(email("example.com"),), excluded=(some,))
+    # another identifier, of which this one is only the beginning, is no mailbox
+    assert admits(unlike, permitted=(email("example.org"),))
+
+
 class TestKindsThatAreNotUnderstood:
     OTHER = other_name("1.3.6.1.4.1.32473.9", der.utf8("x"))
     REGISTERED = der.context(8, der.oid("1.3.6.1.4.1.32473.1")[2:], constructed=False)

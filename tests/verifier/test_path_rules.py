@@ -19,6 +19,7 @@ from tests.verifier.path_world import (
     alternative_names,
     authority_key,
     basic_constraints,
+    directory,
     dns,
     ec_key,
     extended_usage,
@@ -504,6 +505,21 @@ class TestPolicies:
         asking = ROOT.ca(SUB, policies(self.ONE), policy_constraints(explicit=0))
         assert self.judged(chain[0], asking) is None
 
+    def test_wrap_up_counts_a_self_issued_leaf_too(self) -> None:
+        # 6.1.5 (a) does not ask whether it is: RFC 3280 did
+        sub = ROOT.ca(SUB, policies(self.ONE), policy_constraints(1))
+        own = SUB.issue(SUB.named, ec_key("new key"), key_usage(0), authority_key(SUB.key))
+        assert "policy" in refusal(own, sub)
+        asserting = SUB.issue(SUB.named, ec_key("new key"), key_usage(0), authority_key(SUB.key), policies(self.ONE))
+        assert holds(asserting, sub)
+        # an issuer between is not counted (6.1.4 (h)): two below, and the second is the first that needs a policy
+        sub = ROOT.ca(SUB, policies(self.ONE), policy_constraints(2))
+        renewed = Ca("Renewed", SUB.named)
+        assert holds(renewed.leaf(), sub, SUB.ca(renewed))
+        assert "policy" in refusal(
+            renewed.leaf(), ROOT.ca(SUB, policies(self.ONE), policy_constraints(1)), SUB.ca(renewed)
+        )
+
     def test_a_mapping_carries_one_policy_into_another(self) -> None:
         sub = ROOT.ca(SUB, policies(self.ONE), policy_mappings((self.ONE, self.TWO)))
         leaf = SUB.leaf(policies(self.TWO))
@@ -560,6 +576,19 @@ class TestStrict:
         assert "subjectKeyIdentifier" in refusal(SUB.leaf(), sub, inputs=STRICT)
         root = anchor_of(ROOT.issue(ROOT.named, ROOT.key, basic_constraints(), key_usage(5, 6)))
         assert "subjectKeyIdentifier" in refusal(ROOT.leaf(), anchor=root, inputs=STRICT)
+
+    @pytest.mark.parametrize("having", [("issuer",), ("serial",), ("issuer", "serial")])
+    def test_an_authority_key_identifier_with_half_a_name(self, having: tuple[str, ...]) -> None:
+        anchor = ROOT.anchor()
+        assert anchor.certificate is not None
+        identifier = anchor.certificate.key_identifier
+        assert identifier is not None
+        fields = {"issuer": der.context(1, directory(ROOT.named)), "serial": der.tlv(0x82, b"\x05")}
+        value = der.sequence(der.context(0, identifier, constructed=False), *(fields[one] for one in having))
+        named = extension(oids.AUTHORITY_KEY_IDENTIFIER, value)
+        leaf = ROOT.issue("leaf", ec_key("leaf"), key_usage(0), subject_key(ec_key("leaf")), named)
+        assert holds(leaf, anchor=anchor)
+        assert holds(leaf, anchor=anchor, inputs=STRICT) is (len(having) == 2)
 
     def test_an_authority_key_identifier_of_another_key(self) -> None:
         leaf = ROOT.issue(name("leaf"), ec_key("leaf"), authority_key(ec_key("somebody else")))
