@@ -130,6 +130,7 @@ ROWS: Final[Mapping[str, str]] = {
     "EN 319 102-1 5.2.7.4; what was signed is what was shown": "EN 319 102-1 5.2.7.4、署名されたものと表示されるものの一致",
     "RFC 5280 4.2.1.3, 4.2.1.12; JPKI profile": "RFC 5280 4.2.1.3, 4.2.1.12、JPKI のプロファイル",
     # algorithms and keys
+    "{} with {}": "{0} ({1})",
     "the signer has {}, which is not accepted": "署名者の鍵を受け付けられません: {0}",
     "an RSA key of {} bits": "{0} ビットの RSA 鍵",
     "a {} key of {} bits": "{1} ビットの {0} 鍵",
@@ -174,7 +175,10 @@ def in_tongue(why: str, tongue: Tongue, *, outcome: str = "", sub_indication: st
 
     `outcome` and `sub_indication` are those of the check it belongs to: what is said where no row fits.
     """
-    return why if tongue == "en" else japanese(why) or _by_meaning(why, outcome, sub_indication)
+    if tongue == "en":
+        return why
+    said = None if _FORMAT.fullmatch(why) else japanese(why)
+    return said or _by_meaning(why, outcome, sub_indication)
 
 
 def told(check: Mapping[str, Any], tongue: Tongue) -> str:
@@ -194,10 +198,10 @@ def japanese(sentence: str) -> str | None:
     for pattern, template in _patterns():
         if (found := pattern.fullmatch(sentence)) is not None:
             return template.format(*(_place(value) for value in found.groups()))
+    if not _SENTENCE.search(sentence):
+        return sentence
     parts = sentence.split("; ")
-    if len(parts) > 1:
-        return "。".join(_place(part) for part in parts)
-    return None if _SENTENCE.search(sentence) else sentence
+    return "。".join(_place(part) for part in parts) if len(parts) > 1 else None
 
 
 def _place(value: str) -> str:
@@ -219,7 +223,9 @@ def _by_meaning(why: str, outcome: str, sub_indication: str | None) -> str:
     broken = _FORMAT.fullmatch(why)
     if broken is not None:
         clause = broken["clause"].replace("best practices", "ベストプラクティス")
-        return f"形式が標準に合っていません ({clause})" if clause != "limits" else "受け付けている大きさや数を超えています"
+        return (
+            f"形式が標準に合っていません ({clause})" if clause != "limits" else "受け付けている大きさや数を超えています"
+        )
     if sub_indication is not None:
         return MEANINGS[SubIndication(sub_indication)].what.ja.rstrip("。")
     return "確認できました" if outcome == Outcome.PASSED else "詳しくは JSON の報告にあります"
