@@ -26,10 +26,13 @@ from pki.purpose import Purpose
 
 if TYPE_CHECKING:
     from cardio.pin import Pin
+    from cardio.piv import PivCard
     from cardio.piv_attestation import Attestation, AttestationAnchors
     from cardio.piv_personalisation import CardSecrets
     from cardio.piv_slot import PivSlot
     from cardio.session import CardSession
+    from enrollment.store import Database
+    from pki.instant import Instant
 
 app = typer.Typer(no_args_is_help=True, help="PIV cards: make one ours, renew its keys, set a blocked PIN anew.")
 
@@ -194,18 +197,56 @@ def retire(
 @app.command()
 def unblock(
     master_key_file: MasterKeyOption,
+    deployment: Annotated[
+        Path | None, typer.Option("--deployment", metavar="DIR", help="Whose officer permitted it; with --permission.")
+    ] = None,
+    permission: Annotated[
+        int | None, typer.Option("--permission", metavar="NUMBER", help="What the officer gave; used up at once.")
+    ] = None,
     reader: ReaderOption = None,
     pin_stdin: PinStdinOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """A new PIN for a card whose PIN is blocked: the holder enters it here, the PUK is the card's own."""
-    from cardio.piv import PivCard
+    """A new PIN for a card whose PIN is blocked: the holder enters it here, the PUK is the card's own.
 
+    A card that the service issued takes an officer's permission (`jitsuin card permit-pin`).
+    """
+    from cardio.piv import PivCard
+    from cli.clock import SystemClock
+    from cli.database import Database
+    from cli.settings import load_settings
+
+    if (deployment is None) != (permission is None):
+        raise typer.BadParameter("--deployment and --permission belong together")
     with _session(reader) as (session, _):
-        secrets = _secrets(session, master_key_file)
-        PivCard(session).unblock_pin(secrets.puk, _new_pin(pin_stdin))
+        secrets, card = _secrets(session, master_key_file), PivCard(session)
+        if deployment is None or permission is None:
+            card.unblock_pin(secrets.puk, _new_pin(pin_stdin))
+        else:
+            database = Database(load_settings(deployment).database_url)
+            try:
+                new = _new_pin(pin_stdin)
+                unblock_by_permission(database, card, secrets, permission, new, SystemClock().now())
+            finally:
+                database.close()
         document = {"card": session.identity, "unblocked": True}
     _tell(document, as_json, f"{document['card']}: the PIN is set anew")
+
+
+def unblock_by_permission(
+    database: "Database", card: "PivCard", secrets: "CardSecrets", number: int, new: "Pin", at: "Instant"
+) -> None:
+    """Set the PIN anew with an officer's permission, which is used up before the card is touched.
+
+    Errors: PinNotPermitted, PinPermissionUsed, PinPermissionExpired; ConnectionFailed (then another permission is
+    needed); WrongPin or PinBlocked of the PUK.
+    """
+    from enrollment import pin_reset
+
+    name = card.card_id()
+    database.transaction(lambda conn: pin_reset.spend_at_once(conn, name, number, "piv", at))
+    card.unblock_pin(secrets.puk, new)
+    database.transaction(lambda conn: pin_reset.finish(conn, name, number, at, os.urandom))
 
 
 # -- what the commands share ---------------------------------------------------------------------------------------

@@ -223,6 +223,18 @@ def spend(conn: Connection, card_id: str, number: int, conversation: str, at: In
     return replace(found, spent_by=conversation, spent_at=at)
 
 
+def spend_at_once(conn: Connection, card_id: str, number: int, by: str, at: Instant) -> PinPermission:
+    """Use the permission up before the card is touched: for cards that keep no number themselves, a PIV card say.
+
+    `by`: who does it, for the record. Torn, it takes another permission. Errors: as `spend`; PinPermissionUsed also if
+    it was ever spent.
+    """
+    known = rows.find_permission(conn, card_id, number)
+    if known is not None and known.spent_by is not None:
+        raise PinPermissionUsed(number)
+    return spend(conn, card_id, number, by, at)
+
+
 def finish(conn: Connection, card_id: str, number: int, at: Instant, random: Random) -> None:
     """The card says that the PIN was set with it. Saying so again changes nothing."""
     if not rows.finish(conn, card_id, number, at):

@@ -6,17 +6,21 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from cardio.errors import WrongPin
+from cardio.errors import PinBlocked, WrongPin
 from cardio.pin import Pin
 from cardio.piv import require_signature
 from cardio.piv_commands import PIN_RULE
+from cli.card_piv import unblock_by_permission
 from cli.errors import FilingRefused
 from cli.home_filing import Home
+from enrollment.errors import PinNotPermitted, PinPermissionUsed
 from enrollment.store import people as people_rows
+from enrollment.store import permissions
 from pki.certificate import parse_certificate
 from pki.purpose import Purpose
 from tests.cardio.piv_cards import NEW_YUBICO, PIN
 from tests.cardio.test_piv import World
+from tests.enrollment.officers import officer, permitted
 from tests.enrollment.town import AT, TOWN, resident
 from tests.journeys.test_piv_card import HoldersCard
 from tests.web.test_filings import Town
@@ -41,6 +45,31 @@ class Line(httpx.BaseTransport):
 @pytest.fixture
 def town(sqlite_database, tmp_path, request):
     return Town(sqlite_database, tmp_path, request.node.nodeid)
+
+
+def test_a_piv_pin_is_set_anew_with_a_permission_once(town):
+    office, world = town.office, World(NEW_YUBICO)
+    card = HoldersCard(world, office)
+    person = office.database.transaction(lambda conn: resident(conn, office.random))
+    office.issuing.continue_(office.filed(person), card, AT)
+    clerk = office.database.transaction(lambda conn: officer(conn, "hana", "main"))
+    for _ in range(3):
+        with pytest.raises((WrongPin, PinBlocked)):
+            world.piv.verify_pin(Pin(PIN_RULE, "000000"), last_try=True)
+    given = permitted(office.database, clerk, person, card.card_id(), office.random)
+    new = Pin(PIN_RULE, "864209")
+    unblock = lambda number, pin=new: unblock_by_permission(  # noqa: E731
+        office.database, world.piv, world.secrets, number, pin, AT
+    )
+    with pytest.raises(PinNotPermitted):
+        unblock(given.number + 1)
+    unblock(given.number)
+    world.piv.verify_pin(new)
+    with pytest.raises(PinPermissionUsed):
+        unblock(given.number, Pin(PIN_RULE, "111111"))
+    world.piv.verify_pin(new)
+    kept = office.database.read(lambda conn: permissions.find_permission(conn, given.card_id, given.number))
+    assert (kept.spent_by, kept.done_at) == ("piv", AT)
 
 
 def test_a_move_from_home_with_a_piv_card(town):
