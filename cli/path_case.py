@@ -10,6 +10,7 @@ All but id, anchors and leaf may be left out. Files are DER or PEM (one object o
 
 import base64
 import binascii
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -62,6 +63,8 @@ class Files:
         path = self._folder / name
         try:
             state = path.stat()
+            if not stat.S_ISREG(state.st_mode):  # a pipe or a device might never end
+                raise CaseUnusable(f"{name} is not a file")
             if state.st_size > MAX_FILE_OCTETS:
                 raise CaseUnusable(f"the file {name} is too large")
             signature = (state.st_ino, state.st_size, state.st_mtime_ns)

@@ -52,7 +52,9 @@ def answers(batch: Path, now: Callable[[], Instant], *, explain: bool = False) -
                 started = time.perf_counter()
                 identifier, result = _judge(line, files, now, cache)
                 millis = round((time.perf_counter() - started) * 1000, 3)
-                yield _explained(identifier, result, number) if explain else _line(identifier, result, millis)
+                said = _explained(identifier, result, number) if explain else _line(identifier, result, millis)
+                # half of a surrogate pair, which JSON lets an id or a name be, can be written in no other way
+                yield said.encode("utf-8", "backslashreplace").decode()
 
 
 def _judge(

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import os
+import random
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +153,52 @@ def test_lines_that_are_no_cases(folder: Path, line: str) -> None:
     broken, next_one = ask(folder, line, case())
     assert broken["indication"] == "FAILED"
     assert next_one["indication"] == "PASSED"
+
+
+def test_what_is_no_file_is_not_waited_for(folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+    for wrong in ("pipe", "/dev/zero", ".", ""):
+        broken, next_one = ask(folder, case(leaf=wrong), case())
+        assert broken["indication"] == "FAILED"
+        assert broken["reason"]
+        assert next_one["indication"] == "PASSED"
+
+
+def test_whatever_an_id_is_it_comes_back(folder: Path) -> None:
+    for identifier in ("\ud800", "実", 5, None, ["a", {"b": 1.5}], True):
+        line = json.dumps(case(id=identifier))
+        batch = folder / "cases.jsonl"
+        batch.write_text(f"{line}\n")
+        for options in ([], ["--explain"]):
+            told = CliRunner().invoke(app, ["--batch", str(batch), *options])
+            assert told.exit_code == 0, told.exception
+        (answer,) = answers(batch, lambda: AT)
+        assert json.loads(answer.encode())["id"] == identifier
+
+
+def test_entries_of_a_crl_that_cannot_be_read_fail_the_case(folder: Path) -> None:
+    (folder / "bad.crl").write_bytes(SUB.crl(b"\x30\x06\x02\x01\x63\x05\x00\x00"))
+    (answer,) = ask(folder, case(crls=["crls.pem", "bad.crl"]))
+    assert answer["indication"] == "FAILED"
+    assert "CRL" in answer["reason"]
+
+
+def test_files_with_octets_changed_are_answered(folder: Path) -> None:
+    source, cases = random.Random(5), []
+    for number in range(300):
+        names = {"leaf": "leaf.der", "intermediates": "sub.der", "crls": "revoking.crl", "ocsp": "good.ocsp"}
+        which = source.choice(list(names))
+        octets = bytearray((folder / names[which]).read_bytes())
+        for _ in range(source.choice((1, 3))):
+            octets[source.randrange(len(octets))] = source.randrange(256)
+        (folder / f"changed-{number}").write_bytes(octets[: source.choice((len(octets), 10, 200))])
+        names[which] = f"changed-{number}"
+        files = {"crls": [names["crls"]], "ocsp": [names["ocsp"]], "intermediates": [names["intermediates"]]}
+        cases.append(case(id=number, leaf=names["leaf"], profile=source.choice(("rfc5280", "strict")), **files))
+    found = ask(folder, *cases)
+    assert [answer["id"] for answer in found] == list(range(300))
+    assert not [answer for answer in found if "could not be judged" in answer["reason"]]
+    assert all(answer["reason"] or answer["indication"] == "PASSED" for answer in found)
 
 
 def test_empty_lines_are_passed_over(folder: Path) -> None:
