@@ -21,6 +21,7 @@ from ca.directory import Database, Directory
 from ca.keys import KeyStore, SigningKey
 from ca.points import WHOLE, delta_uri
 from ca.profiles import PROFILES, Kind, Value
+from ca.status_errors import PublicationRefused
 from ca.store import crls as store
 from ca.store import status as status_store
 from pki.errors import Error, InvalidValue
@@ -157,11 +158,19 @@ class CrlMaker:
         if again and left and self._database.read(lambda conn: self._still_good(conn, due, left[-1].row, at)):
             signed = left.pop()
         else:
+            self._check_clock(due, at)
             signed = make_crl(self._database, issuer, due.scope, at, self._policy, due.kind, self._freshest(due))
         publisher.publish(signed, due.scope, at)
         for overtaken in left:
             publisher.file(overtaken, due.scope, at)
         return signed
+
+    def _check_clock(self, due: Due, at: Instant) -> None:
+        """Before a number is taken and anything signed: a clock that was put back leaves nothing to explain."""
+        last = self._database.read(lambda conn: store.last_this_update(conn, due.authority.id, due.scope.name))
+        if last is not None and at.seconds < last:
+            fault = f"it would be of {at}, before the last one ({Instant(last)})"
+            raise PublicationRefused(f"{due.authority.id}/{due.scope.name}", fault)
 
     def _unpublished(self, conn: Connection, due: Due) -> list[SignedCrl]:
         rows = store.unpublished(conn, due.authority.id, due.scope.name, due.kind)

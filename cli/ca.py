@@ -3,9 +3,10 @@
 import csv
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -95,16 +96,23 @@ def show(
     pem: Annotated[bool, typer.Option("--pem", help="The certificate itself; it may hold personal data.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """All that is known of one certificate, without its holder's attributes unless --pem is given."""
+    """All that is known of one certificate, without its holder's attributes unless --pem is given; of somebody under
+    protection not even then.
+    """
     from ca import inventory
     from ca.lint import judge
+    from enrollment import protection
     from enrollment.card_keys import evidence_of
+    from enrollment.person import PersonId
     from pki.certificate import Certificate
 
     query = _query(authority, serial)
     with _deployment(folder) as (_, database):
         found = inventory.search(database, query, _moment(at), der=True)
         proofs = [database.read(lambda conn, der=one.der or b"": evidence_of(conn, der)) for one in found]  # type: ignore[misc]
+        if pem:
+            for one in found:
+                database.read(partial(protection.require_output, person=PersonId(one.owner)))
     if not found:
         typer.echo("no such certificate", err=True)
         raise typer.Exit(1)
@@ -146,7 +154,10 @@ def export(
         certificates.mkdir(parents=True, exist_ok=True)
     with _deployment(folder) as (_, database):
         found = inventory.export(database, query, _moment(at), der=certificates is not None)
-        _write(form, _saving(found, certificates), None, lines=True)
+        left: list[str] = []
+        _write(form, _saving(found, certificates, lambda one: _is_masked(database, one), left), None, lines=True)
+    if left:
+        typer.echo(f"{len(left)} certificates hold an address under protection and were not written", err=True)
 
 
 @app.command()
@@ -366,11 +377,23 @@ def _harmless(line: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _saving(found: "Iterator[Listed]", folder: Path | None) -> "Iterator[Listed]":
+def _saving(
+    found: "Iterator[Listed]", folder: Path | None, is_masked: "Callable[[Listed], bool]", left: list[str]
+) -> "Iterator[Listed]":
     for one in found:
-        if folder is not None:
+        if folder is not None and is_masked(one):
+            left.append(one.serial.hex)
+        elif folder is not None:
             (folder / f"{one.authority}-{one.serial.hex}.cer").write_bytes(one.der or b"")
         yield one
+
+
+def _is_masked(database: "JournaledDatabase", one: "Listed") -> bool:
+    """Whether its octets would tell where somebody under protection lives: a signature certificate carries it."""
+    from enrollment import protection
+    from enrollment.person import PersonId
+
+    return database.read(lambda conn: protection.standing(conn, PersonId(one.owner))) is not None
 
 
 def _pem(der: bytes) -> str:

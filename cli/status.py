@@ -141,6 +141,7 @@ def ocsp_check(
     from ca.lint_ocsp import judge_ocsp
     from ca.ocsp_reading import parse_response, response_status
     from ca.status import look_up
+    from cli.errors import ServiceSilent
     from pki import der
     from pki.certid import certid_of
     from pki.revocation import Good, Revoked
@@ -153,12 +154,14 @@ def ocsp_check(
     assert found.certificate is not None
     cert_id = certid_of(number, found.certificate, "sha256").der
     request = der.sequence(der.sequence(der.sequence(der.sequence(cert_id))))
-    came = httpx.post(address, content=request, headers={"content-type": "application/ocsp-request"}, timeout=10)
-    came.raise_for_status()
+    try:
+        came = httpx.post(address, content=request, headers={"content-type": "application/ocsp-request"}, timeout=10)
+        came.raise_for_status()
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise ServiceSilent(f"the OCSP responder at {address}") from error
     findings = judge_ocsp(came.content, issuer=found.certificate, request=request, at=at)
-    says = "unsuccessful"
-    if response_status(came.content) == 0:
-        says = parse_response(came.content).singles[0].status
+    status = response_status(came.content)
+    says = parse_response(came.content).singles[0].status if status == 0 else _unsuccessful(status)
     stands = "good" if isinstance(known, Good) else "revoked" if isinstance(known, Revoked) else "unknown"
     bad = [one for one in findings if one.severity >= Severity.WARNING]
     agree = says == stands and not bad
@@ -176,6 +179,13 @@ def ocsp_check(
         for one in findings:
             typer.echo(f"  {one.severity.name.lower()} {one.rule} [{one.clause}] {one.detail}")
     raise typer.Exit(0 if agree else 1)
+
+
+def _unsuccessful(status: int) -> str:
+    from ca.ocsp_response import ResponseStatus
+
+    known = {int(one): one.name.lower().replace("_", " ") for one in ResponseStatus}
+    return f"no status ({known.get(status, status)})"
 
 
 @app.command("restore")
@@ -223,7 +233,7 @@ class _Deployment:
             if self.database.read(lambda conn, one=one: find_certificate(conn, one.id, number.hex))  # type: ignore[misc]
         ]
         if not known:
-            raise NeverIssued(authority or "no authority here", number.both)
+            raise NeverIssued(authority or "this deployment", number.both)
         if len(known) > 1:
             raise typer.BadParameter(f"several know this serial: {', '.join(one.id for one in known)}")
         return known[0], number

@@ -136,6 +136,12 @@ def released_serials(conn: Connection, issuer: str, partition: int | None, after
     return [row for row in rows if row.serial in inside]
 
 
+def last_this_update(conn: Connection, issuer: str, partition: str) -> int | None:
+    """The latest thisUpdate of any CRL of that issuer and partition, published or not."""
+    query = select(func.max(CRLS.c.this_update)).where(CRLS.c.issuer == issuer, CRLS.c.partition == partition)
+    return conn.execute(query).scalar()
+
+
 def put_crl(conn: Connection, row: CrlRow, der: bytes) -> None:
     """Store a signed CRL."""
     conn.execute(

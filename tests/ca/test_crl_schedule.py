@@ -17,7 +17,7 @@ from ca.file_key import FileKey
 from ca.ocsp_delegates import LOOK_AGAIN, StoredDelegates
 from ca.profiles import KeyShape
 from ca.revocation import revoke
-from ca.status_errors import ResponderUnusable
+from ca.status_errors import PublicationRefused, ResponderUnusable
 from ca.store.tables import PARTITIONS, RESPONDERS
 from pki import der
 from pki.errors import Malformed
@@ -130,6 +130,14 @@ def test_two_instances_make_one_crl(world: World, tmp_path: Path) -> None:
     world.database.transaction(lambda conn: leases.acquire(conn, f"crl/{AUTHORITY}/full", "fallen", later, SPAN))
     assert made(one, later) == []
     assert made(one, later + SPAN) == [("full", "full", 2)]
+
+
+def test_a_clock_that_was_put_back_signs_nothing(world: World, tmp_path: Path) -> None:
+    one = maker(world, tmp_path)
+    assert made(one, AT) == [("full", "full", 1)]
+    with pytest.raises(PublicationRefused, match="before the last one"):
+        one.make(AUTHORITY, AT + timedelta(seconds=-1))
+    assert made(one, AT + timedelta(days=1)) == [("full", "full", 2)], "not even a number was taken"
 
 
 def test_leases(world: World) -> None:

@@ -145,6 +145,8 @@ def test_refused_and_wrong_orders(deployment: Path, tmp_path: Path) -> None:
         ("--state", "asleep"),
         ("--after", "nowhere"),
         ("--limit", "5000"),
+        ("--limit", "0"),
+        ("--fingerprint", "zz"),
         ("--issued-from", "yesterday"),
     ],
 )

@@ -107,3 +107,15 @@ def test_restore(deployment: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert refused["error"]["code"] == "ca.restored-database"
     assert call(capsys, "restore", folder)["applied"] == 1
     assert call(capsys, "revoke", folder, str(serial), "--reason", "superseded")["status"] == "revoked"
+
+
+def test_a_responder_that_is_away_or_no_responder_is_named(
+    deployment: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, serial = some_serial(deployment)
+    for url in ("http://127.0.0.1:9/ocsp", "ftp://127.0.0.1/", "http://127.0.0.1:99999/"):
+        told = call(capsys, "ocsp-check", str(deployment), str(serial), "--url", url, status=1)
+        assert told["error"]["code"] == "cli.service-silent"
+    with serving(deployment, "--role", "status") as service:
+        told = call(capsys, "ocsp-check", str(deployment), str(serial), "--url", f"{service.url}/health", status=1)
+        assert told["error"]["code"] == "cli.service-silent", "405"
