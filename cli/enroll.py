@@ -6,12 +6,13 @@ card, and where the municipality demands signed acts theirs come from the desk's
 
 import typer
 
-from cli import enroll_counter, enroll_registry
+from cli import enroll_counter, enroll_policy, enroll_registry
 
 app = typer.Typer(no_args_is_help=True, help="Persons, desks, operators, visits and procedures from a terminal.")
 app.add_typer(enroll_registry.person, name="person")
 app.add_typer(enroll_registry.desk, name="desk")
 app.add_typer(enroll_registry.operator, name="operator")
+app.add_typer(enroll_policy.app, name="policy")
 app.add_typer(enroll_counter.application, name="application")
 app.add_typer(enroll_counter.procedure, name="procedure")
 for command in (

@@ -34,14 +34,17 @@ Photo = Annotated[bool, typer.Option("--photo", help="The face was compared with
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What a command needs. `operator` is there with --as; `key`: the operator's key file, for who has no card."""
+    """What a command needs. `operator` is there with --as.
+
+    `open_key`: the operator's key file, for who has no card; opened when something is to be signed, for opening costs.
+    """
 
     settings: "Settings"
     database: "Database"
     at: "Instant"
     random: Callable[[int], bytes]
     officer: "Operator | None"
-    key: "SigningKey | None"
+    open_key: "Callable[[], SigningKey | None]"
 
     @property
     def operator(self) -> "Operator":
@@ -61,9 +64,10 @@ class Desk:
         """Record the operator's signed act, if their key is at hand; where one is demanded the act itself says so."""
         from enrollment import acts
 
-        if self.key is not None:
+        key = self.open_key()
+        if key is not None:
             act = acts.prepare(self.operator, what, subject, content, self.at, self.random)
-            acts.record(conn, acts.SignedAct(act, self.key.sign(act.octets())), self.at)
+            acts.record(conn, acts.SignedAct(act, key.sign(act.octets())), self.at)
 
     def evidence(self, person: "PersonId", documents: list[str], *, photo: bool) -> "InPersonEvidence":
         """What the operator saw, signed if their key is at hand. Errors: InvalidValue for a document nobody knows."""
@@ -78,7 +82,8 @@ class Desk:
             documents=tuple(map(document_seen, documents)),
             photo_matched=photo,
         )
-        return seen if self.key is None else replace(seen, signature=self.key.sign(seen.octets()))
+        key = self.open_key()
+        return seen if key is None else replace(seen, signature=key.sign(seen.octets()))
 
     def do(self, body: "Callable[[Connection], T]") -> T:
         """Run one act in one transaction."""
@@ -102,6 +107,7 @@ def document_seen(text: str) -> "DocumentSeen":
 def open_desk(folder: Path, operator: str | None = None) -> Iterator[Desk]:
     """The desk of a deployment. Errors: SettingsMissing and the like; UnknownOperator."""
     import secrets
+    from functools import cache
 
     from ca.errors import KeyUnavailable
     from ca.journal_file import JournaledDatabase, JournalFile
@@ -118,13 +124,15 @@ def open_desk(folder: Path, operator: str | None = None) -> Iterator[Desk]:
         database.check()
         journaled = JournaledDatabase(database, JournalFile(settings.path(settings.status.journal)))
         found = database.read(lambda conn: people.operator_of(conn, operator)) if operator is not None else None
-        key = None
-        if operator is not None:
+
+        @cache
+        def open_key() -> "SigningKey | None":
             try:
-                key = open_operator_keys(settings, secrets.token_bytes).open(operator)
+                return open_operator_keys(settings, secrets.token_bytes).open(str(operator))
             except (KeyUnavailable, SecretMissing):
-                key = None  # a real operator's key is on their card, and their acts come from the desk's page
-        yield Desk(settings, journaled, SystemClock().now(), secrets.token_bytes, found, key)
+                return None  # a real operator's key is on their card, and their acts come from the desk's page
+
+        yield Desk(settings, journaled, SystemClock().now(), secrets.token_bytes, found, open_key)
     finally:
         database.close()
 

@@ -30,6 +30,12 @@ def _policy() -> None:
 def read_policy(path: Path) -> "CapPolicy":
     """A policy from a TOML or JSON file. Errors: InvalidValue naming the field, Malformed."""
     from enrollment.policy import parse_policy
+
+    return parse_policy(read_table(path))
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """What a TOML or JSON file says. Errors: Malformed; InvalidValue if it is no table."""
     from pki.errors import InvalidValue, Malformed
 
     try:
@@ -39,7 +45,7 @@ def read_policy(path: Path) -> "CapPolicy":
         raise Malformed(f"{path.name} cannot be read as a policy") from error
     if not isinstance(record, dict):
         raise InvalidValue("a policy is a table of fields")
-    return parse_policy(record)
+    return record
 
 
 def _told(policy: "CapPolicy") -> dict[str, Any]:

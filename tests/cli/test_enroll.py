@@ -1,6 +1,8 @@
 """`jitsuin enroll` over a deployment made by `jitsuin init`: what a clerk does from a terminal, and what is refused."""
 
 import json
+import secrets
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from typer.testing import CliRunner
 from cli.__main__ import COMMANDS
 from cli.database import Database
 from cli.enroll import app
+from cli.keys import open_operator_keys
 from cli.settings import load_settings
 from enrollment import acts, ledger
 from enrollment.act import What
@@ -47,7 +50,7 @@ class Terminal:
         return CliRunner().invoke(app, self._line(words, as_json=False)).output
 
     def _line(self, words: tuple[str, ...], *, as_json: bool = True) -> list[str]:
-        groups = 2 if words[0] in ("person", "desk", "operator", "application", "procedure") else 1
+        groups = 2 if words[0] in ("person", "desk", "operator", "application", "procedure", "policy") else 1
         end = ["--json"] if as_json else []
         return [*words[:groups], str(self.folder), *words[groups:], *end]
 
@@ -64,7 +67,10 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(deployment: Path) -> Terminal:
+def terminal(deployment: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """The operators' keys are opened once a test, not once a command: opening them is made to be slow."""
+    once = cache(lambda folder: open_operator_keys(load_settings(folder), secrets.token_bytes))
+    monkeypatch.setattr("cli.keys.open_operator_keys", lambda _settings, _random: once(deployment))
     return Terminal(deployment)
 
 
@@ -183,6 +189,30 @@ def test_desks_and_operators(terminal):
     assert terminal.code(*twin) == "enrollment.already-registered"
     (mari,) = [one for one in terminal.tell("operator", "list")["operators"] if one["operator"] == "mari"]
     assert (mari["roles"], mari["counter"], mari["valid"]) == (["clerk", "supervisor"], "east", True)
+
+
+def test_a_municipality_is_only_ever_stricter(terminal, tmp_path):
+    head = f'owner = "{TOWN}"\neffective_from = "2026-11-01T00:00:00Z"\n'
+    (tmp_path / "strict.toml").write_text(head + 'version = "strict"\nmax_consecutive = 1\n')
+    (tmp_path / "loose.toml").write_text(head + 'version = "loose"\nmax_consecutive = 9\n')
+    (tmp_path / "other.toml").write_text('owner = "13113"\neffective_from = "2026-11-01T00:00:00Z"\nversion = "x"\n')
+
+    def cap(name, who=SUPERVISOR):
+        return ("policy", "cap", "--file", str(tmp_path / name), "--as", who)
+
+    assert terminal.code(*cap("strict.toml", CLERK)) == "enrollment.role-missing"
+    assert terminal.code(*cap("loose.toml")) == "enrollment.looser-policy"
+    assert terminal.code(*cap("other.toml")) == "pki.invalid-value"
+    assert terminal.tell(*cap("strict.toml"))["version"] == "strict"
+    assert terminal.code(*cap("strict.toml")) == "enrollment.already-adopted"
+    assert terminal.tell("policy", "show")["cap"]["max_consecutive"] == 1
+    (tmp_path / "letter.toml").write_text('closed = ["online"]\nresidence = [["card-signature", "code-letter"]]\n')
+    letter = ("--file", str(tmp_path / "letter.toml"), "--from", "令和8年11月1日", "--as", SUPERVISOR)
+    assert terminal.code("policy", "procedure", "dance", *letter) == "pki.invalid-value"
+    assert terminal.code("policy", "procedure", "suspension", *letter) == "enrollment.looser-policy"
+    terminal.tell("policy", "procedure", "move-in", *letter)
+    shown = terminal.tell("policy", "show")["procedures"]["move-in"]
+    assert shown == {"open": ["assisted", "in-person"], "residence": "card-signature+code-letter"}
 
 
 def test_the_command_is_announced():
