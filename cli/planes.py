@@ -140,6 +140,12 @@ class Planes:
             return [make_relying_party_router(self.check(), self.clock), *public]
         return [self._registered_parties(bytes.fromhex(read_secret(key).decode())), *public]
 
+    def published_crls(self) -> list[bytes]:
+        """The full CRL of each authority, as it is published just now."""
+        shelf = open_shelf(self.settings)
+        found = (shelf.current(authority.id, "full") for authority in self.authorities())
+        return [one.der for one in found if one is not None]
+
     def verdict_certificates(self) -> list[Certificate]:
         """Of everything that ever signed verdicts here."""
         return certificates(self.database, Service.VERDICTS)
@@ -181,7 +187,7 @@ class Planes:
             Parties(self.database, service),
             Verifications(check, self.database, handles, subjects, self.clock, self.random, signer, service, consents),
             PartyLogins(check, self.database, handles, subjects, self.clock, self.random),
-            PartyStatus(check, self.database, subjects, self.clock),
+            PartyStatus(check, self.database, subjects, self.clock, self.published_crls),
             self.database,
             self.clock,
             from_proxies(frozenset(self.settings.service.client_certificates_from), self.clock),

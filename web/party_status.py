@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any, Final
 
 from pki.certificate import Certificate
 from pki.instant import Clock, Instant
 from pki.purpose import Purpose
 from verifier.certificate_verdict import told
-from verifier.inquiry import ask_status
+from verifier.errors import FetchFailed, FetchRefused
+from verifier.evidence import Evidence
+from verifier.inquiry import ask_status, crl_urls
 from web.filing_check import FilingCheck
 from web.parties import RelyingParty
 from web.store import Database
@@ -17,6 +22,17 @@ from web.store import relying as rows
 from web.subjects import Subjects
 
 MOST: Final = 100
+
+
+class Source(StrEnum):
+    """Whom to ask about a status."""
+
+    ANY = "any"
+    """The OCSP responder, live; its CRL where that does not answer."""
+    CRL = "crl"
+    """The published CRLs alone: as old as they are, without one question to a responder."""
+
+
 _SHOWN: Final = ("status", "source", "this_update", "next_update", "age_seconds")
 
 
@@ -28,8 +44,21 @@ class PartyStatus:
     database: Database
     subjects: Subjects
     clock: Clock
+    crls: Callable[[], Sequence[bytes]] = tuple
+    """The CRLs that this deployment publishes just now."""
 
-    def of(self, party: RelyingParty, handle: str) -> dict[str, Any]:
+    def page(
+        self, party: RelyingParty, kind: str, after: str, limit: int, source: Source = Source.ANY
+    ) -> dict[str, Any]:
+        """The status of every handle of a kind (`c` or `p`) that the party knows, by handle; `next` goes on from here.
+
+        A handle that the party learns meanwhile is met if it sorts behind the page that was asked for last.
+        """
+        handles = self.database.read(lambda conn: rows.handles_of(conn, party.party, f"{kind}-", after, limit + 1))
+        shown, more = handles[:limit], len(handles) > limit
+        return {"items": self.of_many(party, shown, source), "next": shown[-1] if more else None}
+
+    def of(self, party: RelyingParty, handle: str, source: Source = Source.ANY) -> dict[str, Any]:
         """The status behind one handle: of a certificate, or of what a person holds now after any renewal.
 
         Unknown handles, other parties' and forgotten ones look alike: `unknown`.
@@ -46,19 +75,21 @@ class PartyStatus:
             octets = self.subjects.certificate_of(bytes.fromhex(subject))
             if octets is None:
                 return {"handle": handle, "status": "unknown", "source": "nothing"}
-        return {"handle": handle, **self._asked(Certificate(octets), now)}
+        return {"handle": handle, **self._asked(Certificate(octets), now, source)}
 
-    def of_many(self, party: RelyingParty, handles: list[str]) -> list[dict[str, Any]]:
+    def of_many(self, party: RelyingParty, handles: Sequence[str], source: Source = Source.ANY) -> list[dict[str, Any]]:
         """One answer for each handle, in order."""
-        return [self.of(party, handle) for handle in handles]
+        return [self.of(party, handle, source) for handle in handles]
 
-    def _asked(self, certificate: Certificate, now: Instant) -> dict[str, Any]:
+    def _asked(self, certificate: Certificate, now: Instant, source: Source) -> dict[str, Any]:
         for trust in self.check.trust.values():
             result = trust.signers.validate(certificate, now)
             if result.valid_path is None:
                 continue
             issuer = result.valid_path.issuer_of(0)[2]
-            if self.check.fetcher is not None and issuer is not None:
+            if source is Source.CRL:
+                result = trust.signers.validate(certificate, now, self._lists(certificate))
+            elif self.check.fetcher is not None and issuer is not None:
                 found = ask_status(certificate, Certificate(issuer.der), self.check.fetcher, self.check.random)
                 rules = replace(trust.signers.rules, nonce=found.nonce)
                 result = trust.signers.validate(certificate, now, found.evidence, rules=rules)
@@ -66,3 +97,13 @@ class PartyStatus:
                 row = told(result.statuses[0], now)
                 return {name: row[name] for name in _SHOWN}
         return {"status": "unknown", "source": "nothing"}
+
+    def _lists(self, certificate: Certificate) -> Evidence:
+        """Our own CRLs, and those that the certificate's addresses give."""
+        found = Evidence(crls=tuple(self.crls()))
+        fetcher = self.check.fetcher
+        if fetcher is not None:
+            for url in crl_urls(certificate):
+                with suppress(FetchRefused, FetchFailed):
+                    found += Evidence(crls=(fetcher.get(url),))
+        return found

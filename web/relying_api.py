@@ -8,6 +8,7 @@
     POST   /v1/consents                   a person's signed consent that attributes are told
     POST   /v1/authentications/challenges a challenge for a log-in with a card
     POST   /v1/authentications            the log-in's token
+    GET    /v1/status                     all that the party knows, page by page
     GET    /v1/status/{handle}            is a certificate revoked, or what does this person hold now
     POST   /v1/status                     the same for up to a hundred handles
     GET    /v1/calls                      the party's own calls, newest first
@@ -17,7 +18,7 @@ Every request carries an assertion (web/parties.py); every answer tells how many
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, BackgroundTasks, Depends, Header, Path, Query, Request, Response
 from pydantic import Field
@@ -28,7 +29,8 @@ from pki.instant import Clock, Instant
 from web.consents import Consents
 from web.parties import Parties, RelyingParty
 from web.party_logins import PartyLogins
-from web.party_status import MOST, PartyStatus
+from web.party_status import MOST, PartyStatus, Source
+from web.relying_examples import CALL, CHALLENGE, CONSENT, NOT_FOUND, PROBLEMS, RUNNING, STATUS, VERDICT, answered
 from web.store import Database
 from web.store import relying as rows
 from web.subjects import Level
@@ -54,14 +56,18 @@ class RelyingParts:
 class Batch(Sent):
     """Several verifications, each answered by itself."""
 
-    items: list[VerificationRequest] = Field(min_length=1, max_length=50)
+    items: list[VerificationRequest] = Field(
+        min_length=1, max_length=50, examples=[[{"document": "6Lui5bGF5bGKCg==", "signature": "MIIJ…"}]]
+    )
 
 
 class ConsentRequest(Sent):
     """A consent as the person signed it."""
 
-    document: Base64 = Field(description="The consent; docs/relying-parties.md has its form.")
-    signature: Base64 = Field(description="The person's signature on it, by their card (CMS, detached).")
+    document: Base64 = Field(description="The consent; docs/relying-parties.md has its form.", examples=["eyJmaWVs…"])
+    signature: Base64 = Field(
+        description="The person's signature on it, by their card (CMS, detached).", examples=["MIIJ…"]
+    )
 
 
 class ChallengeRequest(Sent):
@@ -73,15 +79,23 @@ class ChallengeRequest(Sent):
 class LoginRequest(Sent):
     """What the browser extension or the phone gave back."""
 
-    challenge: str = Field(max_length=64, description="The id of the challenge.")
-    token: str = Field(max_length=10_000, description="The token as it came, JSON as text (format web-eid:1).")
+    challenge: str = Field(max_length=64, description="The id of the challenge.", examples=[CHALLENGE["id"]])
+    token: str = Field(
+        max_length=10_000,
+        description="The token as it came, JSON as text (format web-eid:1).",
+        examples=['{"unverifiedCertificate":"MIID…","algorithm":"ES256","signature":"…","format":"web-eid:1.0"}'],
+    )
     required_assurance: Level | None = None
 
 
 class StatusRequest(Sent):
     """Handles, as earlier answers gave them."""
 
-    handles: list[Annotated[str, Field(max_length=40)]] = Field(min_length=1, max_length=MOST)
+    source: Source = Field(Source.ANY, description="`crl`: by the published CRLs alone, asking no responder.")
+
+    handles: list[Annotated[str, Field(max_length=40)]] = Field(
+        min_length=1, max_length=MOST, examples=[[VERDICT["certificate"]]]
+    )
 
 
 Key = Annotated[
@@ -90,46 +104,6 @@ Key = Annotated[
            description="Asked again with the same key, the stored answer comes back and nothing is verified twice."),
 ]  # fmt: skip
 Id = Annotated[str, Path(pattern=r"^v-[0-9a-f]{32}$")]
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"description": text, "content": {"application/problem+json": {"schema": {"type": "object"}}}}
-    for status, text in {
-        400: "The request cannot be read; `detail` says what, `todo` what to do.",
-        401: "No assertion that holds.",
-        403: "Not registered for this.",
-        409: "The Idempotency-Key belongs to another request, or the same one is running.",
-        429: "The agreed number of requests is used up; see `Retry-After`.",
-    }.items()
-}
-_EXAMPLE = {
-    "id": "v-6f1e…",
-    "state": "done",
-    "indication": "PASSED",
-    "sub_indication": None,
-    "reason": None,
-    "at": "2026-11-23T00:00:00Z",
-    "person": "p-k2vgyzdpx3…",
-    "certificate": "c-q7m1…",
-    "assurance": {
-        "level": "fresh",
-        "in_person_within_years": 1,
-        "remote_changes": "none",
-        "required": None,
-        "met": None,
-    },
-    "checks": [{"name": "signature-value", "outcome": "PASSED", "clause": "EN 319 102-1 5.2.7.4 2)"}],
-}
-
-
-_CONSENT = {
-    "id": "k-2c9e…",
-    "party": "bank",
-    "fields": ["address"],
-    "purpose": "口座の開設",
-    "given_at": "2026-11-23T00:00:00Z",
-    "until": "2027-03-31T14:59:59Z",
-    "given_by": "card",
-    "withdrawn_at": None,
-}
 
 
 def make_relying_api(parts: RelyingParts) -> APIRouter:
@@ -161,10 +135,7 @@ def make_relying_api(parts: RelyingParts) -> APIRouter:
         summary="Verify a signature",
         description="Verifies one signature over a document or its digest, now or as of an earlier time.\n\n"
         + _curl("/v1/verifications", "request.json"),
-        responses={
-            200: {"description": "The verdict.", "content": {"application/json": {"example": _EXAMPLE}}},
-            202: {"description": "It is being made; ask at `Location`."},
-        },
+        responses=answered("The verdict.", VERDICT) | answered("It is being made; ask at `Location`.", RUNNING, 202),
     )
     async def verify(
         party: Caller,
@@ -191,6 +162,7 @@ def make_relying_api(parts: RelyingParts) -> APIRouter:
         "/verifications/batch",
         tags=["verifications"],
         summary="Verify several signatures",
+        responses=answered("One answer for each, in order.", {"items": [VERDICT]}),
         description="Each item is answered by itself, in order; one that cannot be read does not spoil the others.\n\n"
         + _curl("/v1/verifications/batch", "batch.json"),
     )
@@ -210,7 +182,7 @@ def make_relying_api(parts: RelyingParts) -> APIRouter:
         tags=["verifications"],
         summary="A stored verdict",
         description=_curl("/v1/verifications/v-…", "/dev/null"),
-        responses={404: {"description": "Unknown, deleted, or another party's."}},
+        responses={**answered("The verdict, or how far it has come.", VERDICT), 404: NOT_FOUND},
     )
     def find(party: Caller, verification: Id) -> dict[str, Any]:
         return parts.verifications.find(party, verification)
@@ -221,7 +193,10 @@ def make_relying_api(parts: RelyingParts) -> APIRouter:
         summary="The signed verdict",
         description="A JWS that anyone can check offline.\n\n" + _curl("/v1/verifications/v-…/verdict", "/dev/null"),
         response_class=Response,
-        responses={200: {"content": {"application/jose": {}}}, 404: {"description": "There is none."}},
+        responses={
+            200: {"description": "The verdict.", "content": {"application/jose": {"example": "eyJhbGciOiJFUzI1NiIs…"}}},
+            404: NOT_FOUND,
+        },
     )
     def verdict(party: Caller, verification: Id) -> Response:
         return Response(parts.verifications.verdict(party, verification), media_type="application/jose")
@@ -232,7 +207,7 @@ def make_relying_api(parts: RelyingParts) -> APIRouter:
         summary="Delete a stored verdict",
         description=_curl("/v1/verifications/v-…", "/dev/null", " -X DELETE"),
         status_code=204,
-        responses={404: {"description": "There is none."}},
+        responses={404: NOT_FOUND},
     )
     def delete(party: Caller, verification: Id) -> None:
         parts.verifications.delete(party, verification)
@@ -248,7 +223,7 @@ def make_relying_api(parts: RelyingParts) -> APIRouter:
             "withdrawn, verifications with that purpose in `affairs` tell those fields.\n\n"
             + _curl("/v1/consents", "consent.json"),
             status_code=201,
-            responses={201: {"content": {"application/json": {"example": _CONSENT}}}},
+            responses=answered("The consent as it stands.", CONSENT, 201),
         )
         def consent(party: Caller, body: ConsentRequest) -> dict[str, object]:
             document, signature = decoded("document", body.document), decoded("signature", body.signature)
@@ -261,6 +236,7 @@ def make_relying_api(parts: RelyingParts) -> APIRouter:
         description="Good for five minutes and one attempt.\n\n"
         + _curl("/v1/authentications/challenges", "origin.json"),
         status_code=201,
+        responses=answered("The challenge.", CHALLENGE, 201),
     )
     def challenge(party: Caller, body: ChallengeRequest) -> dict[str, str]:
         return parts.logins.challenge(party, body.origin)
@@ -271,6 +247,7 @@ def make_relying_api(parts: RelyingParts) -> APIRouter:
         summary="Check a log-in",
         description="403 with the check that failed when the log-in does not hold.\n\n"
         + _curl("/v1/authentications", "login.json"),
+        responses=answered("The log-in holds.", {**VERDICT, "id": CHALLENGE["id"], "format": "login"}),
     )
     def authenticate(party: Caller, body: LoginRequest) -> dict[str, Any]:
         return parts.logins.verify(party, body.challenge, body.token, body.required_assurance)
@@ -281,24 +258,49 @@ def make_relying_api(parts: RelyingParts) -> APIRouter:
         summary="Is it revoked?",
         description="By the handle of a certificate, or of a person: then of what the person holds now.\n\n"
         + _curl("/v1/status/c-…", "/dev/null"),
+        responses=answered("The status, with its source and age.", STATUS),
     )
-    def status(party: Caller, handle: Annotated[str, Path(pattern=r"^[cp]-[a-z2-7]{20,40}$")]) -> dict[str, Any]:
-        return parts.status.of(party, handle)
+    def status(
+        party: Caller, handle: Annotated[str, Path(pattern=r"^[cp]-[a-z2-7]{20,40}$")], source: Source = Source.ANY
+    ) -> dict[str, Any]:
+        return parts.status.of(party, handle, source)
+
+    @router.get(
+        "/status",
+        tags=["status"],
+        summary="Which of all that you know are revoked?",
+        description="Page by page, by handle: hand the answer's `next` in as `after` until it is null. A page costs as "
+        "many requests as it holds.\n\n" + _curl("/v1/status?kind=p&limit=100&source=crl", "/dev/null"),
+        responses=answered("One page.", {"items": [STATUS], "next": None}),
+    )
+    def status_of_all(
+        party: Caller,
+        kind: Annotated[Literal["c", "p"], Query(description="Certificates or persons.")] = "p",
+        after: Annotated[str, Query(max_length=40, description="`next` of the page before.")] = "",
+        limit: Annotated[int, Query(ge=1, le=MOST)] = MOST,
+        source: Source = Source.ANY,
+    ) -> dict[str, Any]:
+        page = parts.status.page(party, kind, after, limit, source)
+        parts.parties.spend(party, len(page["items"]) - 1, parts.clock.now())
+        return page
 
     @router.post(
         "/status",
         tags=["status"],
         summary="Are they revoked?",
         description=_curl("/v1/status", "handles.json"),
+        responses=answered("One for each handle, in order.", {"items": [STATUS]}),
     )
     def status_of_many(party: Caller, body: StatusRequest) -> dict[str, Any]:
-        return {"items": parts.status.of_many(party, body.handles)}
+        parts.parties.spend(party, len(body.handles) - 1, parts.clock.now())
+        return {"items": parts.status.of_many(party, body.handles, body.source)}
 
     @router.get(
         "/calls",
         tags=["calls"],
         summary="Your own calls",
         description="Newest first; no content and no person in it.\n\n" + _curl("/v1/calls", "/dev/null"),
+        responses=answered("The calls.", {"items": [CALL]}),
     )
     def calls(
         party: Caller,

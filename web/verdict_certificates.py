@@ -22,7 +22,12 @@ def make_verdict_certificates_router(known: Callable[[], Sequence[Certificate]])
         '```sh\ncurl -sS -o verdicts.pem "$JITSUIN/v1/verdict-certificates"\n'
         "jitsuin verify verdict VERDICT --service verdicts.pem\n```",
         response_class=Response,
-        responses={200: {"content": {"application/pem-certificate-chain": {}}}},
+        responses={
+            200: {
+                "description": "Certificates in PEM.",
+                "content": {"application/pem-certificate-chain": {"example": "-----BEGIN CERTIFICATE-----\n…"}},
+            }
+        },
     )
     def certificates() -> Response:
         text = b"".join(one.x509.public_bytes(Encoding.PEM) for one in known())

@@ -14,8 +14,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import utils
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fastapi.testclient import TestClient
+from sqlalchemy import text
 
 from pki.instant import Instant
 from pki.purpose import Purpose
@@ -52,6 +54,7 @@ from web.party_status import PartyStatus
 from web.relying_api import RelyingParts, make_relying_api
 from web.store.tables import METADATA
 from web.subjects import Assurance, Level
+from web.verdict_certificates import make_verdict_certificates_router
 from web.verifications import Verifications
 
 DOCUMENT = "転居届\n".encode()
@@ -76,6 +79,7 @@ class Town:
     assurance: Assurance = field(default_factory=lambda: Assurance(Level.FRESH, 1, "none"))
     records: list[tuple[str, str, str, frozenset[str]]] = field(default_factory=list)
     bases: list[str] = field(default_factory=list)
+    crls: list[bytes] = field(default_factory=list)
     masked: frozenset[str] = frozenset()
     refuses: bool = False
 
@@ -214,14 +218,20 @@ def build(database: Any, random: Callable[[int], bytes]) -> Service:
         parties,
         Verifications(check, database, handles, town, clock, random, signer, SERVICE, consents),
         PartyLogins(check, database, handles, town, clock, random),
-        PartyStatus(check, database, town, clock),
+        PartyStatus(check, database, town, clock, lambda: town.crls),
         database,
         clock,
         from_proxies(frozenset({"testclient"}), clock),
         consents,
     )
     application = compose(
-        "relying parties", [make_relying_api(parts), make_api_page_router()], Frame(random, lambda: 0.0)
+        "relying parties",
+        [
+            make_relying_api(parts),
+            make_verdict_certificates_router(lambda: [VERDICTS.certificate]),
+            make_api_page_router(),
+        ],
+        Frame(random, lambda: 0.0),
     )
     client = TestClient(application, raise_server_exceptions=False)
     return Service(world, town, clock, online, parties, client, iter(range(10**9)), database, consents)
@@ -514,6 +524,109 @@ def test_status_of_many_and_of_strangers(service: Service) -> None:
     assert service.ask("POST", "/v1/status", {"handles": handles * 40}).status_code == 422
 
 
+def crl(service: Service, *revoked: int) -> bytes:
+    ca = service.world.signature_ca
+    now = service.clock.now()
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(ca.certificate.x509.subject)
+        .last_update(now.datetime)
+        .next_update((now + timedelta(days=2)).datetime)
+        .add_extension(x509.CRLNumber(1), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.key.public_key()), critical=False)
+    )
+    for serial in revoked:
+        builder = builder.add_revoked_certificate(
+            x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now.datetime).build()
+        )
+    return builder.sign(ca.key, SHA256()).public_bytes(Encoding.DER)
+
+
+def test_status_by_crls_alone_tells_source_and_age_and_asks_nobody(service: Service) -> None:
+    handle = service.verify()["certificate"]
+    none = service.ask("GET", f"/v1/status/{handle}?source=crl").json()
+    assert none["status"] == "unknown", "no list, no guess"
+    service.town.crls = [crl(service)]
+    service.online.asked.clear()
+    service.clock.advance(hours=3)
+    row = service.ask("GET", f"/v1/status/{handle}?source=crl").json()
+    assert (row["status"], row["source"], row["age_seconds"]) == ("good", "crl", 3 * 3600)
+    assert service.online.asked == []
+    service.town.crls = [crl(service, service.world.signer.certificate.serial)]
+    body = {"handles": [handle], "source": "crl"}
+    assert service.ask("POST", "/v1/status", body).json()["items"][0]["status"] == "revoked"
+    assert service.online.asked == []
+
+
+def test_all_that_a_party_knows_page_by_page(service: Service) -> None:
+    told = [service.verify()]
+    for number in range(4):
+        holder = service.world.signature_certificate(f"person {number}", ec_key(f"person {number}"))
+        service.online.holders.append(holder)
+        service.town.holds(f"other-{number}", holder)
+        told.append(service.verify(holder))
+    service.verify(party="bank")
+    for kind in ("person", "certificate"):
+        after, met = "", []
+        while after is not None:
+            page = service.ask("GET", f"/v1/status?kind={kind[0]}&limit=2&after={after}").json()
+            met += page["items"]
+            after = page["next"]
+        assert [row["handle"] for row in met] == sorted(one[kind] for one in told)
+        assert {row["status"] for row in met} == {"good"}
+        assert all("age_seconds" in row and row["source"] == "ocsp" for row in met)
+    assert len(service.ask("GET", "/v1/status?kind=p", party="bank").json()["items"]) == 1
+
+
+def test_bulk_status_costs_what_it_holds(service: Service) -> None:
+    handles = [service.verify(party="bank")["person"]] * 60
+    assert service.ask("POST", "/v1/status", {"handles": handles}, party="bank").status_code == 200
+    refused = service.ask("POST", "/v1/status", {"handles": handles}, party="bank")
+    assert code(refused) == (429, "web.quota-exhausted")
+
+
+def test_what_ends_without_a_verdict_is_told_and_can_be_begun_again(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = service.filing(service.world.signer)
+    headers = {"Idempotency-Key": "application-0001"}
+    service.town.refuses = True
+    later = {**headers, "Prefer": "respond-async"}
+    begun = service.ask("POST", "/v1/verifications", body, **later)
+    assert begun.status_code == 202
+    assert begun.json()["progress"] == {"stage": "waiting", "step": 1, "of": 3}
+    id_ = begun.json()["id"]
+    assert code(service.ask("GET", f"/v1/verifications/{id_}")) == (409, "web.no-verdict")
+    service.town.refuses = False
+    again = service.ask("POST", "/v1/verifications", body, **headers)
+    assert (again.status_code, again.json()["id"], again.json()["indication"]) == (200, id_, "PASSED")
+    assert service.ask("GET", f"/v1/verifications/{id_}").json()["indication"] == "PASSED"
+
+
+def test_progress_is_told_while_it_runs_and_the_end_of_the_process_too(service: Service) -> None:
+    seen: list[Any] = []
+    real = service.town.person_of
+
+    def watched(fingerprint: bytes) -> str | None:
+        with service.database.engine.connect() as conn:
+            seen.extend(conn.execute(text("SELECT state, stage FROM web_verifications")).all())
+        return real(fingerprint)
+
+    service.town.person_of = watched  # type: ignore[method-assign]
+    body = service.filing(service.world.signer)
+    begun = service.ask("POST", "/v1/verifications", body, Prefer="respond-async").json()
+    assert [tuple(row) for row in seen] == [("running", "recording")]
+    assert service.ask("GET", f"/v1/verifications/{begun['id']}").json()["state"] == "done"
+    # a process that died left this behind
+    row = {"id": "v-" + "1" * 32, "party": "city", "created_at": AT.seconds, "state": "running", "request_sha256": "0"}
+    with service.database.engine.begin() as conn:
+        conn.execute(METADATA.tables["web_verifications"].insert().values(**row, stage="verifying"))
+    running = service.ask("GET", f"/v1/verifications/{row['id']}").json()
+    assert running["progress"] == {"stage": "verifying", "step": 2, "of": 3}
+    service.clock.advance(minutes=6)
+    assert code(service.ask("GET", f"/v1/verifications/{row['id']}")) == (409, "web.no-verdict")
+
+
 def leaves(value: object) -> set[str]:
     """Every text and number in an answer."""
     if isinstance(value, dict):
@@ -636,19 +749,61 @@ def test_challenges_only_for_the_party_s_own_pages(service: Service) -> None:
 # ---- the description
 
 
-def test_every_operation_is_described_with_curl_and_problems(service: Service) -> None:
+def test_every_operation_is_described_with_curl_examples_and_problems(service: Service) -> None:
     described = service.client.get("/openapi.json").json()
+    schemas = described["components"]["schemas"]
     operations = [
-        operation
+        (f"{method.upper()} {path}", operation)
         for path, methods in described["paths"].items()
         if path.startswith("/v1")
-        for operation in methods.values()
+        for method, operation in methods.items()
     ]
-    assert len(operations) == 11
-    for operation in operations:
-        assert "curl" in operation["description"], operation["summary"]
-        assert {"401", "403", "429"} <= set(operation["responses"])
+    assert len(operations) == 13
+    for name, operation in operations:
+        assert operation["summary"], name
+        public = name == "GET /v1/verdict-certificates"
+        assert "curl" in operation["description"], name
+        for status, answer in operation["responses"].items():
+            if status.startswith("2"):
+                kinds = answer.get("content", {})
+                assert kinds or status == "204", name
+                assert all("example" in content for content in kinds.values()), (name, status)
+                continue
+            assert set(answer["content"]) == {"application/problem+json"}, (name, status)
+            content = answer["content"]["application/problem+json"]
+            assert content["example"]["status"] == int(status)
+            assert {"code", "detail", "title"} <= set(content["schema"]["required"])
+        if not public:
+            assert {"400", "401", "403", "422", "429"} <= set(operation["responses"]), name
+        body = operation.get("requestBody")
+        if body is not None:
+            model = schemas[body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]]
+            shown = "examples" in model or all("examples" in model["properties"][one] for one in model["required"])
+            assert shown, name
     assert described["openapi"].startswith("3.1")
+
+
+def test_every_refusal_is_a_problem_with_why_and_what_to_do(service: Service) -> None:
+    asked = [
+        service.client.get("/v1/calls"),
+        service.ask("GET", "/v1/verifications/v-" + "0" * 32),
+        service.ask("GET", "/v1/verifications/nonsense"),
+        service.ask("DELETE", "/v1/verifications/v-" + "0" * 32),
+        service.ask("POST", "/v1/verifications", {"document": "!"}),
+        service.ask("POST", "/v1/verifications", {"bogus": 1}),
+        service.ask("POST", "/v1/verifications", {"document": "AA==", "fields": ["address"]}, party="bank"),
+        service.ask("POST", "/v1/authentications", {"challenge": "l-0", "token": "{}"}),
+        service.ask("POST", "/v1/status", {"handles": []}),
+        service.ask("GET", "/v1/status?limit=0"),
+        service.ask("GET", "/v1/calls?before=yesterday"),
+        service.ask("GET", "/v1/nothing-here"),
+        service.ask("PUT", "/v1/calls"),
+    ]
+    assert {answer.status_code for answer in asked} == {400, 401, 403, 404, 405, 422}
+    for answer in asked:
+        assert answer.headers["content-type"] == "application/problem+json", answer.request.url
+        problem = answer.json()
+        assert (problem["status"], bool(problem["detail"]), bool(problem["code"])) == (answer.status_code, True, True)
 
 
 def test_the_page_of_the_api_shows_every_operation_and_loads_nothing_from_elsewhere(service: Service) -> None:
@@ -657,7 +812,7 @@ def test_the_page_of_the_api_shows_every_operation_and_loads_nothing_from_elsewh
     page = answer.text
     for path in ("/v1/verifications", "/v1/authentications/challenges", "/v1/status/{handle}"):
         assert f"<code>{path}</code>" in page
-    assert page.count("<pre>curl -sS") == 11
+    assert page.count("<pre>curl -sS") == 13
     assert "<script" not in page
     assert "//" not in page.replace("&quot;$JITSUIN//", "")
     assert service.client.get("/docs/style.css").headers["content-type"].startswith("text/css")

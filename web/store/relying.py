@@ -226,6 +226,18 @@ def subject_of(conn: Connection, party: str, handle: str) -> str | None:
     return found
 
 
+def handles_of(conn: Connection, party: str, kind: str, after: str, limit: int) -> list[str]:
+    """Handles of the party that begin with `kind`, in order, those behind `after`."""
+    handle = HANDLES.c.handle
+    query = (
+        select(handle)
+        .where(HANDLES.c.party == party, handle.startswith(kind, autoescape=True), handle > after)
+        .order_by(handle)
+        .limit(limit)
+    )
+    return list(conn.execute(query).scalars())
+
+
 def count_challenges(conn: Connection, party: str) -> int:
     """How many of the party's challenges are open."""
     return int(conn.execute(select(func.count()).where(CHALLENGES.c.party == party)).scalar_one())
