@@ -670,6 +670,41 @@ def test_two_parties_cannot_join_what_they_received(service: Service) -> None:
             assert not any(secret in leaf for leaf in own)
 
 
+def test_nor_can_they_when_the_person_s_certificate_was_revoked_or_a_level_is_missed(service: Service) -> None:
+    """What is rare about a person must not become the name that two parties know them by."""
+    service.parties.register(replace(CITY, may_have_evidence=False), AT)
+    people = {"person-1": service.world.signer}
+    for number in (2, 3):
+        holder = service.world.signature_certificate(f"revoked {number}", ec_key(f"revoked {number}"))
+        service.online.holders.append(holder)
+        service.town.holds(f"person-{number}", holder)
+        people[f"person-{number}"] = holder
+    for number, holder in enumerate(people.values()):
+        service.world.revoke(holder, AT + timedelta(minutes=7 * (number + 1)))
+    service.clock.advance(hours=2)
+    service.online.at = service.clock.now()
+    service.town.assurance = Assurance(Level.AT_CAP, 3, "some")
+
+    def everything(party: str, holder: Holder, document: bytes) -> set[str]:
+        asked = {"document": b64(document), "signature": b64(sign_filing(holder, document, None)),
+                 "required_assurance": "fresh", "fields": ["name"], "affairs": "x"}  # fmt: skip
+        told = service.ask("POST", "/v1/verifications", asked, party=party)
+        verdict = service.ask("GET", f"/v1/verifications/{told.json()['id']}/verdict", party=party)
+        claims = json.loads(base64.urlsafe_b64decode(verdict.text.split(".")[1] + "=="))
+        status = service.ask("GET", f"/v1/status/{told.json()['certificate']}", party=party)
+        calls = service.ask("GET", "/v1/calls", party=party)
+        assert told.json()["sub_indication"] == "REVOKED_NO_POE"
+        return leaves([told.json(), claims, status.json(), calls.json(), dict(told.headers)])
+
+    first, second, third = people.values()
+    city, bank = everything("city", first, b"to the city office"), everything("bank", first, b"to the bank")
+    of_others = everything("city", second, b"from another") & everything("bank", third, b"from a third")
+    assert (city & bank) - of_others == set()
+    for own in (city, bank):
+        for secret in ("07:00", "affiliation", "実印", f"{first.certificate.serial:x}"):
+            assert not any(secret in leaf for leaf in own), secret
+
+
 # ---- log-ins
 
 
