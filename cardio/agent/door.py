@@ -83,7 +83,8 @@ class Door:
                 Route("/answer", self._on_answer, methods=["POST"]),
                 Route("/cancel", self._on_cancel, methods=["POST"]),
                 WebSocketRoute("/reader", self._socket),
-            ]
+            ],
+            exception_handlers={AgentRefused: _malformed},
         )
         return _Gate(inner, self._hosts, self._own, self._agent.origin)
 
@@ -313,12 +314,13 @@ def _dressed(inner: ASGIApp) -> ASGIApp:
                 message = {**message, "headers": [*message.get("headers", ()), *extra]}
             await send(message)
 
-        try:
-            await inner(scope, receive, dressed)
-        except AgentRefused:
-            await PlainTextResponse("", 400, headers=_HEADERS)(scope, receive, send)
+        await inner(scope, receive, dressed)
 
     return run
+
+
+def _malformed(_request: Request, _error: Exception) -> Response:
+    return PlainTextResponse("", 400)
 
 
 def _read(text: str) -> dict[str, Any]:

@@ -91,8 +91,8 @@ class Prompts:
             self._answer, self._cancelled = None, False
             self._changed()
             try:
-                done = self._condition.wait_for(lambda: self._answer is not None or self._cancelled, self._patience)
-                answer, self._answer = self._answer, None
+                done = self._condition.wait_for(self._is_over, self._patience)
+                answer = self._take()
             finally:
                 self._open = None
                 self._changed()
@@ -117,6 +117,13 @@ class Prompts:
             self._cancelled = True
             self._condition.notify_all()
             return True
+
+    def _is_over(self) -> bool:
+        return self._answer is not None or self._cancelled
+
+    def _take(self) -> dict[str, str] | None:
+        answer, self._answer = self._answer, None
+        return answer
 
     def _changed(self) -> None:
         self._version += 1

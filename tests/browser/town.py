@@ -54,8 +54,12 @@ def make_world(folder: Path) -> World:
         probe.bind(("127.0.0.1", 0))
         listen = f"127.0.0.1:{probe.getsockname()[1]}"
     place = folder / "deployment"
+    mine = folder / "mine.toml"
+    # A name, not a number: WebAuthn knows no passkeys of a bare address.
+    address = listen.replace("127.0.0.1", "localhost")
+    mine.write_text(f'[service]\nlisten = "{listen}"\npublic_url = "http://{address}"\n')
     made = subprocess.run(
-        command("init", str(place), "--listen", listen), capture_output=True, text=True, timeout=120, check=False
+        command("init", str(place), "--settings", str(mine)), capture_output=True, text=True, timeout=120, check=False
     )
     assert made.returncode == 0, made.stderr
     world = World(place, listen)

@@ -60,7 +60,7 @@ def entry_pages(pages: Pages, entry: Entry) -> None:
         operator = entry.door.database.read(lambda conn: people_rows.operator_by_card(conn, fingerprint))
         if operator is None or not operator.validity.contains(entry.door.clock.now()):
             raise TokenRefused("operator", "unknown")
-        entry.door.line_of(visit.session)  # without the reader nobody would notice the card being pulled
+        entry.door.line_of(visit.session, 100)  # without the reader nobody would notice the card being pulled
         return _logged_in(visit, operator.operator, fingerprint, CARD)
 
     @pages.post("/desk/login/passkey", ANYBODY)

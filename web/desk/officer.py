@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from threading import Event
 from typing import Final
 
 from enrollment.counters import Counter
@@ -86,9 +87,17 @@ class Door:
         if not readers.empty() and not readers.holds(row.fingerprint):
             self.sessions.end(handle, "card-pulled")
 
-    def line_of(self, session: Session) -> Line:
-        """The line to the session's reader. Errors: NotPaired, ReaderSilent."""
+    def line_of(self, session: Session, patience: int = 1) -> Line:
+        """The line to the session's reader; a new one may take some of `patience` twentieths of a second to open.
+
+        Errors: NotPaired, ReaderSilent.
+        """
         channel = self.pairings.of_session(session.handle)
+        pause = Event()
+        for _ in range(patience - 1):
+            if channel is None or self.lines.find(channel.channel) is not None:
+                break
+            pause.wait(0.05)
         return self.lines.of(channel.channel if channel else None)
 
     def _card_is_there(self, session: Session) -> bool:

@@ -135,7 +135,7 @@ def people_pages(pages: Pages, desk: Desk, passkeys: Passkeys) -> None:
             history=history,
             timeline=timeline(
                 history,
-                decision.next_in_person_by if decision else None,
+                decision.next_in_person_by if decision and decision.anchor_date else None,
                 at,
                 plain_speaker(pages.renderer.book, language),
             ),

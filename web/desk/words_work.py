@@ -36,6 +36,7 @@ WORDS: Final[Mapping[str, Words]] = {
         "Look at what the person brought and compare the face with the photo. Without a photo, two documents are needed.",
     ),
     "document": Words("書類 %(number)s", "{書類|しょるい} %(number)s", "Document %(number)s"),
+    "document-kind": Words("書類の種類", "{書類|しょるい}", "Kind of document"),
     "document-none": Words("なし", "なし", "none"),
     "expires-on": Words("有効期限", "いつまで", "Expires on"),
     "photo-matched": Words(

@@ -160,23 +160,22 @@ class Lines:
 
 def readers_of(body: Mapping[str, Any]) -> ReadersNow:
     """What an agent says of its readers; what does not fit is left out."""
-    found = []
     given = body.get("readers")
-    for one in given if isinstance(given, list) else []:
-        if isinstance(one, dict):
-            found.append(
-                ReaderNow(
-                    str(one.get("reader", ""))[:200],
-                    one.get("present") is True,
-                    one.get("ours") is True,
-                    str(one.get("card", ""))[:40],
-                    str(one.get("fingerprint", ""))[:64],
-                    _count(one.get("authentication_tries")),
-                    _count(one.get("signature_tries")),
-                    str(one.get("trouble", ""))[:60],
-                )
-            )
-    return ReadersNow(body.get("service") is True, tuple(found[:16]))
+    documents = [one for one in (given if isinstance(given, list) else []) if isinstance(one, dict)]
+    return ReadersNow(body.get("service") is True, tuple(_reader_of(one) for one in documents[:16]))
+
+
+def _reader_of(one: Mapping[str, Any]) -> ReaderNow:
+    return ReaderNow(
+        str(one.get("reader", ""))[:200],
+        one.get("present") is True,
+        one.get("ours") is True,
+        str(one.get("card", ""))[:40],
+        str(one.get("fingerprint", ""))[:64],
+        _count(one.get("authentication_tries")),
+        _count(one.get("signature_tries")),
+        str(one.get("trouble", ""))[:60],
+    )
 
 
 def _count(value: object) -> int | None:

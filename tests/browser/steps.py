@@ -1,0 +1,77 @@
+"""What people do in front of the pages, for several tests."""
+
+from pathlib import Path
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.seats import STAFF_PIN, Seat
+
+SCREENSHOTS = Path("var/screenshots")
+
+
+def log_in(page: Page, agent: Page, pc: Seat, card: Path, slot: int = 0) -> None:
+    """Pair, put the card in, log in with the PIN on the agent's page."""
+    pc.insert(card, slot)
+    page.goto("/desk/login")
+    code = page.locator("#code").inner_text()
+    agent.goto(f"{pc.agent}/?lang=ja")
+    unpair = agent.get_by_role("button", name="接続をやめる")
+    if unpair.count():
+        unpair.click()
+    agent.get_by_label("接続番号").fill(code)
+    agent.get_by_role("button", name="つなぐ").click()
+    expect(page.locator("#paired")).to_be_attached()
+    expect(page.locator("body")).to_have_attribute("data-readers", "1")
+    page.locator("#card-do").click()
+    agent.locator("#authentication").fill(STAFF_PIN)
+    agent.get_by_role("button", name="決定").click()
+    page.wait_for_url("**/desk/")
+
+
+def find(page: Page, name: str, born: str) -> None:
+    """Search, and open who is found."""
+    page.goto("/desk/")
+    page.locator("#name").fill(name.replace("　", " "))
+    page.locator("#born").fill(born)
+    page.locator("form[action='/desk/search'] button").click()
+    page.locator("main a[href^='/desk/people/']").first.click()
+    page.wait_for_url("**/desk/people/*")
+
+
+def begin(page: Page, kind: str) -> None:
+    """Begin a kind of work on the person's page."""
+    page.locator(f"button[name=kind][value={kind}]").click()
+    page.wait_for_url("**/desk/work/*")
+
+
+def show_documents(page: Page) -> None:
+    """A driving licence, the face compared, the person present."""
+    page.locator("#document1").select_option("driving-licence")
+    page.locator("#expires1").fill("2031-01-01")
+    page.locator("[name=photo]").check()
+    page.locator("[name=present]").check()
+    page.locator("form[action$='/evidence'] button").click()
+
+
+def decide(page: Page, reason: str, *, yes: bool = True) -> None:
+    """At the second seat."""
+    page.goto("/desk/queue")
+    page.locator("input[name=reason]").first.fill(reason)
+    page.locator(f"button[name=decision][value={'yes' if yes else 'no'}]").first.click()
+    page.wait_for_url("**/desk/queue")
+
+
+def shoot(page: Page, name: str) -> None:
+    """A screenshot to look at."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+
+def judge(page: Page) -> None:
+    """axe finds nothing against WCAG 2.2 A and AA (JIS X 8341-3 asks for the same)."""
+    rules: dict[str, Any] = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+    found = Axe().run(page, options=rules).response["violations"]
+    told = [(one["id"], [node["html"][:160] for node in one["nodes"]]) for one in found]
+    assert not told, told
