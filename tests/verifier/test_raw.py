@@ -3,6 +3,8 @@
 import hashlib
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
 
 from tests.verifier.filing_world import AT, SIGNATURE_POLICY, Holder, World, build_world, ec_key, rsa_key
 from tests.verifier.test_verify import PASSED, doubt, failure, said, trust
@@ -55,6 +57,17 @@ def test_values_over_documents_and_digests(kind: str, world: World) -> None:
     assert said(checked(world, holder, value, hash_name="sha512")) == bad
     stranger = Holder(holder.certificate, ec_key("stranger"))
     assert said(checked(world, holder, stranger.sign(DOCUMENT))) == bad
+
+
+def test_a_key_for_pss_makes_no_bare_values(world: World) -> None:
+    # RFC 4055 1.2: its owner restricted it; the same value under the same key unrestricted is a good one
+    from tests.verifier.test_pss_keys import KEY, restricted
+
+    holder = restricted(world, None)
+    value = KEY.sign(DOCUMENT, padding.PKCS1v15(), hashes.SHA256())
+    assert said(checked(world, holder, value)) == doubt(SubIndication.CRYPTO_CONSTRAINTS_FAILURE)
+    free = world.signature_certificate("free", KEY)
+    assert said(checked(world, free, value)) == PASSED
 
 
 def test_weak_hashes_and_revoked_signers(world: World) -> None:
