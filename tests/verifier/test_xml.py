@@ -552,3 +552,13 @@ def test_two_signers_keys_do_not_mix(world: World, signed: Any) -> None:
     mine, value = whole.find(f".//{{{DS}}}SignatureValue"), theirs.find(f".//{{{DS}}}SignatureValue")
     mine.text = value.text
     assert said(checked(world, octets(whole))) == failure(SubIndication.SIG_CRYPTO_FAILURE)
+
+
+def test_a_manifest_is_refused(world: World, signed: Any) -> None:
+    """Its own references would be digested by nobody."""
+    for kind in ("Manifest", "Object#Manifest"):
+        whole = copy.deepcopy(signed)
+        whole.find(f".//{{{DS}}}Reference").set("Type", f"{DS}{kind}")
+        report = checked(world, octets(whole))
+        assert said(report) == failure(SubIndication.FORMAT_FAILURE)
+        assert "Manifest" in report.reason
