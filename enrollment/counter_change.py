@@ -6,7 +6,7 @@ from another municipality without the card has ninety days to present it, or it 
 
 from dataclasses import dataclass
 
-from enrollment import acts, certificates, deadlines, deciding, ledger, outbox, registry, residence, transfers
+from enrollment import acts, certificates, deadlines, deciding, ledger, outbox, registry, residence
 from enrollment.application import Application, ApplicationKind
 from enrollment.approvals import Approval
 from enrollment.assurance import Signal, note_contact
@@ -149,9 +149,7 @@ def change(
         approval,
         evidence.digest(),
     )
-    deadlines.end(conn, person, DeadlineKind.IN_PERSON, at)
     if owner != before:
-        transfers.complete(conn, person, owner, at)
         for card in rows.cards_of(conn, person):
             if card.state in (CardState.ACTIVE, CardState.SUSPENDED):
                 due = card_continued_by(at.jst_date())

@@ -159,10 +159,21 @@ class Households:
         CertificateExpired for the filer's signature; SignatureInvalid for the roster; NotGranted if the filer is not in
         it, or it is too old; IdempotencyMismatch. Then nothing has changed.
         """
+        self.keys.verify(assertion.owner, assertion.octets(), assertion.signature)
+        return self.accept_known(verified, assertion, consents, key, at)
+
+    def accept_known(
+        self,
+        verified: VerifiedFiling,
+        assertion: HouseholdAssertion,
+        consents: Mapping[PersonId, VerifiedFiling],
+        key: str,
+        at: Instant,
+    ) -> tuple[MemberResult, ...]:
+        """The same with a roster that this service itself took in from the municipality. Errors: as `accept`."""
         filing = verified.filing
         if not isinstance(filing, HouseholdFiling):
             raise FilingMalformed("a household's filing is expected here")
-        self.keys.verify(assertion.owner, assertion.octets(), assertion.signature)
         asked: dict[str, Json] = {"document": hashlib.sha256(verified.document).hexdigest()}
 
         def body(conn: Connection) -> dict[str, Any]:
@@ -214,8 +225,9 @@ class Households:
         filer = held.person
         if filer not in filing.members or filer not in assertion.members or at > assertion.valid_until:
             raise NotGranted(Affair.MOVE.value)
-        window = online_window(_procedure(filing, assertion.owner), filing.moved_on)
-        window.require(at)
+        outward = transfers.announced(conn, filer, filing.municipality)
+        planned_on = outward.planned_on if outward else None
+        online_window(_procedure(filing, assertion.owner), filing.moved_on, planned_on).require(at)
         results = []
         for member in filing.members:
             person = issuing.person_for_issuing(
@@ -311,8 +323,6 @@ class Households:
         _, decided = ledger.record(
             conn, Happening(person.person, EventKind.REMOTE_MOVE, actor=filer, evidence=(evidence,)), at, self.random
         )
-        if filing.municipality != person.owner:
-            transfers.complete(conn, person.person, filing.municipality, at)
         moved = registry.move(
             conn, person, filing.municipality, person.attributes.moved_to(filing.address), at, self.random
         )
@@ -342,7 +352,7 @@ def _unproven(conn: Connection, filing: HouseholdFiling, person: Person, at: Ins
     procedure = _procedure(filing, person.owner)
     signed = Piece(Proof.CARD_SIGNATURE, at)
     try:
-        if procedure is Procedure.MOVE_IN:
+        if procedure is Procedure.MOVE_IN and transfers.announced(conn, person.person, filing.municipality) is None:
             channels.require(conn, person.owner, Procedure.MOVE_OUT, Channel.ONLINE, at)
         residence.require(
             conn, person.person, filing.municipality, procedure, Channel.ONLINE, filing.address, [signed],

@@ -17,7 +17,6 @@ from ca.orders import Assurance
 from enrollment import (
     certificates,
     channels,
-    deadlines,
     issuing,
     ledger,
     outbox,
@@ -32,7 +31,7 @@ from enrollment.caps import Decision
 from enrollment.card_keys import require_made_on
 from enrollment.card_waiting import promise_signature
 from enrollment.channels import Channel, Procedure
-from enrollment.deadline import DeadlineKind, online_window
+from enrollment.deadline import online_window
 from enrollment.errors import (
     CardNotUsable,
     FilingMalformed,
@@ -212,9 +211,6 @@ class Moves:
         if not isinstance(filing, MoveFiling):
             return person
         attributes = person.attributes.moved_to(filing.address, filing.address_substitutes)
-        if filing.municipality != person.owner:
-            transfers.complete(conn, person.person, filing.municipality, at)
-        deadlines.end(conn, person.person, DeadlineKind.IN_PERSON, at)
         return registry.move(conn, person, filing.municipality, attributes, at, self.random)
 
     def result(self, filing: str, at: Instant) -> FilingResult:

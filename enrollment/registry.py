@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from enrollment import protection
+from enrollment import deadlines, protection, transfers
 from enrollment.canonical import Json, canonical, digest
+from enrollment.deadline import DeadlineKind
 from enrollment.errors import NoReceipt, NotYours
 from enrollment.flags import Flag, Unlock
 from enrollment.person import Person, PersonId, PersonStatus, Random, StatusEvent, advance, draw_id
@@ -217,12 +218,15 @@ def look(
 def move(conn: Connection, person: Person, owner: str, attributes: Attributes, at: Instant, random: Random) -> Person:
     """The same person elsewhere, perhaps kept by another municipality now, where a protection goes on provisionally.
 
-    Errors: UnknownMunicipality, Stale.
+    However the move was told, from afar, at a counter or by the resident record: what was to be told about it in time
+    is told. Errors: UnknownMunicipality, Stale.
     """
     rows.municipality_of(conn, owner)
     moved = replace(person, owner=owner, attributes=attributes, version=person.version + 1, since=at)
     rows.change_person(conn, moved)
+    deadlines.end(conn, person.person, DeadlineKind.IN_PERSON, at)
     if owner != person.owner:
+        transfers.complete(conn, person.person, owner, at)
         desks = [desk.counter for desk in rows.counters_of_owner(conn, owner) if desk.kind.is_municipal]
         protection.carry_over(conn, person.person, owner, desks[0] if desks else owner, at, random)
     return moved

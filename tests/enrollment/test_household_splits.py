@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import event
 
-from enrollment import channels, deadlines, lapses, ledger
+from enrollment import channels, deadlines, lapses, ledger, transfers
 from enrollment.channels import Channel, Procedure, ProcedurePolicy
 from enrollment.deadline import DeadlineKind
 from enrollment.errors import CapReached, CertificateEnded, FilingTooEarly, FilingTooLate
@@ -91,6 +91,23 @@ def test_too_early_or_too_late_is_so_for_all(family, moved_on, error):
     with pytest.raises(error):
         family.accept(family.signed(filing, family.mothers_card))
     assert owners(family) == {TOWN}
+
+
+def test_who_told_the_move_out_before_has_two_weeks_for_the_move_in(family):
+    moved_on = date(2026, 11, 12)  # eleven days ago: too late to tell both at once
+    operator = family.office.database.read(lambda c: people.operator_of(c, "clerk"))
+    for person in family.everybody:
+        family.office.database.transaction(
+            lambda c, p=person: transfers.announce_at_counter(
+                c, p, OTHER_TOWN, moved_on, operator, AT, family.office.random
+            )
+        )
+    members = tuple(sorted(family.everybody))
+    filing = HouseholdFiling("ab" * 16, OTHER_TOWN, NEW, moved_on, members, AT + timedelta(days=1))
+    results = family.accept(family.signed(filing, family.mothers_card))
+    assert {one.outcome for one in results.values()} == {Outcome.ONLINE}
+    for person in family.everybody:
+        assert family.office.database.read(lambda c, p=person: deadlines.running(c, p)) == ()
 
 
 def test_two_parents_file_at_once_and_everybody_moves_once(family):
