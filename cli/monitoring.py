@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 
-from fastapi import APIRouter, Response
-
 from ca import inventory
 from ca.directory import Database
 from ca.metrics import Family, counter, crl_families, gauge, report_families, text
@@ -24,8 +22,8 @@ from cli.status_plane import Responders
 from cli.tally import signing_file
 from pki.instant import Clock, Instant
 from web.application import Frame, compose
+from web.metrics import make_metrics_router
 
-TEXT = "text/plain; version=0.0.4; charset=utf-8"
 _COUNTED_ANEW = timedelta(seconds=60)
 """Counting all certificates takes a while in a large installation: so often at most."""
 SIGNING_SILENT = timedelta(seconds=60)
@@ -117,13 +115,8 @@ def watching(
     if address is None:
         yield None
         return
-    router = APIRouter()
-
-    @router.get("/metrics", include_in_schema=False)
-    def told() -> Response:
-        return Response(metrics(), media_type=TEXT)
-
-    application = compose("Jitsuin, watched", [router], Frame(random, stopwatch, checks=checks))
+    routers = [make_metrics_router(metrics)]
+    application = compose("Jitsuin, watched", routers, Frame(random, stopwatch, checks=checks))
     over, begun = threading.Event(), threading.Event()
     with open_socket(address) as listener:
         where = address_of(listener)

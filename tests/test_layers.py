@@ -43,7 +43,7 @@ FOREIGN: Mapping[str, tuple[str, ...]] = {
     "rich": ("cli/",),
     "pydantic_settings": ("cli/settings.py",),
     "tomllib": ("cli/", "ca/ceremony", "verifier/"),
-    "httpx": ("verifier/fetch.py", "cli/"),
+    "httpx": ("verifier/fetch.py", "ca/s3_shelf.py", "cli/"),
     "urllib.request": (),
     "http.client": ("verifier/fetch.py", "cli/"),
     "requests": (),
