@@ -34,13 +34,13 @@ from enrollment.channels import Channel, Procedure
 from enrollment.characters import for_certificate
 from enrollment.counters import Affair
 from enrollment.counterside import counterside, require_level, require_resident
+from enrollment.delivering import deliver_card, end_older_cards, have_signed
 from enrollment.errors import (
     AlreadyIssued,
     CardDiffers,
     EvidenceTooWeak,
     EvidenceUsed,
     NeedsApproval,
-    NotSignedYet,
     NotYours,
     WrongCard,
     WrongState,
@@ -347,24 +347,6 @@ class Issuing:
         self.database.transaction(write)
 
 
-def have_signed(
-    database: Database, application: Application, sign: Callable[[IntentId, Instant], object] | None, at: Instant
-) -> Application:
-    """Have every promised certificate signed, or see whether the authority's worker did. Errors: NotSignedYet."""
-    promised = database.read(lambda conn: rows.certificates_of_application(conn, application.application))
-    for held in promised.values():
-        if sign is not None and not held.is_signed:
-            sign(IntentId(held.intent), at)
-
-    def note(conn: Connection) -> Application:
-        return certificates.note_signed(conn, rows.application_of(conn, application.application), at)
-
-    noted = database.transaction(note)
-    if noted.state is ApplicationState.INTENDED:
-        raise NotSignedYet(application.application)
-    return noted
-
-
 def person_for_issuing(
     conn: Connection, person: PersonId, owner: str, reason: str, at: Instant, random: Random
 ) -> Person:
@@ -400,17 +382,3 @@ def _level(conn: Connection, evidence: str) -> str:
     if found is None:
         raise EvidenceTooWeak("the record of the check is missing")
     return found.level().value
-
-
-def deliver_card(conn: Connection, card_id: str, at: Instant, random: Random) -> None:
-    """A prepared card is in its holder's hands; one that is active already stays so."""
-    card = rows.card_of(conn, card_id)
-    if card.state is CardState.PREPARED:
-        card_life.change(conn, card, CardEvent.DELIVER, at, "delivered", random)
-
-
-def end_older_cards(conn: Connection, application: Application, at: Instant, random: Random) -> None:
-    """One card for one person: with a new one delivered, those before it end."""
-    for card in rows.cards_of(conn, application.person):
-        if card.card_id != application.card_id and card.state in (CardState.ACTIVE, CardState.SUSPENDED):
-            card_life.change(conn, card, CardEvent.END, at, "replaced", random)
