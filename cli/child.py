@@ -3,6 +3,7 @@
 import ctypes
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
@@ -36,3 +37,13 @@ def leave_network() -> bool:
     Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
     Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
     return True
+
+
+def end_child(process: "subprocess.Popen[bytes]") -> None:
+    """End one process that we started: asked first, made to after ten seconds."""
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -67,6 +67,7 @@ class Renderer:
         html = self._environment.get_template(template).render(
             **{
                 **self.common,
+                "book": self.book,
                 "t": speaker(self.book, language),
                 "plain": plain_speaker(self.book, language),
                 "lang": language,

@@ -1,0 +1,156 @@
+"""`jitsuin seats`: four seats on one machine for a trial: two virtual readers each, a reader agent, and cards."""
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from cli.settings import Settings
+
+app = typer.Typer()
+
+STAFF_PIN = "7531"
+_PATIENCE = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class SeatPlan:
+    """One seat: which pages it opens, and what lies in its two readers (None: nothing)."""
+
+    name: str
+    page: str
+    mode: str
+    cards: tuple[str | None, str | None]
+
+
+SEATS = (
+    SeatPlan("clerk", "/desk/", "desk", ("staff-clerk", "blank")),
+    SeatPlan("supervisor", "/desk/", "desk", ("staff-supervisor", None)),
+    SeatPlan("post-office", "/desk/", "desk", ("staff-postal-clerk", "resident-0")),
+    SeatPlan("home", "/citizen/", "home", ("resident-1", None)),
+)
+
+
+@app.command()
+def seats(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A trial deployment, with people from `jitsuin sample`.")
+    ],
+    first_port: Annotated[
+        int, typer.Option(min=0, max=65000, help="Of the agents' ports, which follow each other; 0: any free ones.")
+    ] = 27980,
+    as_json: Annotated[bool, typer.Option("--json", help="Say what is ready as one line of JSON.")] = False,
+    parent: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Open a clerk's, a supervisor's, a post office's and a citizen's seat, until Ctrl-C.
+
+    Staff cards (PIN 7531) are made the first time; residents' cards have the PINs that `jitsuin sample` tells.
+    """
+    from cli.child import end_with_parent
+    from cli.settings import load_settings
+
+    if parent is not None and not end_with_parent(parent):
+        raise typer.Exit(1)
+    settings = load_settings(folder)
+    cards = _cards(settings)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with ExitStack() as stack:
+        ready = []
+        for number, plan in enumerate(SEATS):
+            port = first_port + number if first_port else 0
+            ready.append(stack.enter_context(_seat(settings, plan, port, cards, stop)))
+        if as_json:
+            print(json.dumps({"seats": ready}), flush=True)
+        else:
+            print("seats (a page in the browser, and the reader's own page beside it):")
+            for one in ready:
+                print(f"  {one['name']:<12} {one['page']:<34} reader {one['agent']}")
+            print(f"staff PIN {STAFF_PIN}; residents' PINs 1234 and ABC123", flush=True)
+        stop.wait()
+
+
+def _cards(settings: "Settings") -> dict[str, Path]:
+    """The card files by name; staff cards and a blank one are made if they are not there."""
+    from ca.journal_file import JournaledDatabase, JournalFile
+    from cardio.virtual_card import FileStorage
+    from cardio.virtual_jpki import new_card
+    from cli.clock import SystemClock
+    from cli.database import Database
+    from cli.deployment import CLERK, POSTAL_CLERK, SUPERVISOR, Desks
+    from cli.keys import card_master_keys
+    from cli.staff_cards import make_staff_card
+
+    folder = settings.path(Path("cards"))
+    known = sorted(one for one in folder.glob("*.card") if not one.name.startswith(("staff-", "blank")))
+    found = {f"resident-{number}": file for number, file in enumerate(known)}
+    name = Desks(settings.municipality.code)
+    database = Database(settings.database_url)
+    try:
+        journaled = JournaledDatabase(database, JournalFile(settings.path(settings.status.journal)))
+        for who in (CLERK, SUPERVISOR, POSTAL_CLERK):
+            file = found[f"staff-{who}"] = folder / f"staff-{who}.card"
+            if not file.exists():
+                make_staff_card(
+                    settings, journaled, name(who), file, STAFF_PIN, SystemClock().now(), secrets.token_bytes
+                )
+    finally:
+        database.close()
+    masters = card_master_keys(settings)
+    found["blank"] = folder / "blank.card"
+    if not found["blank"].exists():
+        new_card(FileStorage(found["blank"]), os.urandom, lambda div: masters.key_set(div, masters.current))
+    return found
+
+
+@contextmanager
+def _seat(
+    settings: "Settings", plan: SeatPlan, port: int, cards: dict[str, Path], stop: threading.Event
+) -> Iterator[dict[str, str]]:
+    """One seat's readers, cards and agent; all of it ends with the block."""
+    from cardio.private_pcscd import PrivatePcscd
+    from cardio.virtual_card import FileStorage
+    from cardio.virtual_jpki import VirtualJpkiCard
+    from cardio.vpcd import Insertion
+    from cli.child import end_child
+    from cli.errors import ServiceSilent
+
+    with ExitStack() as stack:
+        short = Path(tempfile.mkdtemp(prefix="js"))  # a socket's path is short
+        stack.callback(shutil.rmtree, short, ignore_errors=True)
+        pcscd = stack.enter_context(PrivatePcscd(short))
+        for reader, name in zip(pcscd.readers[:2], plan.cards, strict=True):
+            if name is not None and name in cards:
+                card = VirtualJpkiCard(FileStorage(cards[name]), os.urandom)
+                inserted = Insertion(card, reader.port).serve_in_thread()
+                stack.callback(inserted.eject)
+        ready = short / "ready.json"
+        line = [sys.executable, "-P", "-m", "cli", "agent", "--site", settings.public_url, "--mode", plan.mode]
+        line += ["--port", str(port), "--ready-file", str(ready), "--parent", str(os.getpid())]
+        environment = {**os.environ, **pcscd.client_environment}
+        process = subprocess.Popen(line, stdout=subprocess.DEVNULL, env=environment, start_new_session=True)
+        stack.callback(end_child, process)
+        waited = 0.0
+        while not (ready.exists() and ready.read_text()):
+            if process.poll() is not None or waited > _PATIENCE or stop.wait(0.05):
+                raise ServiceSilent(f"the reader agent of {plan.name}")
+            waited += 0.05
+        yield {
+            "name": plan.name,
+            "page": f"{settings.public_url}{plan.page}",
+            "agent": json.loads(ready.read_text())["url"],
+        }
