@@ -54,3 +54,11 @@ def households_doors(planes: "Planes") -> list[APIRouter]:
     households = Households(planes.journaled, registrar, OwnerKeys(StoredKeys(planes.database)), planes.random)
     parts = HouseholdParts(households, registrar, VerifiedByUs(planes.check()), planes.clock)
     return [make_household_filings_router(parts)]
+
+
+def about_page(planes: "Planes") -> list[APIRouter]:
+    """Who can see what, for everybody."""
+    from web.about import make_about_router
+    from web.language import Language
+
+    return [make_about_router(planes.database, planes.clock, Language(planes.settings.service.language))]

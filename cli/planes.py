@@ -238,6 +238,12 @@ class Planes:
 
     def home(self, paths: frozenset[str]) -> APIRouter:
         """The first page, which tells of those `paths` that this process serves."""
+    def about(self) -> list[APIRouter]:
+        """Who can see what, for everybody."""
+        from cli.gateway_planes import about_page
+
+        return about_page(self)
+
         from web.home import AuthorityCard, make_home_router
 
         cards = [AuthorityCard(one.id, one.purpose, _certificate(one)) for one in self.authorities()]
@@ -248,8 +254,8 @@ ROLES: Mapping[str, tuple[Callable[[Planes], list[APIRouter]], ...]] = {
     "status": (Planes.status,),
     "relying-party": (Planes.relying_party,),
     "time-stamps": (Planes.time_stamps,),
-    "desk": (Planes.desk, Planes.filings, Planes.households, Planes.office),
-    "citizen": (Planes.filings, Planes.households),
+    "desk": (Planes.desk, Planes.readers, Planes.filings, Planes.households, Planes.office, Planes.about),
+    "citizen": (Planes.citizen, Planes.readers, Planes.filings, Planes.households, Planes.about),
     "cards": (Planes.cards,),
     "gateway": (Planes.gateway,),
     "all": (
@@ -289,6 +295,9 @@ def open_web(
             language=Language(settings.service.language),
             max_body=settings.service.max_body,
             checks=checks,
+        Planes.citizen,
+        Planes.readers,
+        Planes.about,
         )
         watched = Watched(settings, database, clock, planes.responders)
         yield Web(compose("Jitsuin", routers, frame), _addresses(settings, planes, routers), watched, checks)

@@ -2,7 +2,9 @@
 
 From this one table come PostgreSQL's grants and row policies (`jitsuin database grants`), the page
 `/about/who-can-see-what`, and the tests that play the adversary. A municipality's own role sees the rows of people whom
-it keeps and nobody else's, whatever it asks; no role that is not a counter's sees a name or an address at all.
+it keeps and nobody else's, whatever it asks; the public status, the signing process and the answers to relying parties
+see no name and no address at all. The roles of the programs that serve counters and filings see whom their database
+keeps: municipalities that want to be apart from each other there too have databases of their own.
 """
 
 from collections.abc import Iterator, Mapping
