@@ -36,6 +36,8 @@ from pki.purpose import Purpose
 from web.application import Application, Frame, compose
 from web.client_certificate import from_proxies
 from web.language import Language
+from web.readers.lines import Lines
+from web.readers.pairings import Pairings
 from web.responder import make_responder_router
 
 if TYPE_CHECKING:
@@ -69,6 +71,12 @@ class Planes:
     directory: Directory = field(default_factory=Directory)
     responders: Responders | None = None
     """Of this process, once the status plane is built."""
+    pairings: Pairings = field(init=False)
+    lines: Lines = field(init=False)
+    """The reader agents of whoever has a page of this process open."""
+
+    def __post_init__(self) -> None:
+        self.pairings, self.lines = Pairings(self.clock, self.random), Lines(self.clock)
 
     @property
     def journaled(self) -> JournaledDatabase:
@@ -208,9 +216,15 @@ class Planes:
 
     def cards(self) -> list[APIRouter]:
         """The door for managing cards from afar. It has no key: the process with the cards' keys computes."""
+        from cli.card_desk import hold_policy, pin_reset_rule
+        from web.card_acts import card_acts_router
         from web.card_management import card_management_router
 
-        return [card_management_router(self.database, self.clock, self.random, sleep)]
+        holds, rule = hold_policy(self.settings), pin_reset_rule(self.settings)
+        return [
+            card_management_router(self.database, self.clock, self.random, sleep),
+            card_acts_router(self.journaled, self.clock, self.random, holds, rule),
+        ]
 
     def gateway(self) -> list[APIRouter]:
         """The doors of municipalities' systems and of channels."""
@@ -224,6 +238,12 @@ class Planes:
 
         return officers_doors(self)
 
+    def about(self) -> list[APIRouter]:
+        """Who can see what, for everybody."""
+        from cli.gateway_planes import about_page
+
+        return about_page(self)
+
     def households(self) -> list[APIRouter]:
         """The door for households' filings."""
         from cli.gateway_planes import households_doors
@@ -236,14 +256,21 @@ class Planes:
 
         return desk_plane(self)
 
+    def citizen(self) -> list[APIRouter]:
+        """People's own pages."""
+        from cli.citizen_plane import citizen_plane
+
+        return citizen_plane(self)
+
+    def readers(self) -> list[APIRouter]:
+        """The doors of reader agents, and what the browser loads beside pages."""
+        from web.pages.static import static_files, static_router
+        from web.readers.doors import reader_router
+
+        return [static_router(static_files()), reader_router(self.pairings, self.lines, self.random)]
+
     def home(self, paths: frozenset[str]) -> APIRouter:
         """The first page, which tells of those `paths` that this process serves."""
-    def about(self) -> list[APIRouter]:
-        """Who can see what, for everybody."""
-        from cli.gateway_planes import about_page
-
-        return about_page(self)
-
         from web.home import AuthorityCard, make_home_router
 
         cards = [AuthorityCard(one.id, one.purpose, _certificate(one)) for one in self.authorities()]
@@ -268,6 +295,9 @@ ROLES: Mapping[str, tuple[Callable[[Planes], list[APIRouter]], ...]] = {
         Planes.gateway,
         Planes.office,
         Planes.desk,
+        Planes.citizen,
+        Planes.readers,
+        Planes.about,
     ),
 }
 """Role → its planes."""
@@ -295,9 +325,6 @@ def open_web(
             language=Language(settings.service.language),
             max_body=settings.service.max_body,
             checks=checks,
-        Planes.citizen,
-        Planes.readers,
-        Planes.about,
         )
         watched = Watched(settings, database, clock, planes.responders)
         yield Web(compose("Jitsuin", routers, frame), _addresses(settings, planes, routers), watched, checks)
@@ -325,6 +352,8 @@ def _addresses(settings: Settings, planes: Planes, routers: list[APIRouter]) -> 
         found["filings"] = f"{settings.public_url}/v1/filings"
     if "/desk/" in paths:
         found["desk"] = f"{settings.public_url}/desk/"
+    if "/citizen/" in paths:
+        found["my pages"] = f"{settings.public_url}/citizen/"
     if "/v1/card-management" in paths:
         found["cards"] = f"{settings.public_url}/v1/card-management"
     found["health"] = f"{settings.public_url}/health"
