@@ -35,7 +35,7 @@ def desk_parts(planes: "Planes") -> DeskRoutes:
         database=database,
         clock=planes.clock,
         random=planes.random,
-        door=desk_door(database, planes.clock, planes.random),
+        door=desk_door(database, planes.clock, planes.random, planes.pairings, planes.lines),
         issuing=Issuing(database, Registrar(PROFILES, planes.directory, planes.random), issuers, planes.random),
         cards=cards,
         service=settings.public_url,

@@ -7,13 +7,12 @@ are keys of the database, so that two at once cannot both have the last one. The
 code carries says nothing of anybody.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import date, timedelta
-from enum import StrEnum
 from typing import Final
 
 from enrollment import workdays
+from enrollment.booking import TRANSITIONS, Booking, BookingEvent, BookingState
 from enrollment.counters import Affair, Counter
 from enrollment.errors import EnrollmentError, NotYours, SlotUnfit, UnknownBooking
 from enrollment.machine import step
@@ -32,47 +31,6 @@ AHEAD: Final = timedelta(days=30)
 """How far ahead a visit can be booked."""
 NOTICE: Final = timedelta(hours=2)
 """How soon a visit can be booked."""
-
-
-class BookingState(StrEnum):
-    """What became of it."""
-
-    BOOKED = "booked"
-    KEPT = "kept"
-    CANCELLED = "cancelled"
-    MISSED = "missed"
-
-
-class BookingEvent(StrEnum):
-    """What can happen."""
-
-    COME = "come"
-    CANCEL = "cancel"
-    PASS = "pass"  # noqa: S105 - the hour passes
-
-
-TRANSITIONS: Final[Mapping[tuple[BookingState, BookingEvent], BookingState]] = {
-    (BookingState.BOOKED, BookingEvent.COME): BookingState.KEPT,
-    (BookingState.BOOKED, BookingEvent.CANCEL): BookingState.CANCELLED,
-    (BookingState.BOOKED, BookingEvent.PASS): BookingState.MISSED,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Booking:
-    """One visit: `ticket` is its name, 128 random bits in hex."""
-
-    ticket: str
-    person: PersonId
-    counter: str
-    owner: str
-    slot: Instant
-    seat: int
-    affairs: frozenset[Affair]
-    state: BookingState
-
-    def __repr__(self) -> str:
-        return f"Booking({self.counter}, {self.slot.iso()}, {self.state})"
 
 
 def slots(counter: Counter, at: Instant) -> Iterator[Instant]:

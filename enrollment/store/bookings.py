@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from enrollment.booking import Booking, BookingState
 from enrollment.counters import Affair
 from enrollment.errors import Stale
 from enrollment.person import PersonId
@@ -14,15 +15,10 @@ from enrollment.store.connection import Connection, is_unique_violation
 from enrollment.store.tables_disclosure import bookings as t
 from pki.instant import Instant
 
-if TYPE_CHECKING:
-    from enrollment.bookings import Booking, BookingState
-
 _BOOKED = "booked"
 
 
-def _booking(row: Any) -> "Booking":
-    from enrollment.bookings import Booking, BookingState
-
+def _booking(row: Any) -> Booking:
     affairs = frozenset(Affair(value) for value in json.loads(row["affairs"]))
     return Booking(
         row["ticket"],
@@ -36,7 +32,7 @@ def _booking(row: Any) -> "Booking":
     )
 
 
-def add(conn: Connection, booking: "Booking") -> None:
+def add(conn: Connection, booking: Booking) -> None:
     """Errors: Stale where somebody took the seat, or the same person booked, at the same moment."""
     try:
         conn.execute(
@@ -59,11 +55,11 @@ def add(conn: Connection, booking: "Booking") -> None:
         raise
 
 
-def _seat(booking: "Booking") -> str:
+def _seat(booking: Booking) -> str:
     return f"{booking.counter}:{booking.slot.seconds}:{booking.seat}"
 
 
-def settle(conn: Connection, booking: "Booking", state: "BookingState") -> "Booking":
+def settle(conn: Connection, booking: Booking, state: BookingState) -> Booking:
     """It is over, and its place is free again. Errors: Stale."""
     values = {"state": state.value, "booked_by": None, "booked_seat": None}
     if conn.execute(update(t).where(t.c.ticket == booking.ticket, t.c.state == _BOOKED).values(**values)).rowcount != 1:
@@ -71,13 +67,13 @@ def settle(conn: Connection, booking: "Booking", state: "BookingState") -> "Book
     return replace(booking, state=state)
 
 
-def standing(conn: Connection, person: PersonId) -> "Booking | None":
+def standing(conn: Connection, person: PersonId) -> Booking | None:
     """What a person has booked."""
     row = conn.execute(select(t).where(t.c.booked_by == person)).mappings().one_or_none()
     return None if row is None else _booking(row)
 
 
-def by_ticket(conn: Connection, ticket: str) -> "Booking | None":
+def by_ticket(conn: Connection, ticket: str) -> Booking | None:
     """The visit of that ticket."""
     row = conn.execute(select(t).where(t.c.ticket == ticket)).mappings().one_or_none()
     return None if row is None else _booking(row)
@@ -99,7 +95,7 @@ def seats_taken(conn: Connection, counter: str, since: Instant) -> dict[Instant,
     return {Instant(slot): count for slot, count in conn.execute(query)}
 
 
-def between(conn: Connection, counter: str, since: Instant, until: Instant) -> list["Booking"]:
+def between(conn: Connection, counter: str, since: Instant, until: Instant) -> list[Booking]:
     """The visits booked at a desk from `since` up to `until`, in order."""
     query = (
         select(t)
@@ -109,7 +105,7 @@ def between(conn: Connection, counter: str, since: Instant, until: Instant) -> l
     return [_booking(row) for row in conn.execute(query).mappings()]
 
 
-def booked_before(conn: Connection, until: Instant) -> list["Booking"]:
+def booked_before(conn: Connection, until: Instant) -> list[Booking]:
     """The visits whose time has passed and that still stand."""
     query = select(t).where(t.c.state == _BOOKED, t.c.slot < until.seconds).order_by(t.c.slot)
     return [_booking(row) for row in conn.execute(query).mappings()]

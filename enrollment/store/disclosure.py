@@ -3,12 +3,14 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import delete, func, insert, literal, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
+from enrollment.case import Case, CaseState, Finding
 from enrollment.errors import Stale, UnknownCase, UnknownIncident
+from enrollment.incident import Incident, IncidentKind, IncidentState, Scope
 from enrollment.person import PersonId
 from enrollment.store import tables_disclosure as t
 from enrollment.store.connection import Connection, is_unique_violation
@@ -17,14 +19,8 @@ from pki.instant import Instant
 
 DESTROYED = "destroyed"
 
-if TYPE_CHECKING:
-    from enrollment.cases import Case
-    from enrollment.incidents import Incident, Scope
 
-
-def _case(row: Any) -> "Case":
-    from enrollment.cases import Case, CaseState, Finding
-
+def _case(row: Any) -> Case:
     return Case(
         row["case_id"],
         PersonId(row["person"]),
@@ -41,7 +37,7 @@ def _case(row: Any) -> "Case":
     )
 
 
-def _values(case: "Case") -> dict[str, Any]:
+def _values(case: Case) -> dict[str, Any]:
     return {
         "state": case.state.value,
         "version": case.version,
@@ -53,7 +49,7 @@ def _values(case: "Case") -> dict[str, Any]:
     }
 
 
-def add_case(conn: Connection, case: "Case") -> None:
+def add_case(conn: Connection, case: Case) -> None:
     """Errors: Stale where the same question was asked at the same moment."""
     try:
         conn.execute(
@@ -72,7 +68,7 @@ def add_case(conn: Connection, case: "Case") -> None:
         raise
 
 
-def case_of(conn: Connection, case_id: str) -> "Case":
+def case_of(conn: Connection, case_id: str) -> Case:
     """Errors: UnknownCase."""
     row = conn.execute(select(t.cases).where(t.cases.c.case_id == case_id)).mappings().one_or_none()
     if row is None:
@@ -80,34 +76,34 @@ def case_of(conn: Connection, case_id: str) -> "Case":
     return _case(row)
 
 
-def case_about(conn: Connection, person: PersonId, record: str) -> "Case | None":
+def case_about(conn: Connection, person: PersonId, record: str) -> Case | None:
     """The question that a person already asked about a record."""
     query = select(t.cases).where(t.cases.c.person == person, t.cases.c.record == record)
     row = conn.execute(query).mappings().one_or_none()
     return None if row is None else _case(row)
 
 
-def cases_of(conn: Connection, person: PersonId) -> tuple["Case", ...]:
+def cases_of(conn: Connection, person: PersonId) -> tuple[Case, ...]:
     """A person's cases, oldest first."""
     query = select(t.cases).where(t.cases.c.person == person).order_by(t.cases.c.opened_at, t.cases.c.case_id)
     return tuple(_case(row) for row in conn.execute(query).mappings())
 
 
-def waiting_cases(conn: Connection, owner: str) -> tuple["Case", ...]:
+def waiting_cases(conn: Connection, owner: str) -> tuple[Case, ...]:
     """What the owner has to answer, by the day on which it is due."""
     c = t.cases.c
     query = select(t.cases).where(c.owner == owner, c.state.in_(("open", "disputed"))).order_by(c.due_at, c.case_id)
     return tuple(_case(row) for row in conn.execute(query).mappings())
 
 
-def change_case(conn: Connection, case: "Case") -> None:
+def change_case(conn: Connection, case: Case) -> None:
     """Errors: Stale."""
     where = (t.cases.c.case_id == case.case, t.cases.c.version == case.version - 1)
     if conn.execute(update(t.cases).where(*where).values(**_values(case))).rowcount != 1:
         raise Stale("the question")
 
 
-def add_incident(conn: Connection, incident: "Incident") -> None:
+def add_incident(conn: Connection, incident: Incident) -> None:
     """Write a new incident."""
     conn.execute(
         insert(t.incidents).values(
@@ -123,9 +119,7 @@ def add_incident(conn: Connection, incident: "Incident") -> None:
     )
 
 
-def _incident(row: Any) -> "Incident":
-    from enrollment.incidents import Incident, IncidentKind, IncidentState
-
+def _incident(row: Any) -> Incident:
     return Incident(
         row["incident"],
         row["owner"],
@@ -140,7 +134,7 @@ def _incident(row: Any) -> "Incident":
     )
 
 
-def incident_of(conn: Connection, incident_id: str) -> "Incident":
+def incident_of(conn: Connection, incident_id: str) -> Incident:
     """Errors: UnknownIncident."""
     row = conn.execute(select(t.incidents).where(t.incidents.c.incident == incident_id)).mappings().one_or_none()
     if row is None:
@@ -148,14 +142,14 @@ def incident_of(conn: Connection, incident_id: str) -> "Incident":
     return _incident(row)
 
 
-def incidents_of_owner(conn: Connection, owner: str) -> tuple["Incident", ...]:
+def incidents_of_owner(conn: Connection, owner: str) -> tuple[Incident, ...]:
     """Newest first."""
     c = t.incidents.c
     query = select(t.incidents).where(c.owner == owner).order_by(c.found_at.desc(), c.incident)
     return tuple(_incident(row) for row in conn.execute(query).mappings())
 
 
-def change_incident(conn: Connection, incident: "Incident") -> None:
+def change_incident(conn: Connection, incident: Incident) -> None:
     """Errors: Stale."""
     where = (t.incidents.c.incident == incident.incident, t.incidents.c.version == incident.version - 1)
     values = {
@@ -183,7 +177,7 @@ def moments(conn: Connection, incident_id: str) -> list[tuple[Instant, str, str]
     return [(Instant(row.at), row.what, row.operator) for row in conn.execute(query)]
 
 
-def affected(conn: Connection, owner: str, scope: "Scope") -> list[tuple[PersonId, str]]:
+def affected(conn: Connection, owner: str, scope: Scope) -> list[tuple[PersonId, str]]:
     """(person, record) of every record of the owner within the scope."""
     a = access_records.c
     wanted = [a.provider == owner, a.at >= scope.since.seconds, a.at <= scope.until.seconds, a.result != DESTROYED]

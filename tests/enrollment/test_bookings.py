@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from enrollment import bookings
-from enrollment.bookings import AHEAD, NOTICE, SEATS, TRANSITIONS, BookingState, book
+from enrollment.booking import TRANSITIONS, BookingState
+from enrollment.bookings import AHEAD, NOTICE, SEATS, book
 from enrollment.counters import Affair
 from enrollment.errors import NotDesignated, NotYours, OutOfScope, SlotUnfit, Stale, UnknownBooking, WrongState
 from enrollment.person import PersonId

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from cli.audit import app as audit_app
 from enrollment import cases, incidents, notices, protection, registry, retention
-from enrollment.cases import CaseState, Finding
+from enrollment.case import CaseState, Finding
 from enrollment.disclosure import POLICY, SOMEBODY, Member, Shown, Viewer, disclose, shown
 from enrollment.errors import (
     AnswerUnfit,
@@ -28,7 +28,7 @@ from enrollment.errors import (
     WrongState,
 )
 from enrollment.history import export, history
-from enrollment.incidents import IncidentKind, IncidentState, Scope
+from enrollment.incident import IncidentKind, IncidentState, Scope
 from enrollment.notices import NoticeKind
 from enrollment.operators import Operator
 from enrollment.person import PersonId

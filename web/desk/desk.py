@@ -22,8 +22,7 @@ from web.pages.passkeys import Passkeys
 from web.pages.rendering import Renderer
 from web.pages.router import Guarded, Pages
 from web.pages.sessions import Session, Sessions
-from web.pages.static import static_files, static_router
-from web.readers.doors import reader_router
+from web.pages.static import static_files
 from web.readers.lines import Lines
 from web.readers.pairings import Pairings
 
@@ -40,11 +39,11 @@ class DeskRoutes:
     guarded: Sequence[Guarded]
 
 
-def desk_door(desk_database: Any, clock: Any, random: Any) -> Door:
-    """The door with its sessions, pairings and lines; the same one for `Desk` and `desk_routes`."""
-    lines = Lines(clock)
+def desk_door(desk_database: Any, clock: Any, random: Any, pairings: Pairings, lines: Lines) -> Door:
+    """The door with its sessions; the same one for `Desk` and `desk_routes`. Pairings and lines are the process's own,
+    whichever pages the agents belong to."""
     sessions = Sessions(REALM, desk_database, clock, random)
-    door = Door(desk_database, sessions, Pairings(clock, random), lines, clock)
+    door = Door(desk_database, sessions, pairings, lines, clock)
     lines.changed.append(door.heard)
     return door
 
@@ -60,7 +59,7 @@ def desk_routes(desk: Desk, check: FilingCheck, policies: frozenset[str], origin
 
     renderer = Renderer(
         WORDS,
-        static := static_files(),
+        static_files(),
         desk.random,
         connect=agents_socket,
         common={
@@ -84,5 +83,4 @@ def desk_routes(desk: Desk, check: FilingCheck, policies: frozenset[str], origin
     working_pages(pages, desk)
     queue_pages(pages, desk)
     day_pages(pages, desk)
-    routers = (pages.router, static_router(static), reader_router(door.pairings, door.lines, desk.random))
-    return DeskRoutes(routers, tuple(pages.guarded))
+    return DeskRoutes((pages.router,), tuple(pages.guarded))

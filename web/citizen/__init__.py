@@ -1,0 +1,17 @@
+"""A person's own pages: what is known of me here, who looked, what I may still do from home.
+
+citizen.py    the parts put together
+resident.py   who is logged in: whose card, or whose one-time code
+codes.py      one-time codes from a counter, for those without a reader
+entry.py      log-in, pairing, log-out, quick exit
+home.py       the first page, certificates, calendar, notices, lock
+trust.py      online moves left, the timeline, desks, booking one visit
+history.py    who looked at me: filters, export with proofs, questions
+moves.py      a household's move: paper, signatures, results
+naming.py     what the records call things, in plain words
+agreements.py consents and representation
+words*.py     every sentence, three times
+
+Nothing here shows anybody but the card's owner, and of a protected person no place: whoever opened the page may be
+somebody else with the card and its PIN.
+"""

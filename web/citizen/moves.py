@@ -1,0 +1,261 @@
+"""Filing a move for the whole household: one paper, one signature, each grown-up's own consent, each one's own result.
+
+    made ─sign▶ signed ─file▶ filed        with every consent it is filed at once; sooner if the filer says so
+      └──────────┴─withdraw▶ withdrawn     until it is filed, nothing has happened
+
+Who lives together is what the municipality told; of a protected person nothing is filed from here.
+"""
+
+import hashlib
+import hmac
+from datetime import date, timedelta
+from typing import Any, Final
+
+from fastapi import Response
+
+from enrollment import gateway, households, registry
+from enrollment.errors import FilingRejected, NotGranted, RemoteBlocked
+from enrollment.filing import Consent, HouseholdFiling, VerifiedFiling, parse_filing
+from enrollment.households import ADULT, HouseholdAssertion, Households, MemberResult, Outcome, Relation
+from enrollment.person import PersonId, age_at
+from enrollment.registry import Access, Field, View
+from enrollment.store import Connection, people
+from pki.errors import InvalidValue
+from pki.instant import Instant
+from web.citizen.parts import Citizen
+from web.citizen.resident import CARD, Resident
+from web.errors_citizen import NoSuchMove
+from web.filings import MAX_SIGNATURE, VerifiedByUs
+from web.pages.router import SOMEBODY, Pages, Visit, see_other
+from web.store import moves as rows
+from web.store.moves import Agreed, Draft
+
+LIFE: Final = timedelta(hours=24)
+"""How long a household may take to agree."""
+MADE, SIGNED, FILED, WITHDRAWN = "made", "signed", "filed", "withdrawn"
+LEGAL_BASIS: Final = "住民基本台帳法22条から25条"
+
+
+def move_pages(pages: Pages, citizen: Citizen, parts: Households, verifier: VerifiedByUs) -> None:
+    """The routes."""
+
+    def look(resident: Resident, members: list[PersonId]) -> dict[PersonId, View]:
+        """Names and ages of the household: each look is in that member's record."""
+        fields, at = frozenset({Field.NAME, Field.DATE_OF_BIRTH}), citizen.clock.now()
+        found = {}
+        for member in members:
+            owner = citizen.database.read(lambda conn, member=member: people.owner_of(conn, member))  # type: ignore[misc]
+            recipient = "self" if member == resident.person else "household"
+            access = Access("citizen", "household-move", "jpki", owner, recipient, fields, LEGAL_BASIS)
+            found[member] = registry.look(citizen.database, member, access, at, citizen.random)
+        return found
+
+    def roster(conn: Connection, resident: Resident) -> dict[str, str]:
+        told = gateway.household_of(conn, resident.owner, resident.person)
+        return dict(told[1]) if told is not None else {resident.person: Relation.HEAD.value}
+
+    def mine(visit: Visit) -> Draft:
+        """The draft of the path, for its filer or a member who is asked. Errors: NoSuchMove."""
+        filing, person = str(visit.request.path_params["filing"])[:64], visit.who.person
+        draft = citizen.database.read(lambda conn: rows.find(conn, filing))
+        asked = citizen.database.read(lambda conn: rows.consents(conn, filing))
+        if draft is None or (draft.filer != person and all(one.person != person for one in asked)):
+            raise NoSuchMove
+        return draft
+
+    @pages.get("/citizen/moves", SOMEBODY)
+    def moves(visit: Visit) -> Response:
+        resident: Resident = visit.who
+        at = citizen.clock.now()
+        drafts = citizen.database.read(lambda conn: rows.of_filer(conn, resident.person))
+        asked = citizen.database.read(lambda conn: rows.asked_of(conn, resident.person, at))
+        members: dict[PersonId, View] = {}
+        if resident.has_card and not resident.protected:
+            told = citizen.database.read(lambda conn: roster(conn, resident))
+            members = look(resident, [PersonId(one) for one in sorted(told)])
+        return pages.page(
+            visit,
+            "citizen/moves.html",
+            drafts=drafts,
+            asked=asked,
+            members={_name_of(visit, person): view for person, view in members.items()},
+            own=_name_of(visit, resident.person),
+            today=at.jst_date().isoformat(),
+            towns=citizen.database.read(people.municipalities),
+        )
+
+    @pages.post("/citizen/moves", CARD)
+    def make(visit: Visit) -> Response:
+        """Write the paper that is to be signed."""
+        resident: Resident = visit.who
+        if resident.protected:
+            raise RemoteBlocked("look-at-counter")
+        at = citizen.clock.now()
+        told = citizen.database.read(lambda conn: roster(conn, resident))
+        ticked = set(visit.form.all("member"))
+        wanted = sorted(one for one in told if one == resident.person or _name_of(visit, one) in ticked)
+        try:
+            filing = HouseholdFiling(
+                citizen.random(16).hex(),
+                visit.form.get("municipality", ""),
+                visit.form.get("address", ""),
+                date.fromisoformat(visit.form.get("moved_on", "")),
+                tuple(wanted),
+                at + LIFE,
+            )
+        except ValueError:
+            raise InvalidValue("the day on which you moved") from None
+        document = filing.document()
+        digest = hashlib.sha256(document).hexdigest()
+        consent = Consent(filing.filing, digest, filing.void_after).document()
+        views = look(resident, [PersonId(one) for one in wanted if one != resident.person])
+        grown = [person for person, view in views.items() if _age(view, at) >= ADULT]
+        draft = Draft(filing.filing, resident.person, resident.owner, document, None, MADE, told, at, filing.void_after)
+        asked = [Agreed(filing.filing, person, consent, None) for person in grown]
+        citizen.database.transaction(lambda conn: rows.add(conn, draft, asked))
+        return see_other(f"/citizen/moves/{filing.filing}")
+
+    @pages.get("/citizen/moves/{filing}", SOMEBODY)
+    def one(visit: Visit) -> Response:
+        resident: Resident = visit.who
+        draft = mine(visit)
+        asked = citizen.database.read(lambda conn: rows.consents(conn, draft.filing))
+        results = citizen.database.read(lambda conn: households.results_of(conn, draft.filing))
+        own = next((one for one in asked if one.person == resident.person), None)
+        if draft.filer != resident.person:  # a member sees the paper and their own result, not the others'
+            results = tuple(one for one in results if one.person == resident.person)
+        named = {} if resident.protected else look(resident, _named(draft, results))
+        to_sign = draft.document if draft.filer == resident.person and draft.state == MADE else None
+        if own is not None and own.signature is None and draft.state in (MADE, SIGNED):
+            to_sign = own.document
+        return pages.page(
+            visit,
+            "citizen/move.html",
+            draft=draft,
+            paper=parse_filing(draft.document) if draft.document else None,
+            names={person: view.shown[Field.NAME] for person, view in named.items()},
+            filer=draft.filer == resident.person,
+            to_sign=None if to_sign is None or not resident.has_card else to_sign.hex(),
+            asked=asked,
+            results=results,
+            in_person=any(one.outcome is Outcome.IN_PERSON for one in results),
+            **pages_pairing(visit),
+        )
+
+    @pages.post("/citizen/moves/{filing}/sign", CARD)
+    def sign(visit: Visit) -> Response:
+        """The card's signature: the filer's over the paper, or a member's over their consent to it."""
+        resident: Resident = visit.who
+        draft, signature = mine(visit), _signature(visit)
+        at = citizen.clock.now()
+        if draft.filer == resident.person:
+            verifier.verify(draft.document, signature, at)
+            _require(
+                citizen.database.transaction(lambda conn: rows.advance(conn, draft.filing, MADE, SIGNED, signature))
+            )
+        else:
+            own = _own(citizen, draft, resident)
+            verifier.verify(own.document, signature, at)
+            _require(
+                citizen.database.transaction(lambda conn: rows.agree(conn, draft.filing, resident.person, signature))
+            )
+        if all(one.signature for one in citizen.database.read(lambda conn: rows.consents(conn, draft.filing))):
+            _file(draft.filing)
+        return see_other(f"/citizen/moves/{draft.filing}")
+
+    @pages.post("/citizen/moves/{filing}/file", CARD)
+    def file_now(visit: Visit) -> Response:
+        """Without waiting longer: whoever has not agreed is sent to a counter, and holds up nobody else."""
+        draft = mine(visit)
+        if draft.filer != visit.who.person:
+            raise NoSuchMove
+        _file(draft.filing)
+        return see_other(f"/citizen/moves/{draft.filing}")
+
+    @pages.post("/citizen/moves/{filing}/withdraw", SOMEBODY)
+    def withdraw(visit: Visit) -> Response:
+        draft = mine(visit)
+        if draft.filer != visit.who.person:
+            raise NoSuchMove
+
+        def body(conn: Connection) -> bool:
+            done = rows.advance(conn, draft.filing, MADE, WITHDRAWN) or rows.advance(
+                conn, draft.filing, SIGNED, WITHDRAWN
+            )
+            if done:
+                rows.forget(conn, draft.filing)
+            return done
+
+        _require(citizen.database.transaction(body))
+        return see_other("/citizen/moves")
+
+    def _file(filing: str) -> None:
+        """File a signed draft. Filed twice, it is the same filing; cut short, the next try goes on."""
+        draft = citizen.database.read(lambda conn: rows.find(conn, filing))
+        if draft is None or draft.state != SIGNED or draft.signature is None:
+            return
+        at = citizen.clock.now()
+        if parts.answered(draft.document, filing) is None:
+            verified = verifier.verify(draft.document, draft.signature, at)
+            relations = {PersonId(person): Relation(relation) for person, relation in draft.roster.items()}
+            known = HouseholdAssertion(draft.owner, relations, 0, draft.void_after)
+            parts.accept_known(verified, known, _consents(filing, at), filing, at)
+
+        def over(conn: Connection) -> None:
+            rows.advance(conn, filing, SIGNED, FILED)
+            rows.forget(conn, filing)
+
+        citizen.database.transaction(over)
+
+    def _consents(filing: str, at: Instant) -> dict[PersonId, VerifiedFiling]:
+        found = {}
+        for one in citizen.database.read(lambda conn: rows.consents(conn, filing)):
+            if one.signature is not None:
+                try:
+                    found[PersonId(one.person)] = verifier.verify(one.document, one.signature, at)
+                except FilingRejected:
+                    continue  # their certificate ended meanwhile: they are sent to a counter
+        return found
+
+    def pages_pairing(visit: Visit) -> dict[str, Any]:
+        channel = citizen.pairings.of_session(visit.session.handle)
+        code = "" if channel else citizen.pairings.code_for(visit.session.handle, citizen.door.sessions.realm)
+        return {"channel": channel, "code": code}
+
+
+def _name_of(visit: Visit, person: str) -> str:
+    """How this session's forms call a member: the register's number of a person is on no page."""
+    return hmac.new(visit.session.form_token.encode(), person.encode(), "sha256").hexdigest()[:24]
+
+
+def _named(draft: Draft, results: tuple[MemberResult, ...]) -> list[PersonId]:
+    paper = parse_filing(draft.document) if draft.document else None
+    members = paper.members if isinstance(paper, HouseholdFiling) else tuple(one.person for one in results)
+    return [PersonId(one) for one in members]
+
+
+def _own(citizen: Citizen, draft: Draft, resident: Resident) -> Agreed:
+    asked = citizen.database.read(lambda conn: rows.consents(conn, draft.filing))
+    own = next((one for one in asked if one.person == resident.person), None)
+    if own is None:
+        raise NotGranted("household-consent")
+    return own
+
+
+def _age(view: View, at: Instant) -> int:
+    return age_at(date.fromisoformat(view.shown[Field.DATE_OF_BIRTH]), at.jst_date())
+
+
+def _signature(visit: Visit) -> bytes:
+    try:
+        octets = bytes.fromhex(visit.form.get("signature", ""))
+    except ValueError:
+        octets = b""
+    if not 0 < len(octets) <= MAX_SIGNATURE:
+        raise InvalidValue("the card's signature")
+    return octets
+
+
+def _require(done: bool) -> None:
+    if not done:
+        raise NoSuchMove

@@ -1,0 +1,147 @@
+"""Words of "who looked at me", questions, notices, consents and representation."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from web.pages.wording import Words
+
+WORDS: Final[Mapping[str, Words]] = {
+    "history-what": Words(
+        "あなたの情報が見られたり渡されたりすると、その前に必ずここに記録されます。",
+        "だれかが あなたの {情報|じょうほう}を {見|み}る {前|まえ}に、かならず ここに {書|か}かれます。",
+        "Before anybody sees or is given anything about you, it is recorded here.",
+    ),
+    "filter": Words("しぼり込む", "しぼる", "Filter"),
+    "from-day": Words("この日から", "この{日|ひ}から", "From"),
+    "until-day": Words("この日まで", "この{日|ひ}まで", "Until"),
+    "all": Words("すべて", "ぜんぶ", "All"),
+    "filter-do": Words("表示する", "{見|み}る", "Show"),
+    "function": Words("どのしくみで", "どの しくみで", "By which function"),
+    "reason": Words("なぜ", "なぜ", "Why"),
+    "affairs": Words("どの事務で", "なんの {仕事|しごと}で", "For which affairs"),
+    "from": Words("どこから", "どこから", "From"),
+    "to": Words("だれへ", "だれへ", "To whom"),
+    "what": Words("何を", "{何|なに}を", "What"),
+    "legal-basis": Words("根拠", "{決|き}まり", "Legal basis"),
+    "result": Words("結果", "けっか", "Result"),
+    "times-alike": Words("同じものが %(count)s 回", "おなじ ものが %(count)s {回|かい}", "%(count)s alike"),
+    "more-lines": Words("ほかに %(count)s 行", "ほかに %(count)s", "%(count)s more lines"),
+    "field-name": Words("氏名", "{名前|なまえ}", "name"),
+    "field-date-of-birth": Words("生年月日", "{生|う}まれた {日|ひ}", "date of birth"),
+    "field-gender": Words("性別", "{男|おとこ}か {女|おんな}か", "gender"),
+    "field-address": Words("住所", "{住所|じゅうしょ}", "address"),
+    "result-provided": Words("渡しました", "わたしました", "provided"),
+    "result-masked": Words(
+        "住所を伏せて渡しました", "{住所|じゅうしょ}を かくしました", "provided without the address"
+    ),
+    "result-unlocked": Words(
+        "二人の職員が認めて住所も渡しました",
+        "{二人|ふたり}が きめて わたしました",
+        "with the address, by two officers' leave",
+    ),
+    "result-used-for-certificate": Words(
+        "証明書を作るために使いました", "カードを {作|つく}るために {使|つか}いました", "used to make your certificate"
+    ),
+    "export-csv": Words("表を保存（CSV）", "{表|ひょう}を とっておく", "Save as a table (CSV)"),
+    "export-json": Words("証明つきで保存（JSON）", "しるし つきで とっておく", "Save with proofs (JSON)"),
+    "export-why": Words(
+        "証明つきのファイルは、記録があとから書き換えられていないことを、だれでも確かめられます。",
+        "この ファイルで、{記録|きろく}が かえられていないことが わかります。",
+        "With the proofs anybody can check that no record was changed or left out afterwards.",
+    ),
+    "ask": Words("心当たりがない", "わからない", "I don't recognise this"),
+    "asked": Words("問い合わせ中", "{聞|き}いています", "Asked"),
+    "case-due": Words(
+        "%(day)s までに返事が来ます", "%(day)s までに {返事|へんじ}が {来|き}ます", "Answered by %(day)s"
+    ),
+    "case-overdue": Words("返事の期限が過ぎています", "{返事|へんじ}が おくれています", "The answer is overdue"),
+    "case-open": Words("調べています", "しらべています", "Being looked into"),
+    "case-answered": Words("返事が来ました", "{返事|へんじ}が {来|き}ました", "Answered"),
+    "case-disputed": Words("もう一度調べています", "もう{一度|いちど} しらべています", "Being looked into again"),
+    "case-closed": Words("終わりました", "おわりました", "Closed"),
+    "finding-rightful": Words("正しい利用でした", "{正|ただ}しい {利用|りよう}でした", "It was rightful"),
+    "finding-mistake": Words("誤りでした", "まちがいでした", "It was a mistake"),
+    "finding-unlawful": Words("不正な閲覧でした", "わるい ことでした", "It was unlawful"),
+    "content-yes": Words("わかりました", "わかりました", "I am content"),
+    "content-no": Words("納得できません", "まだ わかりません", "I am not content"),
+    "no-cases": Words("問い合わせはありません。", "{聞|き}いたことは ありません。", "You have asked nothing."),
+    "no-history": Words("記録はありません。", "{記録|きろく}は ありません。", "Nobody has looked."),
+    # what the records call things
+    "code-certificate-issue": Words("証明書の発行", "カードを つくる", "Issue of certificates"),
+    "code-certification-authority": Words("認証局", "カードを つくる ところ", "Certificate authority"),
+    "code-desk": Words("窓口", "{窓口|まどぐち}", "Counter"),
+    "code-terminal": Words("職員の端末", "{職員|しょくいん}の {機械|きかい}", "Staff terminal"),
+    "code-citizen": Words("わたしのページ", "わたしの ページ", "My pages"),
+    "code-relying-party": Words("サービス事業者の確認", "サービスの {会社|かいしゃ}", "Check by a service"),
+    "code-verification": Words(
+        "署名やログインの確認", "{署名|しょめい}や ログインの {確認|かくにん}", "Check of a signature or log-in"
+    ),
+    "code-code-letter": Words("確認の手紙", "{手紙|てがみ}", "Letter with a code"),
+    "code-residence-evidence": Words("住所の確認", "{住所|じゅうしょ}を たしかめる", "Proof of the address"),
+    "code-post": Words("郵便", "{郵便|ゆうびん}", "Post"),
+    "code-emergency": Words("緊急時の参照", "{緊急|きんきゅう}の とき", "Emergency reading"),
+    "code-jpki": Words("公的個人認証の事務", "カードの {仕事|しごと}", "Card and certificates"),
+    "code-household-move": Words("引越しの届出", "ひっこし", "Filing of a move"),
+    "code-household": Words("同じ世帯の人", "{家族|かぞく}", "Your household"),
+    "code-self": Words("あなた自身", "あなた", "Yourself"),
+    "code-open": Words("記録を開いた", "{記録|きろく}を {見|み}た", "Record opened"),
+    "code-search": Words("検索", "さがした", "Search"),
+    "code-counter": Words("来庁", "{来|き}た とき", "at the counter"),
+    "code-telephone": Words("電話", "でんわ", "by telephone"),
+    "code-application": Words("申請", "{申請|しんせい}", "application"),
+    "code-unlock": Words(
+        "二人の承認による住所の参照", "{二人|ふたり}で きめて {見|み}た", "Address seen by two officers' leave"
+    ),
+    "code-card-application": Words("カードの申請", "カードの {申請|しんせい}", "Card application"),
+    "code-first-issue": Words("最初の発行", "はじめて もらう", "First issue"),
+    "code-renewal": Words("更新", "{更新|こうしん}", "Renewal"),
+    "code-reissue": Words("再発行", "もう{一度|いちど} もらう", "Re-issue"),
+    "code-remote-move": Words("オンラインの住所変更", "オンラインの ひっこし", "Online change of address"),
+    "code-remote-reissue": Words("オンラインの再発行", "オンラインの {再発行|さいはっこう}", "Online re-issue"),
+    "code-counter-change": Words("窓口での変更", "{窓口|まどぐち}で かえた", "Change at a counter"),
+    # notices
+    "notice-case-answered": Words(
+        "問い合わせに返事が来ました", "{聞|き}いたことに {返事|へんじ}が {来|き}ました", "Your question was answered"
+    ),
+    "notice-incident": Words(
+        "あなたの情報の取扱いに誤りがありました",
+        "あなたの {情報|じょうほう}で まちがいが ありました",
+        "There was an incident with your data",
+    ),
+    "no-notices": Words("お知らせはありません。", "お{知|し}らせは ありません。", "No notices."),
+    # consents
+    "consents-what": Words(
+        "あなたが渡すことに同意した相手です。いつでもやめられます。やめたその時から渡されません。",
+        "あなたが いいですと {言|い}った {相手|あいて}です。いつでも やめられます。",
+        "Whom you let have what. You can end each at any time; from that moment nothing more is given.",
+    ),
+    "purpose": Words("目的", "{何|なん}の ため", "For what"),
+    "until": Words("いつまで", "いつまで", "Until"),
+    "withdraw": Words("同意をやめる", "やめる", "End it"),
+    "withdrawn": Words("やめました", "やめました", "Ended"),
+    "over": Words("期限が過ぎました", "おわりました", "Over"),
+    "no-consents": Words("同意はありません。", "{同意|どうい}は ありません。", "You have given no consent."),
+    # representation
+    "grants-what": Words(
+        "あなたに代わって手続できる人です。本人確認だけは代われません。",
+        "あなたの かわりに {手続|てつづ}きが できる {人|ひと}です。",
+        "Who may act for you. Nobody can be seen in person in your place.",
+    ),
+    "grant-legal-representative": Words("法定代理人", "{親|おや}など", "Legal representative"),
+    "grant-proxy": Words("任意代理人", "たのんだ {人|ひと}", "Proxy"),
+    "scope": Words("できること", "できる こと", "May do"),
+    "revoke": Words("代理をやめる", "やめる", "End it"),
+    "no-grants": Words("代理人はいません。", "かわりの {人|ひと}は いません。", "Nobody acts for you."),
+    "affair-first-issue": Words("最初の発行", "はじめて もらう", "First issue"),
+    "affair-renewal": Words("更新", "{更新|こうしん}", "Renewal"),
+    "affair-reissue": Words("再発行", "もう{一度|いちど} もらう", "Re-issue"),
+    "affair-pin-reset": Words("暗証番号の再設定", "{暗証番号|あんしょうばんごう}を なおす", "PIN reset"),
+    "affair-in-person-check": Words("本人確認", "{本人確認|ほんにんかくにん}", "In-person check"),
+    "affair-move": Words("住所の届出", "ひっこし", "Move"),
+    "affair-attribute-change": Words("氏名などの変更", "{名前|なまえ}などが かわった", "Change of attributes"),
+    "affair-suspension": Words("一時停止", "{止|と}める", "Suspension"),
+    "affair-end-of-service": Words("利用の終わり", "おわりに する", "End of service"),
+    "affair-correction": Words("訂正", "なおす", "Correction"),
+    "affair-protection": Words("支援措置", "まもる しくみ", "Support measure"),
+    "affair-gateway": Words("連携", "つながり", "Gateway"),
+}

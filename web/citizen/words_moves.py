@@ -1,0 +1,79 @@
+"""Words of filing a household's move."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from web.pages.wording import Words
+
+WORDS: Final[Mapping[str, Words]] = {
+    "moves-what": Words(
+        "一度の署名で世帯全員の届出ができます。18歳以上の人は、それぞれ自分のカードで同意します。",
+        "1{回|かい}で {家族|かぞく}みんなの ひっこしを {知|し}らせます。18さいから {上|うえ}の {人|ひと}は、じぶんの カードで いいですと {言|い}います。",
+        "One signature files for the whole household. Everybody of 18 or over agrees with their own card.",
+    ),
+    "moves-need-card": Words(
+        "届出にはカードでのログインが必要です。",
+        "カードで ログインして ください。",
+        "To file you have to log in with your card.",
+    ),
+    "moves-protected": Words(
+        "支援措置の間は、オンラインでは届け出られません。措置を申し出た窓口に連絡してください。",
+        "いまは オンラインで できません。{窓口|まどぐち}に {連絡|れんらく}して ください。",
+        "While a support measure is in force nothing is filed from here. Reach the desk where you asked for it.",
+    ),
+    "new-town": Words("引越し先の市区町村", "あたらしい まち", "Municipality you moved to"),
+    "new-address": Words("新しい住所", "あたらしい {住所|じゅうしょ}", "New address"),
+    "moved-on": Words("引っ越した日", "ひっこした {日|ひ}", "Day you moved"),
+    "who-moves": Words("引っ越した人", "ひっこした {人|ひと}", "Who moved"),
+    "write-paper": Words("届出を作る", "{紙|かみ}を つくる", "Write the filing"),
+    "my-moves": Words("届出の一覧", "{出|だ}した もの", "My filings"),
+    "to-agree": Words(
+        "あなたの同意を待っている届出", "あなたを {待|ま}っている もの", "Filings that wait for your consent"
+    ),
+    "move-made": Words("署名を待っています", "{署名|しょめい}を {待|ま}っています", "Waits for a signature"),
+    "move-signed": Words(
+        "家族の同意を待っています", "{家族|かぞく}を {待|ま}っています", "Waits for the others' consent"
+    ),
+    "move-filed": Words("届け出ました", "{出|だ}しました", "Filed"),
+    "move-withdrawn": Words("取り下げました", "やめました", "Withdrawn"),
+    "sign-this": Words(
+        "次の内容にカードで署名します。同じ内容がカードリーダーの画面にも出ます。",
+        "つぎの ことを カードで {約束|やくそく}します。リーダーの {画面|がめん}にも おなじ ものが {出|で}ます。",
+        "This is what your card signs. The reader's page shows it too.",
+    ),
+    "sign-do": Words("カードで署名する", "カードで {署名|しょめい}する", "Sign with card"),
+    "agreed": Words("同意しました", "いいですと {言|い}いました", "agreed"),
+    "not-agreed": Words("まだ同意していません", "まだ {言|い}っていません", "not yet agreed"),
+    "file-now": Words("待たずに届け出る", "{待|ま}たないで {出|だ}す", "File without waiting"),
+    "file-now-what": Words(
+        "まだ同意していない人は窓口での手続になります。ほかの人は待たされません。",
+        "まだの {人|ひと}は {窓口|まどぐち}に {行|い}きます。",
+        "Whoever has not agreed goes to a counter; nobody else waits for them.",
+    ),
+    "withdraw-move": Words("取り下げる", "やめる", "Withdraw"),
+    "until-then": Words("%(day)s まで", "%(day)s まで", "until %(day)s"),
+    "results": Words("一人ずつの結果", "ひとりずつの けっか", "Each member's result"),
+    "done-online": Words("オンラインで済みました", "おわりました", "Done online"),
+    "done-then": Words(
+        "新しい署名用の証明書は、窓口か自宅のカードリーダーでカードに入れます。",
+        "あたらしい {証明書|しょうめいしょ}を {窓口|まどぐち}で カードに {入|い}れます。",
+        "The new signing certificate goes onto the card at a counter, or with a reader at home.",
+    ),
+    "go-by": Words("窓口で手続（%(day)s まで）", "{窓口|まどぐち}へ（%(day)s まで）", "In person, by %(day)s"),
+    "why-cap-reached": Words(
+        "オンラインでできる回数か期間を使い切りました",
+        "オンラインの {回数|かいすう}が おわりました",
+        "The online limit is used up",
+    ),
+    "why-look-at-counter": Words(
+        "窓口での確認が必要です", "{窓口|まどぐち}で {見|み}ます", "A counter has to look at it"
+    ),
+    "why-consent-missing": Words("同意がありませんでした", "いいですと {言|い}っていません", "The consent is missing"),
+    "why-not-in-household": Words(
+        "世帯が確かめられませんでした", "{家族|かぞく}か わかりません", "Not known to be of this household"
+    ),
+    "why-residence-unproven": Words(
+        "住所の確認が必要です", "{住所|じゅうしょ}を たしかめます", "The new address has to be proven"
+    ),
+    "book-visit": Words("窓口を予約する", "{窓口|まどぐち}を {予約|よやく}する", "Book the visit"),
+}
