@@ -305,7 +305,7 @@ def _unsigned_values(candidate: Candidate, one: _Signature, policy: Policy) -> N
                 crls = tuple(_vals(value, "crlVals"))
                 ocsp = tuple(wrap_basic_response(basic) for basic in _vals(value, "ocspVals"))
                 candidate.evidence += Evidence(crls=crls, ocsp=ocsp)
-                candidate.long_term = True
+                candidate.long_term = candidate.long_term or bool(crls or ocsp)
     candidate.timestamps = tuple(stamps[: policy.limits.timestamps])
 
 

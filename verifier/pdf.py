@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from pyhanko.pdf_utils.decode_limits import DecodeLimits
+from pyhanko.pdf_utils.generic import IndirectObject
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel
 from pyhanko.sign.validation.status import SignatureCoverageLevel
@@ -138,13 +139,20 @@ def _signature(file: bytes, embedded: Any) -> _Signature:
 
 def _security_store(reader: Any, policy: Policy) -> Evidence:
     """Certificates, CRLs and OCSP answers of the DSS (EN 319 142-1 5.4.2.2); nothing in it is signed or believed."""
-    store = reader.root.get("/DSS")
+    store = _resolved(reader.root.get("/DSS"))
     if store is None:
         return Evidence()
-    rows = [store.get(name, ()) for name in ("/Certs", "/CRLs", "/OCSPs")]
+    rows = [_resolved(store.get(name, ())) for name in ("/Certs", "/CRLs", "/OCSPs")]
     if max(map(len, rows)) > policy.limits.certificates:
         raise FormatFailure("too many certificates or answers in the DSS", "limits")
-    return Evidence(*(tuple(bytes(stream.data) for stream in row) for row in rows))
+    return Evidence(*(tuple(bytes(_resolved(stream).data) for stream in row) for row in rows))
+
+
+def _resolved(value: Any) -> Any:
+    """What a value stands for: nearly everything in a PDF may be written directly or by reference."""
+    if not isinstance(value, IndirectObject):
+        return value
+    return value.get_object()  # type: ignore[no-untyped-call]
 
 
 def _examine(
