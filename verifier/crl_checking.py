@@ -22,7 +22,7 @@ from verifier.inputs import PathInputs, Profile
 from verifier.keys import FOREVER, check_key, load_key
 from verifier.name_preparation import same
 from verifier.path import ValidPath
-from verifier.path_steps import PathCache
+from verifier.path_state import PathCache
 from verifier.sources import Finding, Source, Sources, StatusAnswer, StatusRules, weigh
 
 Trusts = Callable[[ParsedCertificate, TrustAnchor, bool], bool]

@@ -11,7 +11,7 @@ from pki.errors import Malformed
 from verifier.certificate import ParsedCertificate, parse
 from verifier.crl import ParsedCrl, parse_crl
 from verifier.ocsp import ParsedOcsp, parse_ocsp
-from verifier.path_steps import PathCache
+from verifier.path_state import PathCache
 from verifier.sources import CrlSet
 
 _T = TypeVar("_T")

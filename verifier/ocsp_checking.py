@@ -22,7 +22,7 @@ from verifier.keys import check_key, load_key
 from verifier.name_preparation import same
 from verifier.ocsp import ParsedOcsp, SingleResponse
 from verifier.path import ValidPath, process
-from verifier.path_steps import PathCache
+from verifier.path_state import PathCache
 from verifier.signature_cache import is_signed_by
 from verifier.sources import Finding, Source, Sources, StatusAnswer, StatusRules, weigh
 

@@ -13,7 +13,8 @@ from verifier.certificate import ParsedCertificate
 from verifier.indication import Indication, SubIndication
 from verifier.inputs import PathInputs
 from verifier.keys import load_key
-from verifier.path_steps import Check, PathCache, Refused, descend, wrap_up
+from verifier.path_state import Check, PathCache
+from verifier.path_steps import Refused, descend, wrap_up
 
 
 @dataclass(frozen=True, slots=True)

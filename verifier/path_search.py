@@ -11,7 +11,7 @@ from verifier.indication import Indication, SubIndication
 from verifier.inputs import PathInputs
 from verifier.path import PathFailure, ValidPath, process
 from verifier.path_building import NameIndex, PathBuilder
-from verifier.path_steps import Check, PathCache
+from verifier.path_state import Check, PathCache
 
 
 def validate_path(

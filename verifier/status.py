@@ -15,7 +15,7 @@ from verifier.ocsp_checking import OcspChecker
 from verifier.path import ValidPath
 from verifier.path_building import NameIndex
 from verifier.path_search import PathSearch
-from verifier.path_steps import PathCache
+from verifier.path_state import PathCache
 from verifier.sources import RevocationMode, Sources, StatusAnswer, StatusRules
 
 

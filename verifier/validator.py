@@ -24,7 +24,7 @@ from verifier.inputs import PathInputs
 from verifier.path import PathFailure, ValidPath
 from verifier.path_building import NameIndex
 from verifier.path_search import PathSearch, index_anchors, index_certificates
-from verifier.path_steps import Check, PathCache
+from verifier.path_state import Check, PathCache
 from verifier.sources import RevocationMode, Sources, StatusAnswer, StatusRules
 from verifier.status import StatusChecker
 
