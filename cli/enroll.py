@@ -6,7 +6,7 @@ card, and where the municipality demands signed acts theirs come from the desk's
 
 import typer
 
-from cli import enroll_counter, enroll_policy, enroll_registry
+from cli import enroll_counter, enroll_letter, enroll_policy, enroll_registry
 
 app = typer.Typer(no_args_is_help=True, help="Persons, desks, operators, visits and procedures from a terminal.")
 app.add_typer(enroll_registry.person, name="person")
@@ -15,11 +15,12 @@ app.add_typer(enroll_registry.operator, name="operator")
 app.add_typer(enroll_policy.app, name="policy")
 app.add_typer(enroll_counter.application, name="application")
 app.add_typer(enroll_counter.procedure, name="procedure")
+app.add_typer(enroll_letter.letter, name="letter")
 for command in (
     enroll_counter.visit,
     enroll_counter.confirm,
     enroll_counter.waiting,
     enroll_counter.decide,
-    enroll_counter.deadlines,
+    enroll_letter.deadlines,
 ):
     app.command()(command)

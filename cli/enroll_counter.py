@@ -239,31 +239,6 @@ def confirm(
     tell(told, f"{made.confirmation} until {made.expires_at.iso()}", as_json=as_json)
 
 
-def deadlines(folder: Folder, person: Person, as_json: AsJson = False) -> None:
-    """What a person has to keep, and what became of what they had to keep."""
-    from enrollment import deadlines as kept
-    from enrollment.person import PersonId
-    from enrollment.store import people
-
-    def body(conn: Any) -> Any:
-        people.owner_of(conn, PersonId(person))
-        return kept.history(conn, PersonId(person))
-
-    with open_desk(folder) as desk:
-        found = desk.database.read(body)
-    told = [
-        {
-            "kind": one.kind.value,
-            "subject": one.subject,
-            "due": one.due_at.jst_date().isoformat(),
-            "outcome": one.outcome.value or "running",
-        }
-        for one in found
-    ]
-    text = "\n".join(f"{one['due']}  {one['kind']:15} {one['outcome']:8} {one['subject']}" for one in told)
-    tell({"person": person, "deadlines": told}, text or "Nothing.", as_json=as_json)
-
-
 @procedure.command("correct")
 def correct(
     folder: Folder,

@@ -1,6 +1,7 @@
 """The office's periodic work: what becomes due without anybody asking. Any number of instances share it.
 
-    deliver     what others are to be told, flags to channels first of all; tried again with growing pauses
+    deliver     what others are to be told, flags to channels first of all, letters to whoever prints them; tried again
+                with growing pauses
     release     what has waited long enough at the gate takes effect
     watch       alarms begin and end: flags that no channel acknowledged, a brake that is pulled
     terms       flags that lapse (and go on masking), approvals that nobody used, deadlines, old nonces
@@ -29,10 +30,11 @@ from ca import leases
 from ca.journal_file import JournaledDatabase, JournalFile
 from cli.database import Database
 from cli.errors import SecretMissing
+from cli.letter_folder import LETTERS, LetterFolder
 from cli.office_errors import ChannelSilent, ClockStepped
 from cli.secrets import read_secret, write_secret
 from cli.settings import Settings
-from enrollment import deciding, gateway_release, lapses, outbox, protection, watch
+from enrollment import code_letters, deciding, gateway_release, lapses, outbox, protection, watch
 from enrollment.errors import Braked
 from enrollment.gateway_schema import MessageKind
 from enrollment.outbox import Message
@@ -75,6 +77,7 @@ class OfficeWork:
     random: Callable[[int], bytes]
     stopwatch: Callable[[], float]
     holder: str
+    post: code_letters.Post
     _next: dict[str, Instant] = field(default_factory=dict)
     _seen: tuple[Instant, float] | None = None
     _stepped: int = 0
@@ -122,9 +125,11 @@ class OfficeWork:
 
     def deliver(self, at: Instant) -> int:
         """Hand over what is due; how many were taken."""
+        letters = code_letters.CodeLetters(self.database, self.random)
         handlers: dict[str, Callable[[Message], None]] = {
             protection.FLAG_TOPIC: lambda message: self._tell_channel(message, at),
             "gateway.braked": lambda message: log.error("gateway braked: %s", message.body),
+            code_letters.TOPIC: lambda message: letters.post(message, self.post, at),
         }
         delivered, failed = outbox.deliver(self.database, handlers, at)
         if failed:
@@ -228,7 +233,7 @@ def _uncompared(conn: Connection, at: Instant) -> list[str]:
 
 
 def _has_messages(_office: OfficeWork, conn: Connection, at: Instant) -> bool:
-    return bool(records.messages_due(conn, at, 1, [protection.FLAG_TOPIC, "gateway.braked"]))
+    return bool(records.messages_due(conn, at, 1, [protection.FLAG_TOPIC, "gateway.braked", code_letters.TOPIC]))
 
 
 def _has_deaths(_office: OfficeWork, conn: Connection, _at: Instant) -> bool:
@@ -283,6 +288,7 @@ def open_office(
         journaled = JournaledDatabase(database, JournalFile(settings.path(settings.status.journal)))
         with httpx.Client(timeout=5, trust_env=False, follow_redirects=False) as http:
             key = office_key(settings, random)
-            yield OfficeWork(journaled, database, key, http, random, stopwatch, random(8).hex())
+            letters = LetterFolder(settings.path(LETTERS))
+            yield OfficeWork(journaled, database, key, http, random, stopwatch, random(8).hex(), letters)
     finally:
         database.close()

@@ -97,7 +97,8 @@ class CodeLetters:
         )
         rows.add_letter(conn, letter)
         deadlines.run(conn, person, DeadlineKind.CODE_LETTER, letter.letter, until, at)
-        outbox.put(conn, person, TOPIC, {"letter": letter.letter}, at, self.random)
+        # A subject of its own: what nobody takes about this person must not hold a letter up.
+        outbox.put(conn, f"letter:{letter.letter}", TOPIC, {"letter": letter.letter}, at, self.random)
         return letter
 
     def post(self, message: Message, post: Post, at: Instant) -> None:

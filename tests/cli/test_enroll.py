@@ -2,6 +2,8 @@
 
 import json
 import secrets
+import time
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
@@ -9,9 +11,11 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.__main__ import COMMANDS
+from cli.clock import SystemClock
 from cli.database import Database
 from cli.enroll import app
 from cli.keys import open_operator_keys
+from cli.office_work import open_office
 from cli.settings import load_settings
 from enrollment import acts, ledger
 from enrollment.act import What
@@ -40,9 +44,9 @@ class Terminal:
         assert result.exit_code == 0, result.output
         return json.loads(result.output)
 
-    def code(self, *words: str) -> str:
+    def code(self, *words: str, typed: str | None = None) -> str:
         """The code of the named error."""
-        result = CliRunner().invoke(app, self._line(words))
+        result = CliRunner().invoke(app, self._line(words), input=typed)
         assert isinstance(result.exception, Error), result.output
         return result.exception.code
 
@@ -50,7 +54,7 @@ class Terminal:
         return CliRunner().invoke(app, self._line(words, as_json=False)).output
 
     def _line(self, words: tuple[str, ...], *, as_json: bool = True) -> list[str]:
-        groups = 2 if words[0] in ("person", "desk", "operator", "application", "procedure", "policy") else 1
+        groups = 2 if words[0] in ("person", "desk", "operator", "application", "procedure", "policy", "letter") else 1
         end = ["--json"] if as_json else []
         return [*words[:groups], str(self.folder), *words[groups:], *end]
 
@@ -189,6 +193,37 @@ def test_desks_and_operators(terminal):
     assert terminal.code(*twin) == "enrollment.already-registered"
     (mari,) = [one for one in terminal.tell("operator", "list")["operators"] if one["operator"] == "mari"]
     assert (mari["roles"], mari["counter"], mari["valid"]) == (["clerk", "supervisor"], "east", True)
+
+
+def test_a_letter_is_asked_for_printed_by_the_office_and_redeemed(terminal):
+    person = terminal.resident()
+    ask = ("letter", "ask", person, "--municipality", TOWN, "--address", "東京都見本市２番", "--as", CLERK)
+    asked = terminal.tell(*ask)
+    settings = load_settings(terminal.folder)
+    with open_office(settings, secrets.token_bytes, time.monotonic) as office:
+        assert office.work(SystemClock().now())["deliver"] == 1
+    (file,) = (terminal.folder / "letters").iterdir()
+    assert (file.stat().st_mode & 0o777, (terminal.folder / "letters").stat().st_mode & 0o777) == (0o600, 0o700)
+    printed = json.loads(file.read_text("utf-8"))
+    assert (printed["name"], printed["address"], printed["until"]) == ("𠮷野　花子", "東京都見本市２番", asked["until"])
+    redeem = ("letter", "redeem", person, "--letter", asked["letter"], "--as", CLERK)
+    assert terminal.code(*redeem, typed="2222-2222-22\n") == "enrollment.code-wrong"
+    done = CliRunner().invoke(app, terminal._line(redeem), input=printed["code"] + "\n")
+    assert done.exit_code == 0, done.output
+    assert printed["code"] not in done.output
+    (one,) = terminal.tell("deadlines", person)["deadlines"]
+    assert (one["kind"], one["outcome"]) == ("code-letter", "met")
+
+
+def test_a_letter_that_cannot_be_written_is_tried_again(terminal):
+    person = terminal.resident()
+    terminal.tell("letter", "ask", person, "--municipality", TOWN, "--address", "見本市２番", "--as", CLERK)
+    (terminal.folder / "letters").write_text("somebody put a file there")
+    at = SystemClock().now()
+    with open_office(load_settings(terminal.folder), secrets.token_bytes, time.monotonic) as office:
+        assert "deliver" not in office.work(at)
+        (terminal.folder / "letters").unlink()
+        assert office.work(at + timedelta(seconds=6))["deliver"] == 1
 
 
 def test_a_municipality_is_only_ever_stricter(terminal, tmp_path):
