@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 from pki.errors import Malformed
 from verifier.certificate import ParsedCertificate, parse
 from verifier.crl import ParsedCrl, parse_crl
+from verifier.kept import make_room
 from verifier.ocsp import ParsedOcsp, parse_ocsp
 from verifier.path_state import PathCache
 from verifier.sources import CrlSet
@@ -43,7 +44,7 @@ class EngineCache:
         if found is None:
             found = parse(der)
             if len(der) <= MAX_KEPT_OCTETS:
-                self._make_room(self._certificates)
+                make_room(self._certificates, self._most)
                 self._certificates[der] = found
         return found
 
@@ -55,8 +56,7 @@ class EngineCache:
             unreadable: list[str] = []
             found = CrlSet(readable(ders, self.crl, unreadable), tuple(unreadable))
             if sum(len(key) for key in keys) <= 4 * MAX_KEPT_OCTETS:
-                if len(self._sets) >= MAX_CRL_SETS:
-                    self._sets.pop(next(iter(self._sets)), None)
+                make_room(self._sets, MAX_CRL_SETS)
                 self._sets[keys] = found
         return found
 
@@ -79,13 +79,9 @@ class EngineCache:
         if found is None:
             found = parse_ocsp(der)
             if len(der) <= MAX_KEPT_OCTETS:
-                self._make_room(self._ocsp)
+                make_room(self._ocsp, self._most)
                 self._ocsp[der] = found
         return found
-
-    def _make_room(self, kept: dict[bytes, ParsedCertificate] | dict[bytes, ParsedOcsp]) -> None:
-        if len(kept) >= self._most:
-            kept.pop(next(iter(kept)), None)
 
 
 def _key(der: bytes) -> _Key:

@@ -1,11 +1,20 @@
 """Results kept by their octets, but only for few octets: whoever sends many fills no memory with them."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache, wraps
-from typing import Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
+
+
+def make_room(kept: dict[Any, Any], most: int) -> None:
+    """Drop the oldest entries until one more fits. Other threads may add and drop at the same time."""
+    while len(kept) >= most:
+        # whoever changed it between looking and taking did the same work: look again
+        with suppress(RuntimeError, StopIteration):
+            kept.pop(next(iter(kept)), None)
 
 
 class Kept(Protocol[_T_co]):

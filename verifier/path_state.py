@@ -5,6 +5,7 @@ from typing import NamedTuple
 from verifier.anchors import TrustAnchor
 from verifier.certificate import ParsedCertificate
 from verifier.inputs import PathInputs
+from verifier.kept import make_room
 from verifier.lasting import Lasting
 from verifier.name_constraints import NameSpace
 from verifier.policy_graph import PolicyGraph
@@ -105,8 +106,7 @@ class IssuerStates:
 
     def put(self, key: StateKey, state: PathState) -> None:
         """Keep one state; the oldest goes when it is full."""
-        if len(self._kept) >= self._most:
-            self._kept.pop(next(iter(self._kept)), None)
+        make_room(self._kept, self._most)
         self._kept[key] = state
 
 

@@ -3,6 +3,7 @@
 from verifier.algorithms import algorithm_of
 from verifier.budget import Meter
 from verifier.certificate import ParsedCertificate
+from verifier.kept import make_room
 from verifier.keys import load_key
 from verifier.signature import holds
 
@@ -33,9 +34,7 @@ class SignatureCache:
             loaded = load_key(spki)
             meter.spend("signatures", loaded.weight)
             known = holds(algorithm_of(identifier), loaded, signature, message)
-            if len(self._kept) >= self._most:
-                # two threads may find it full at once: whoever comes second removes one more, which costs a check
-                self._kept.pop(next(iter(self._kept)), None)
+            make_room(self._kept, self._most)
             self._kept[key] = known
         return known
 

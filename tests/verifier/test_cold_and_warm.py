@@ -1,6 +1,8 @@
 """What is kept between requests changes no verdict: cold and warm give the same, over random questions and PKITS."""
 
 import random as chance
+import sys
+import threading
 from datetime import timedelta
 
 import pytest
@@ -261,6 +263,36 @@ class TestWhatIsKept:
                     evidence = Evidence(certificates, (crl, CRLS[3]))
                     result = Validator(ANCHORS[:1], inputs, rules, cache=cache).validate(leaf, AT, evidence)
                     assert result.passed is (rules is lenient[1]), result.reason
+
+    def test_threads_that_fill_a_small_cache_at_once(self) -> None:
+        """Everything is dropped all the time while others look; verdicts stay, and nothing breaks."""
+        cache = EngineCache(most=2)
+        cache.paths.signatures._most = cache.paths.issuers._most = 2
+        wrong: list[object] = []
+
+        def ask(seed: int) -> None:
+            source = chance.Random(seed)
+            try:
+                for _ in range(150):
+                    leaf, issuer = source.choice(LEAVES[:3]), source.choice(ISSUERS[:3])
+                    evidence = Evidence((issuer,), (CRLS[0], CRLS[3]), ())
+                    result = Validator(ANCHORS[:1], cache=cache).validate(leaf, AT, evidence)
+                    if result != Validator(ANCHORS[:1]).validate(leaf, AT, evidence):
+                        wrong.append(result)
+            except Exception as error:
+                wrong.append(error)
+
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(1e-6)
+        try:
+            threads = [threading.Thread(target=ask, args=(seed,)) for seed in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            sys.setswitchinterval(before)
+        assert not wrong
 
 
 class TestEntriesThatAreReadLate:
