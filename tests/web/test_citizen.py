@@ -56,6 +56,8 @@ SERVICE = "https://testserver"
 SIGNER = Signer(f"log.example/{TOWN}", Ed25519PrivateKey.from_private_bytes(bytes(32)))
 PENSION = Access("inquiry", "pension", "年金", TOWN, "年金事務所 東支所", FOUR_ATTRIBUTES, "住民基本台帳法30条の9")
 LATER = AT + timedelta(days=1)
+PARTS = ("/citizen/pairing", "/incidents/{incident}")
+"""No whole page, and one that has a test of its own."""
 
 
 @dataclass
@@ -197,8 +199,10 @@ def test_no_word_is_said_that_no_page_says() -> None:
     said = "".join(file.read_text("utf-8") for file in [*folder.glob("citizen/*.html"), *folder.glob("pages/*.html")])
     code = "".join(file.read_text("utf-8") for file in Path("web/citizen").glob("*.py") if "words" not in file.name)
     code += Path("web/desk/timeline.py").read_text("utf-8")
-    families = ("purpose-", "held-", "card-state-", "event-", "kind-", "field-", "result-", "case-", "finding-",
-                "move-", "why-", "code-", "notice-", "grant-", "affair-", "content-", "state-", "ends-")  # fmt: skip
+    families = (
+        *("purpose-", "held-", "card-state-", "event-", "kind-", "field-", "result-", "case-", "finding-", "move-"),
+        *("why-", "code-", "incident-", "moment-", "notice-", "grant-", "affair-", "content-", "state-", "ends-"),
+    )
     for key in set(WORDS) - set(SHARED):
         assert f'"{key}"' in said + code or f"'{key}'" in said or key.startswith(families), key
 
@@ -291,7 +295,7 @@ def test_every_page_in_every_language(pages: Pages, hanako: tuple[PersonId, Any]
     visitor = pages.with_card(person)
     paper = _paper(pages, visitor)
     for route in pages.guarded:
-        if route.method == "GET" and "." not in route.path and route.path != "/citizen/pairing":
+        if route.method == "GET" and "." not in route.path and route.path not in PARTS:
             path = paper if "{filing}" in route.path else route.path
             answer = visitor.client.get(f"{path}?lang={language.value}")
             if route.path == "/citizen/login":
@@ -411,7 +415,14 @@ def test_an_incident_reaches_the_person(pages: Pages, hanako: tuple[PersonId, An
     incident = pages.office.database.transaction(told)
     page = pages.logged_in(person).see("/citizen/notices")
     assert "There was an incident with your data" in page
-    assert incident in page
+    assert f'href="/incidents/{incident}"' in page
+    told = pages.logged_in(person).see(f"/incidents/{incident}")
+    assert "1 of your records are concerned" in told
+    assert "&lt;10" in told
+    anybody = Visitor(pages.browser())
+    assert "Mistaken inquiry" in anybody.see("/incidents")
+    assert "of your records" not in anybody.see(f"/incidents/{incident}")
+    assert anybody.client.get("/incidents/none").status_code == 404
 
 
 def test_a_visit_is_booked_shown_as_a_code_and_given_back(pages: Pages, hanako: tuple[PersonId, Any]) -> None:
@@ -548,7 +559,7 @@ def test_of_a_protected_person_no_page_says_where(pages: Pages, hanako: tuple[Pe
     assert all(place in before for place in places[:4])
     _protect(pages, person)
     for route in pages.guarded:
-        if route.method != "GET" or route.path in ("/citizen/login", "/citizen/pairing"):
+        if route.method != "GET" or route.path in ("/citizen/login", "/citizen/pairing", "/incidents/{incident}"):
             continue
         answer = visitor.client.get(paper if "{filing}" in route.path else route.path)
         if route.path == "/citizen/history.json":

@@ -8,6 +8,7 @@ home.py       the first page, certificates, calendar, notices, lock
 trust.py      online moves left, the timeline, desks, booking one visit
 history.py    who looked at me: filters, export with proofs, questions
 moves.py      a household's move: paper, signatures, results
+incidents.py  what went wrong, for everybody to read
 naming.py     what the records call things, in plain words
 agreements.py consents and representation
 words*.py     every sentence, three times

@@ -12,6 +12,7 @@ from web.citizen.codes import LoginCodes
 from web.citizen.entry import Entry, entry_pages
 from web.citizen.history import history_pages
 from web.citizen.home import home_pages
+from web.citizen.incidents import incident_pages
 from web.citizen.moves import move_pages
 from web.citizen.parts import Citizen
 from web.citizen.trust import trust_pages
@@ -73,5 +74,6 @@ def citizen_routes(
     trust_pages(pages, citizen)
     history_pages(pages, citizen)
     agreement_pages(pages, citizen)
+    incident_pages(pages, citizen)
     move_pages(pages, citizen, parts, verifier)
     return CitizenRoutes((pages.router,), tuple(pages.guarded))
