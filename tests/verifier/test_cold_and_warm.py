@@ -42,6 +42,7 @@ from verifier.crl import parse_crl
 from verifier.engine_cache import EngineCache
 from verifier.evidence import Evidence
 from verifier.inputs import PathInputs, Profile, Usage
+from verifier.kept import make_room
 from verifier.sources import RevocationMode, StatusRules
 from verifier.validator import Result, Validator
 
@@ -263,6 +264,32 @@ class TestWhatIsKept:
                     evidence = Evidence(certificates, (crl, CRLS[3]))
                     result = Validator(ANCHORS[:1], inputs, rules, cache=cache).validate(leaf, AT, evidence)
                     assert result.passed is (rules is lenient[1]), result.reason
+
+    def test_threads_that_make_room_at_once(self) -> None:
+        # the dictionary's first key, looked up while another thread adds one: RuntimeError without a second look
+        kept: dict[tuple[int, int], None] = {}
+        wrong: list[Exception] = []
+
+        def fill(number: int) -> None:
+            try:
+                for step in range(30_000):
+                    make_room(kept, 2)
+                    kept[number, step] = None
+            except Exception as error:
+                wrong.append(error)
+
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(1e-6)
+        try:
+            threads = [threading.Thread(target=fill, args=(number,)) for number in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            sys.setswitchinterval(before)
+        assert not wrong
+        assert len(kept) <= 2 + 4
 
     def test_threads_that_fill_a_small_cache_at_once(self) -> None:
         """Everything is dropped all the time while others look; verdicts stay, and nothing breaks."""
