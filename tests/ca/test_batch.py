@@ -10,17 +10,21 @@ import pytest
 
 from ca import batch, inventory
 from ca.batch import Outcome, parse_order
-from ca.directory import Database
-from ca.errors import KeyAlreadySeen, NothingLeftToCertify
+from ca.directory import Database, Directory
+from ca.errors import IdempotencyConflict, KeyAlreadySeen, NothingLeftToCertify
 from ca.inventory import Cursor, Query
 from ca.lifecycle import CertificateState, IntentState, certificate_state
 from ca.metrics import exposition
 from ca.orders import Assurance, Order, ServiceKind
+from ca.planning import prove
+from ca.points import WHOLE, point_name
 from ca.profiles import Kind
 from ca.revocation import By, revoke
+from ca.store import issued as store
 from pki.certificate import Certificate
 from pki.errors import InvalidValue
 from pki.instant import Instant
+from pki.municipality import Municipality
 from pki.purpose import Purpose
 from pki.revocation import Reason
 from tests.ca.issuing_world import CARD_END, PERSON, World, make_world, request
@@ -223,3 +227,40 @@ def test_the_report_in_prometheus_text(world: World) -> None:
     assert samples['jitsuin_responder_end_seconds{authority="signature-1"}'] == str(30 * 86400 - 1 - 3600)
     heads = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")]
     assert len(heads) == len(set(heads)) == 8  # each metric's samples stand together under one head
+
+
+def test_an_order_that_came_from_elsewhere_between_draft_and_deed_is_one_certificate(world: World) -> None:
+    order = world.order()
+    drafts = world.database.read(lambda conn: world.registrar.draft(conn, [prove(order)], world.at))
+    first = world.database.transaction(lambda conn: world.registrar.intend(conn, order, world.at))
+    assert world.database.transaction(lambda conn: world.registrar.take(conn, drafts, world.at)) == [first]
+    other = world.order(idempotency_key=order.idempotency_key, card_not_after=order.card_not_after + timedelta(days=1))
+    drafts = world.database.read(lambda conn: world.registrar.draft(conn, [prove(world.order())], world.at))
+    assert isinstance(_run(world, [other])[0].refused, IdempotencyConflict)
+    assert world.database.transaction(lambda conn: world.registrar.take(conn, drafts, world.at)) != [first]
+
+
+def test_what_was_drafted_for_an_authority_that_is_no_longer_the_one_is_drafted_anew(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drafts = world.database.read(lambda conn: world.registrar.draft(conn, [prove(world.order())], world.at))
+    drawn = drafts[0].row
+    assert drawn is not None
+    # Read by another directory, the authority is another object: as good as another generation.
+    monkeypatch.setattr(world.registrar, "_authorities", Directory())
+    (identifier,) = world.database.transaction(lambda conn: world.registrar.take(conn, drafts, world.at))
+    issued = world.signer.sign(world.database, identifier, world.at)
+    assert issued.serial.hex != drawn["serial"]
+
+
+def test_a_point_that_another_wrote_down_first_stands(world: World) -> None:
+    drafts = world.database.read(lambda conn: world.registrar.draft(conn, [prove(world.order())], world.at))
+    plan = drafts[0].plan
+    assert plan is not None
+    issuer, elsewhere = plan.authority, Municipality("13104", "Tokyo-to", "Shinjuku-ku", "新宿区")
+    stands = point_name(issuer.parameters, issuer.purpose, issuer.id, plan.partition, elsewhere)
+    assert plan.partition != WHOLE
+    assert stands != plan.point
+    world.database.transaction(lambda conn: store.remember_partition(conn, issuer.id, plan.partition, stands))
+    (identifier,) = world.database.transaction(lambda conn: world.registrar.take(conn, drafts, world.at))
+    assert stands in world.signer.sign(world.database, identifier, world.at).der

@@ -7,8 +7,10 @@ import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+from sqlalchemy import Connection
 
 from ca import journal
 from ca.crl import CrlPolicy, make_crl
@@ -26,6 +28,8 @@ from pki.revocation import Good, Reason, Revoked, Unknown
 from pki.serial import SerialNumber
 from tests.ca.ocsp_requests import request_for
 from tests.ca.status_world import AT, AUTHORITY, World, make_world
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -248,3 +252,33 @@ def test_kill_nine_loses_no_acknowledged_revocation(
     known = {entry.event.serial for entry in file.entries() if entry.event.kind is journal.Kind.REVOKED}
     assert set(acknowledged) <= known
     file.settle(sqlite_database)
+
+
+def test_what_a_commit_recorded_goes_to_the_file_without_being_read_back(world: World, file: JournalFile) -> None:
+    """Where it follows the last line; where others came between, or the database is another one, all is read."""
+    journaled = JournaledDatabase(world.database, file)
+    first, second, third = world.issue(3)
+    revoke_in(journaled, first)  # the file was behind: read back
+    assert file.head()[0] == 4
+    reads: list[int] = []
+
+    class Counting:
+        transaction = staticmethod(world.database.transaction)
+
+        @staticmethod
+        def read(body: Callable[[Connection], T]) -> T:
+            reads.append(1)
+            return world.database.read(body)
+
+    counting = JournaledDatabase(Counting(), file)
+    counting.transaction(lambda conn: revoke(conn, AUTHORITY, second, Reason.SUPERSEDED, AT))
+    assert (file.head()[0], reads) == (5, [])
+    revoke_in(world.database, third)  # another process, killed before it wrote
+    counting.transaction(lambda conn: journal.record(conn, [journal.issued(AT, AUTHORITY, "0" * 40, AT, 0, "f")]))
+    assert (file.head()[0], len(reads)) == (7, 1)
+    assert [entry.position for entry in file.entries()] == list(range(1, 8))
+    # Another database's file of the same length must not be continued by what this one has just recorded.
+    digest = file.head()[1]
+    file.path.write_text(file.path.read_text().replace(digest, digest[::-1]))
+    with pytest.raises(RestoredDatabase):
+        counting.transaction(lambda conn: journal.record(conn, [journal.issued(AT, AUTHORITY, "1" * 40, AT, 0, "g")]))

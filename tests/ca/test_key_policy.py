@@ -1,10 +1,12 @@
 """Keys that are refused, each made by the fault that it is refused for."""
 
-from math import gcd, prod
+from math import gcd, isqrt, prod
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ca.errors import WeakKey
 from ca.key_policy import check_key, check_rsa, has_close_primes, is_roca
@@ -175,3 +177,12 @@ def test_an_rsa_key_without_its_null_parameters() -> None:
 def test_what_is_no_key(octets: bytes) -> None:
     with pytest.raises(WeakKey):
         check_key(octets, EVERY)
+
+
+@given(st.integers(3, 10**7), st.integers(1, 12))
+def test_no_step_of_fermat_is_left_out(number: int, rounds: int) -> None:
+    """Numbers are told from squares by their remainders; the method without that finds the same."""
+    modulus = number | 1
+    first = isqrt(modulus - 1) + 1
+    plain = any(isqrt((first + step) ** 2 - modulus) ** 2 == (first + step) ** 2 - modulus for step in range(rounds))
+    assert has_close_primes(modulus, rounds) == plain
