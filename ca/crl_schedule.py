@@ -34,7 +34,7 @@ URGENT = frozenset({Reason.KEY_COMPROMISE, Reason.CA_COMPROMISE})
 LEASE = timedelta(minutes=5)
 TRIED_AGAIN = timedelta(minutes=15)
 """So long a CRL that did not reach the shelf is tried again, instead of signing one more each time."""
-DROPPED_AT_ONCE = 200
+FILED_AT_ONCE, DROPPED_AT_ONCE = 20, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,8 @@ class CrlMaker:
     def drop_ended(self, at: Instant, keep: timedelta) -> int:
         """Drop CRLs that ended `keep` ago, on the shelf and in the database; the journal remembers that they were.
 
-        At most a few hundred a call. The newest of each scope and kind stays, and whatever a delta there adds to.
+        At most DROPPED_AT_ONCE a call; gives how many. The newest of each scope and kind stays, and whatever a kept
+        delta adds to.
         """
         rows = self._database.read(lambda conn: store.ended_before(conn, (at + -keep).seconds, DROPPED_AT_ONCE))
         for row in rows:
@@ -154,15 +155,16 @@ class CrlMaker:
             key = self._opened[authority.id] = self._keys.open(authority.key_label)
         issuer = CrlIssuer(authority.id, authority.subject, authority.key_identifier, key)
         publisher = Publisher(authority.id, authority.certificate, self._shelf, self._database)
-        left = self._database.read(lambda conn: self._unpublished(conn, due))
-        if again and left and self._database.read(lambda conn: self._still_good(conn, due, left[-1].row, at)):
-            signed = left.pop()
+        left = self._database.read(lambda conn: store.unpublished(conn, authority.id, due.scope.name, due.kind))
+        if again and left and self._database.read(lambda conn: self._still_good(conn, due, left[-1], at)):
+            signed = self._stored(left.pop())
         else:
             self._check_clock(due, at)
             signed = make_crl(self._database, issuer, due.scope, at, self._policy, due.kind, self._freshest(due))
         publisher.publish(signed, due.scope, at)
-        for overtaken in left:
-            publisher.file(overtaken, due.scope, at)
+        # One after the other: each may be large, and after a long outage there are many.
+        for row in left[:FILED_AT_ONCE]:
+            publisher.file(self._stored(row), due.scope, at)
         return signed
 
     def _check_clock(self, due: Due, at: Instant) -> None:
@@ -172,9 +174,8 @@ class CrlMaker:
             fault = f"it would be of {at}, before the last one ({Instant(last)})"
             raise PublicationRefused(f"{due.authority.id}/{due.scope.name}", fault)
 
-    def _unpublished(self, conn: Connection, due: Due) -> list[SignedCrl]:
-        rows = store.unpublished(conn, due.authority.id, due.scope.name, due.kind)
-        return [SignedCrl(row, store.crl_octets(conn, row)) for row in rows]
+    def _stored(self, row: store.CrlRow) -> SignedCrl:
+        return SignedCrl(row, self._database.read(lambda conn: store.crl_octets(conn, row)))
 
     def _still_good(self, conn: Connection, due: Due, row: store.CrlRow, at: Instant) -> bool:
         """Whether one that never reached the shelf may still do: young, not overtaken, and nothing urgent since."""

@@ -24,6 +24,8 @@ from pki.instant import Instant
 _TYPE = "application/pkix-crl"
 _TIMEOUT = httpx.Timeout(10.0, connect=3.0)
 _LARGEST = 256 * 1024 * 1024
+_REMEMBERED = 64 * 1024 * 1024
+"""Octets of CRLs that are kept, so that one that has not changed is not sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +135,11 @@ class S3Shelf:
         if not answer.is_success or len(answer.content) > _LARGEST:
             raise _failed(answer)
         found = (answer.headers.get("etag", ""), Published.of(answer.content))
-        if len(self._known) > 256:
+        size = len(found[1].der)
+        if size + sum(len(one.der) for _, one in list(self._known.values())) > _REMEMBERED:
             self._known.clear()
-        self._known[key] = found
+        if size <= _REMEMBERED:
+            self._known[key] = found
         return found
 
     def _send(

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from ca.authorities import renew_responders
-from ca.crl_schedule import CrlMaker
+from ca.crl_schedule import DROPPED_AT_ONCE, CrlMaker
 from ca.errors import KeyStoreError
 from ca.issuance import Signer
 from ca.journal_file import JournaledDatabase, JournalFile
@@ -75,8 +75,9 @@ class Signing:
         self._attempt(lambda: self._renew(at))
         self._attempt(lambda: self._publish(at))
         if self.keep is not None and at >= self._swept + SWEEPING:
-            keep, self._swept = self.keep, at
-            self._attempt(lambda: self.crls.drop_ended(at, keep))
+            keep = self.keep
+            if self._attempt(lambda: self.crls.drop_ended(at, keep)) < DROPPED_AT_ONCE:
+                self._swept = at
         if self.metrics is not None:
             try:
                 self.tally.write(self.metrics, at)

@@ -145,12 +145,11 @@ def test_two_workers_of_two_instances_see_each_change_at_once(
     nonce = request_for(authority.certificate, serial, nonce=b"n" * 20)
     with ExitStack() as stack:
         stack.callback(plain.close)
-        everywhere = []
-        for _ in range(2):
-            _, ready = stack.enter_context(responding(deployment))
-            connections = Connections(ready["url"])
+        # Both instances first: a connection that asks nothing for ten seconds is cut, and starting one may take longer.
+        urls = [stack.enter_context(responding(deployment))[1]["url"] for _ in range(2)]
+        everywhere = [Connections(url) for url in urls]
+        for connections in everywhere:
             stack.callback(connections.close)
-            everywhere.append(connections)
 
         def told() -> set[ocsp.OCSPCertStatus | int]:
             return {status for one in everywhere for body in (bare, nonce) for status in one.ask(path, body)}
