@@ -1,9 +1,11 @@
-"""Attributes by consent: only the fields, the party and the purpose that the person agreed to, and not a moment longer."""
+"""Attributes by consent: only the fields, party and purpose that the person agreed to, and not a moment longer."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -159,3 +161,12 @@ def test_the_record_stands_before_the_consented_field_is_told(service: Service) 
     )  # fmt: skip
     assert answer.status_code == 500
     assert "架空市" not in answer.text
+
+
+def test_the_consent_in_the_documentation_is_one(service: Service) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "relying-parties.md").read_text(encoding="utf-8")
+    found = re.search(r'```json\n(\{"fields".*?)\n```', text, re.DOTALL)
+    assert found is not None
+    assert code(give(service, document=found[1].encode())) == (422, "web.consent-refused"), (
+        "read, and for another party"
+    )
