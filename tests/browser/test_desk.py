@@ -84,7 +84,9 @@ def test_first_issue_with_a_second_seat_the_residents_pins_and_a_card_pulled_in_
     decide(second, "書類を確認した")
     expect(page.locator("main")).to_contain_text("鍵はカードの中で作られ")  # and this went on by itself
     page.locator("form[action$='/card'] button").click()
-    expect(page.locator(".error")).to_contain_text("カードリーダー")  # no card yet: said in words, nothing lost
+    expect(page.locator(".error")).to_contain_text(
+        "カードがリーダーに入っていません"
+    )  # no card yet: said in words, nothing lost
     shoot(page, "desk-no-card-ja")
     blank = world.blank()
     clerk_pc.insert(blank, 1)

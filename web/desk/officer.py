@@ -110,5 +110,6 @@ class Door:
             return lost is not None and self.clock.now() - lost < GRACE
         if line.readers.holds(session.row.fingerprint):
             return True
-        # The readers are away for a moment (pcscd was restarted), or have not said anything yet.
-        return line.readers.empty() and self.clock.now() - session.row.seen_at < timedelta(minutes=2)
+        # The readers are away for a moment (pcscd was restarted), or have not said anything yet. Longer, and it may be
+        # somebody who unplugged the reader to take the card along and leave the session.
+        return line.empty_since is not None and self.clock.now() - line.empty_since < GRACE

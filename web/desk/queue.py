@@ -6,6 +6,7 @@ from fastapi import Response
 
 from enrollment import protection
 from enrollment.approvals import DECIDERS
+from enrollment.errors import RoleMissing, SamePerson
 from enrollment.operators import Role
 from enrollment.registry import Field
 from pki.errors import InvalidValue
@@ -15,6 +16,7 @@ from web.desk.guided import Guided
 from web.desk.officer import Officer
 from web.desk.parts import Desk
 from web.desk.work import State, Work
+from web.errors import WorkRefused
 from web.pages.rendering import minute
 from web.pages.router import SOMEBODY, Pages, Visit, see_other
 from web.store import desk as rows
@@ -63,6 +65,12 @@ def queue_pages(pages: Pages, desk: Desk) -> None:
         officer: Officer = visit.who
         work_id = str(visit.request.path_params["work"])[:64]
         work = desk.database.read(lambda conn: works.load(conn, work_id, officer.operator.owner))
+        if not _may_decide(officer, work):
+            if work.row.started_by == officer.operator.operator:
+                raise SamePerson(officer.operator.operator)
+            if work.state not in (State.APPROVAL, State.CONFIRMATION):
+                raise WorkRefused(work.state.value)
+            raise RoleMissing(officer.operator.operator, work.state.value)
         decision = visit.form.get("decision")
         if decision not in ("yes", "no"):
             raise InvalidValue("yes or no")
@@ -75,7 +83,8 @@ def _may_decide(officer: Officer, work: Work) -> bool:
         return False
     if work.state is State.CONFIRMATION:
         return Role.CLERK in officer.operator.roles and officer.counter.kind.is_municipal
-    return DECIDERS[work.kind.affair] in officer.operator.roles
+    decider = DECIDERS.get(work.kind.affair)
+    return work.state is State.APPROVAL and decider is not None and decider in officer.operator.roles
 
 
 def _known(found: list[Work]) -> str:

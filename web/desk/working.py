@@ -19,6 +19,7 @@ from web.desk.paper import Paper, receipt_pdf
 from web.desk.parts import Desk
 from web.desk.people import CLERK
 from web.desk.work import State, Work
+from web.errors import NoSuchWork
 from web.language import Language
 from web.pages.rendering import minute
 from web.pages.router import ANYBODY, Pages, Visit, see_other
@@ -34,7 +35,10 @@ def working_pages(pages: Pages, desk: Desk) -> None:
     def load(visit: Visit) -> Work:
         officer: Officer = visit.who
         work_id = str(visit.request.path_params["work"])[:64]
-        return desk.database.read(lambda conn: works.load(conn, work_id, officer.operator.owner))
+        work = desk.database.read(lambda conn: works.load(conn, work_id, officer.operator.owner))
+        if officer.counter.kind.needs_confirmation and work.row.counter != officer.counter.counter:
+            raise NoSuchWork  # what the municipality does at its own desks is none of a post office's business
+        return work
 
     def show(visit: Visit, work: Work, **values: object) -> Response:
         officer: Officer = visit.who

@@ -14,11 +14,13 @@ from typing import Final
 from fastapi import Request, Response
 
 from pki.instant import Clock
-from web.store import Database
+from web.store import Connection, Database
 from web.store import sessions as rows
 from web.store.sessions import SessionRow
 
 ANONYMOUS: Final = timedelta(minutes=30)
+_KEPT: Final = timedelta(days=1)
+"""How long after its end a session's row is kept."""
 _TOUCH: Final = timedelta(seconds=30)
 """A use is written down at most so often."""
 
@@ -104,7 +106,12 @@ class Sessions:
         row = SessionRow(
             _hash(cookie), self.random(12).hex(), self.realm, subject, fingerprint, method, now, now, now + life
         )
-        self.database.transaction(lambda conn: rows.add_session(conn, row))
+
+        def write(conn: Connection) -> None:
+            rows.forget_sessions(conn, now + -_KEPT)
+            rows.add_session(conn, row)
+
+        self.database.transaction(write)
         return Session(row, cookie)
 
     def put(self, response: Response, session: Session) -> None:

@@ -32,17 +32,25 @@ WORDS: Final[Mapping[str, Words]] = {
         "There are several cards. Leave in only the one to be used.",
     ),
     "cause-cancelled": Words("取り消されました。", "やめました。", "It was cancelled at the reader."),
-    "cause-timed-out": Words("時間内に入力されませんでした。", "{時間|じかん}が すぎました。", "Nobody answered in time."),
+    "cause-timed-out": Words(
+        "時間内に入力されませんでした。", "{時間|じかん}が すぎました。", "Nobody answered in time."
+    ),
     "cause-busy": Words(
-        "リーダーは別の操作をしています。", "リーダーは いま つかっています。", "The reader is busy with something else."
+        "リーダーは別の操作をしています。",
+        "リーダーは いま つかっています。",
+        "The reader is busy with something else.",
     ),
     "cause-cardio.removed": Words("カードが抜かれました。", "カードが {抜|ぬ}かれました。", "The card was taken out."),
     "cause-cardio.no-card": Words("カードが抜かれました。", "カードが {抜|ぬ}かれました。", "The card was taken out."),
     "cause-not-held": Words(
-        "カードとの通信が切れました。", "カードとの {通信|つうしん}が きれました。", "The conversation with the card was cut."
+        "カードとの通信が切れました。",
+        "カードとの {通信|つうしん}が きれました。",
+        "The conversation with the card was cut.",
     ),
     "cause-line-cut": Words(
-        "リーダーとの接続が切れました。", "リーダーとの {接続|せつぞく}が きれました。", "The line to the reader was cut."
+        "リーダーとの接続が切れました。",
+        "リーダーとの {接続|せつぞく}が きれました。",
+        "The line to the reader was cut.",
     ),
     "none": Words("ありません", "ありません", "None"),
 }

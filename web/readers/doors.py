@@ -28,7 +28,7 @@ class CodeBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    code: Annotated[str, Field(pattern=r"^[2-9A-Z]{8}$")]
+    code: Annotated[str, Field(pattern=r"^[2-9A-Z]{10}$")]
     port: Annotated[int, Field(ge=1, le=65535, description="where the agent listens on its own loopback")]
 
 
@@ -38,7 +38,7 @@ def reader_router(pairings: Pairings, lines: Lines, random: Callable[[int], byte
 
     @router.post("/v1/reader-pairings", status_code=201)
     def pair(body: CodeBody) -> dict[str, str]:
-        """Exchange a one-time code for a channel. Errors: NotPaired, QuotaExhausted."""
+        """Exchange a one-time code for a channel. Errors: NotPaired."""
         made = pairings.redeem(body.code, body.port)
         return {"channel": made.channel, "key": made.key.hex(), "ticket": made.ticket, "realm": made.realm}
 
@@ -89,6 +89,7 @@ async def _carry(socket: WebSocket, channel: Channel, lines: Lines, key: bytes, 
         while not line.closed:
             body = opener.open(await socket.receive_text())
             if line.heard(body):
+                lines.note(line)
                 now = pairings.channel(channel.channel)
                 if now is None:
                     break

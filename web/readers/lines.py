@@ -61,6 +61,8 @@ class Line:
     _number: int = 0
     _lock: Lock = field(default_factory=Lock)
     closed: bool = False
+    empty_since: Instant | None = None
+    """Since when its readers say nothing useful; None while they do."""
 
     def call(self, operation: str, arguments: Mapping[str, Any], patience: float = PATIENCE) -> dict[str, Any]:
         """What the agent answers. Errors: ReaderRefused with its reason, ReaderSilent."""
@@ -118,6 +120,7 @@ class Lines:
 
     def add(self, line: Line) -> None:
         """A line was opened; an older one of the same channel is cut."""
+        line.empty_since = self.clock.now()
         with self._lock:
             older = self._open.get(line.channel)
             self._open[line.channel] = line
@@ -132,6 +135,13 @@ class Lines:
             if self._open.get(line.channel) is line:
                 del self._open[line.channel]
                 self._lost[line.channel] = self.clock.now()
+
+    def note(self, line: Line) -> None:
+        """Its readers said something: whether it is of use, or since when it is not."""
+        if not line.readers.empty():
+            line.empty_since = None
+        elif line.empty_since is None:
+            line.empty_since = self.clock.now()
 
     def find(self, channel: str) -> Line | None:
         """The open line of a channel."""

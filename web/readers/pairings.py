@@ -13,13 +13,13 @@ from typing import Final
 
 from pki.envelope import KEY_OCTETS
 from pki.instant import Clock, Instant
-from web.errors import NotPaired, QuotaExhausted
+from web.errors import NotPaired
 
 CODE_LIFE: Final = timedelta(minutes=5)
 _ALPHABET: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
-"""Without 0, O, 1 and I: it is read from a screen. 32 letters, 8 places: 40 bits."""
-_PLACES: Final = 8
-_MOST_WRONG_A_MINUTE: Final = 60
+"""Without 0, O, 1 and I: it is read from a screen. 32 letters, 10 places: 50 bits, so that guesses need no brake. A
+brake would have been a way for anybody to keep every counter from pairing."""
+_PLACES: Final = 10
 _MOST_WAITING: Final = 10_000
 
 
@@ -45,7 +45,6 @@ class Pairings:
     _waiting: dict[str, tuple[str, str, Instant]] = field(default_factory=dict)
     _channels: dict[str, Channel] = field(default_factory=dict)
     _of_session: dict[str, str] = field(default_factory=dict)
-    _wrong: list[Instant] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
 
     def code_for(self, session: str, realm: str) -> str:
@@ -65,16 +64,12 @@ class Pairings:
     def redeem(self, code: str, port: int) -> Channel:
         """What the code is worth, once, for the agent on that port of its loopback.
 
-        Errors: NotPaired; QuotaExhausted after many wrong codes in a minute.
+        Errors: NotPaired.
         """
         now = self.clock.now()
         with self._lock:
-            self._wrong = [one for one in self._wrong if now - one < timedelta(minutes=1)]
-            if len(self._wrong) >= _MOST_WRONG_A_MINUTE:
-                raise QuotaExhausted(_MOST_WRONG_A_MINUTE, 60)
             found = self._waiting.pop(code, None)
             if found is None or now >= found[2]:
-                self._wrong.append(now)
                 raise NotPaired
             session, realm, _ = found
             agent = f"http://127.0.0.1:{port}"
