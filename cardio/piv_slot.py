@@ -60,6 +60,20 @@ NOT_ENOUGH_MEMORY = 0x6A84
 
 
 @dataclass(frozen=True, slots=True)
+class KeyProof:
+    """What there is to keep of a step with a key: `subject` is its SubjectPublicKeyInfo ("generate"), what it signed
+    ("prove") or its certificate ("install"). `attestation`: the card's statement and the certificates above it, in DER.
+    """
+
+    card_id: str
+    step: str
+    purpose: Purpose
+    subject: bytes
+    signature: bytes = b""
+    attestation: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Witness:
     """Who is to hear, with the card's name and the SubjectPublicKeyInfo, that a key was made inside a card."""
 
@@ -68,6 +82,8 @@ class Witness:
     """The card must prove it by an attestation that leads to one of these. None: whoever listens drives the card with
     their own hands, and believes what GENERATE answers: over anybody else's reader a key could be put in between."""
     clock: Clock
+    told: Callable[[KeyProof], object] = lambda _proof: None
+    """Hears of each step that was done; it knows the transcript, if the session has one."""
 
 
 class PivSlot:
@@ -107,9 +123,14 @@ class PivSlot:
         """
         spki = self._generate(purpose)
         if (witness := self._witness) is not None:
-            if witness.anchors is not None and not self.attest(purpose, spki, witness.anchors, witness.clock.now()):
-                raise AttestationRefused(AttestationFault.NONE_MADE)
+            chain: tuple[bytes, ...] = ()
+            if witness.anchors is not None:
+                attestation = self.attest(purpose, spki, witness.anchors, witness.clock.now())
+                if attestation is None:
+                    raise AttestationRefused(AttestationFault.NONE_MADE)
+                chain = tuple(attestation.chain)
             witness.made(self.card_id(), purpose, spki)
+            witness.told(KeyProof(self.card_id(), "generate", purpose, spki, attestation=chain))
         return spki
 
     def _generate(self, purpose: Purpose) -> bytes:
@@ -136,7 +157,10 @@ class PivSlot:
         with self._session.work() as channel:
             slot = pending_slot(channel, abilities_of(channel), purpose)
             piv_commands.verify_pin(channel, pin)
-            return piv_commands.sign(channel, slot, self._algorithms[purpose], message)
+            signature = piv_commands.sign(channel, slot, self._algorithms[purpose], message)
+        if self._witness is not None:
+            self._witness.told(KeyProof(self.card_id(), "prove", purpose, message, signature))
+        return signature
 
     def attest(self, purpose: Purpose, spki: bytes, anchors: AttestationAnchors, at: Instant) -> Attestation | None:
         """The card's believed statement that the pending key was made inside it; None for a card that makes none.
@@ -174,6 +198,8 @@ class PivSlot:
                     _install_by_turns(channel, abilities, purpose, parsed)
                 case Renewal.IN_PLACE:
                     self._install_in_place(channel, abilities, purpose, parsed)
+        if self._witness is not None:
+            self._witness.told(KeyProof(self.card_id(), "install", purpose, certificate))
 
     def retire(self) -> None:
         """The end of the card's use: no certificate, and no key that ever had one; may be called again.

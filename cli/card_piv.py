@@ -10,9 +10,8 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -25,11 +24,12 @@ from cli.secrets import read_secret
 from pki.purpose import Purpose
 
 if TYPE_CHECKING:
+    from cardio.evidence import Transcript
     from cardio.pin import Pin
     from cardio.piv import PivCard
     from cardio.piv_attestation import Attestation, AttestationAnchors
     from cardio.piv_personalisation import CardSecrets
-    from cardio.piv_slot import PivSlot
+    from cardio.piv_slot import KeyProof, PivSlot
     from cardio.session import CardSession
     from enrollment.store import Database
     from pki.instant import Instant
@@ -90,7 +90,7 @@ def personalise(
             "guid": str(identifier.guid),
             "expires": identifier.expires.isoformat(),
             "pin_set": pin_was_set,
-            "transcript_sha256": transcript.digest(),
+            "transcript_sha256": transcript.digest.hex(),
         }
     _tell(document, as_json, f"{document['card']}: ours, until {document['expires']}")
 
@@ -115,6 +115,10 @@ def request(
         bool,
         typer.Option("--give-up-active", help="On cards with one place for a key: the old key is destroyed at once."),
     ] = False,
+    deployment: Annotated[
+        Path | None,
+        typer.Option("--deployment", metavar="DIR", help="Keep there that this card made the key."),
+    ] = None,
     reader: ReaderOption = None,
     pin_stdin: PinStdinOption = False,
     as_json: JsonOption = False,
@@ -123,6 +127,7 @@ def request(
 
     With --attestation-root the card must prove that the key was made inside it, or nothing is written.
     """
+    from cardio.piv_slot import KeyProof
     from pki.algorithms import algorithm_for
     from pki.certification_request import assemble_request, certification_request_info
     from pki.instant import Instant
@@ -148,8 +153,16 @@ def request(
             "spki_sha256": hashlib.sha256(spki).hexdigest(),
             "request": str(out),
             "attestation": _attestation(attestation),
-            "transcript_sha256": transcript.digest(),
+            "transcript_sha256": transcript.digest.hex(),
         }
+        if deployment is not None:
+            chain = attestation.chain if attestation else ()
+            name = session.identity
+            proofs = (
+                KeyProof(name, "generate", purpose, spki, attestation=tuple(chain)),
+                KeyProof(name, "prove", purpose, information, signature),
+            )
+            _keep(deployment, proofs, transcript, at)
     out.write_bytes(made)
     if evidence is not None:
         evidence.write_text(json.dumps(document, indent=2) + "\n")
@@ -252,28 +265,37 @@ def unblock_by_permission(
 # -- what the commands share ---------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Transcript:
-    """The masked trace of everything said to the card, kept as one hash."""
-
-    lines: list[str] = field(default_factory=list)
-
-    def digest(self) -> str:
-        return hashlib.sha256("\n".join(self.lines).encode()).hexdigest()
-
-
 @contextmanager
-def _session(reader: str | None) -> "Iterator[tuple[CardSession, _Transcript]]":
+def _session(reader: str | None) -> "Iterator[tuple[CardSession, Transcript]]":
     """The PIV card in that reader. A card with JPKI as well is asked for PIV only."""
+    from cardio.evidence import Transcript
     from cardio.pcsc import Context
     from cardio.present_cards import CardKind, choose_reader, session_at
-    from cardio.trace import Trace
 
-    transcript = _Transcript()
+    transcript = Transcript()
     with Context(KEY_PATIENCE) as context:
-        session = session_at(context, choose_reader(context, reader), CardKind.PIV, Trace(transcript.lines.append))
+        session = session_at(context, choose_reader(context, reader), CardKind.PIV, transcript.trace)
         with session:
             yield session, transcript
+
+
+def _keep(deployment: Path, proofs: "Iterable[KeyProof]", transcript: "Transcript", at: "Instant") -> None:
+    """Enter into a deployment's register that the card made this key, and the proof of it."""
+    from cli.card_talks import kept_proof
+    from cli.clock import SystemClock
+    from cli.database import Database
+    from cli.settings import load_settings
+    from enrollment.card_keys import CardKeys
+
+    database = Database(load_settings(deployment).database_url)
+    try:
+        register = CardKeys(database, SystemClock())
+        for proof in proofs:
+            if proof.step == "generate":
+                register.made(proof.card_id, proof.purpose, proof.subject)
+            register.told(kept_proof(proof, transcript, at))
+    finally:
+        database.close()
 
 
 def _secrets(session: "CardSession", master_key_file: Path) -> "CardSecrets":

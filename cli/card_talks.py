@@ -1,9 +1,12 @@
 """A conversation with a card as its keys' side saw it, made into what the service keeps of it."""
 
 import hashlib
+import json
 
 from cardio import card_management as management
 from cardio.card_management import Talk
+from cardio.evidence import Transcript
+from cardio.piv_slot import KeyProof
 from enrollment.card_keys import key_name
 from enrollment.conversations import Operation
 from enrollment.store.talks import CardTalk
@@ -29,6 +32,31 @@ def kept(talk: Talk, at: Instant) -> CardTalk:
         key_hash=key,
         message=message,
         signature=signature,
+    )
+
+
+def kept_proof(proof: KeyProof, transcript: Transcript, at: Instant) -> CardTalk:
+    """The same for a step with a key of a PIV card; `transcript`: of the session, up to and with this step."""
+    digest = transcript.digest
+    match Operation(proof.step):
+        case Operation.GENERATE:
+            key: str | None = key_name(proof.subject)
+        case Operation.INSTALL:
+            key = key_name(Certificate(proof.subject).spki)
+        case _:
+            key = _key_of_request(proof.subject)
+    return CardTalk(
+        card_id=proof.card_id,
+        conversation=hashlib.sha256(digest + proof.step.encode()).hexdigest()[:32],
+        operation=proof.step,
+        purpose=proof.purpose,
+        commands=sum(line.startswith("> ") for line in transcript.text.splitlines()),
+        digest=digest.hex(),
+        at=at,
+        key_hash=key,
+        message=hashlib.sha256(proof.subject).hexdigest() if proof.signature else None,
+        signature=proof.signature or None,
+        attestation=json.dumps([one.hex() for one in proof.attestation]) if proof.attestation else None,
     )
 
 

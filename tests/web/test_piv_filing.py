@@ -1,22 +1,28 @@
 """A move filed with a PIV card: by the same program as with a JPKI card, judged by the same door and verifier."""
 
 import base64
+import hashlib
+import json
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
 import pytest
 
 from cardio.errors import PinBlocked, WrongPin
+from cardio.evidence import Transcript
 from cardio.pin import Pin
 from cardio.piv import require_signature
 from cardio.piv_commands import PIN_RULE
 from cli.card_piv import unblock_by_permission
+from cli.card_talks import kept_proof
 from cli.errors import FilingRefused
 from cli.home_filing import Home
+from enrollment.card_keys import CardKeys, proofs_of
 from enrollment.errors import PinNotPermitted, PinPermissionUsed
 from enrollment.store import people as people_rows
 from enrollment.store import permissions
-from pki.certificate import parse_certificate
+from pki.certificate import Certificate, parse_certificate
 from pki.purpose import Purpose
 from tests.cardio.piv_cards import NEW_YUBICO, PIN
 from tests.cardio.test_piv import World
@@ -70,6 +76,28 @@ def test_a_piv_pin_is_set_anew_with_a_permission_once(town):
     world.piv.verify_pin(new)
     kept = office.database.read(lambda conn: permissions.find_permission(conn, given.card_id, given.number))
     assert (kept.spent_by, kept.done_at) == ("piv", AT)
+
+
+def test_what_a_piv_card_proved_is_kept_with_its_certificates(town):
+    """Where its keys were made, by its maker's word; what it signed; and a hash of how it was spoken to."""
+    office, world, transcript = town.office, World(NEW_YUBICO), Transcript()
+    card, register = HoldersCard(world, office), CardKeys(office.database, town.clock)
+    world.session._trace = transcript.trace
+    card.slot._witness = replace(
+        card.slot._witness, told=lambda proof: register.told(kept_proof(proof, transcript, town.clock.now()))
+    )
+    person = office.database.transaction(lambda conn: resident(conn, office.random))
+    office.issuing.continue_(office.filed(person), card, AT)
+    found = office.database.read(lambda conn: proofs_of(conn, person))
+    assert len(found) == len(Purpose)
+    for proof in found:
+        done = {talk.operation: talk for talk in proof.talks}
+        assert set(done) == {"generate", "prove", "install"}
+        chain = [Certificate(bytes.fromhex(one)) for one in json.loads(done["generate"].attestation)]
+        assert hashlib.sha256(chain[0].spki).hexdigest() == proof.spki, "the statement is about this key"
+        assert done["prove"].signature and done["prove"].message
+        assert len({talk.digest for talk in proof.talks}) == 3
+    assert PIN.octets.rstrip(b"\xff").hex(" ") not in transcript.text.lower()
 
 
 def test_a_move_from_home_with_a_piv_card(town):
