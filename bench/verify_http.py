@@ -257,7 +257,8 @@ def main() -> None:
     print(f"through HTTP  {there:7.0f} µs of processor time   {1e6 / there:6.0f}/s a core", end="   ")
     print(f"{statistics.median(walls):6.0f}/s on the clock, client beside")
     print(f"memory of the workers {settled / 2**20:.0f} MiB at first, {last / 2**20:.0f} MiB at the end: ", end="")
-    print(f"{last / settled:.3f} × (wanted: at most {GROWTH})")
+    print(f"{last / settled:.3f} ×", end=" ")
+    print(f"(wanted: at most {GROWTH})" if asked.long else "(the tables still fill: --long tells)")
     print(f"{here / there:.2f} × the in-process rate of a core (wanted: {GOAL})")
 
 

@@ -113,12 +113,14 @@ class VerificationRequest(Sent):
 
     def evidence_at_hand(self) -> Evidence:
         """Errors: Malformed."""
-        return Evidence() if self.evidence is None else Evidence.from_json(self.evidence.model_dump())
+        return Evidence() if self.evidence is None else Evidence.from_json(self.evidence.__dict__)
 
     def narrowed(self, policy: Policy) -> Policy:
         """`policy` with what this request asks for; it can ask for a higher level, never for a lower one."""
         order = list(SignatureLevel)
         level = max(policy.minimum_level, self.minimum_level, key=order.index)
+        if level is policy.minimum_level and self.purpose is policy.purpose:
+            return policy
         return replace(policy, purpose=self.purpose, minimum_level=level)
 
 
