@@ -177,6 +177,8 @@ def check_verdict(
     `policy`, or else by the one that the verdict says was applied.
     Errors: FormatFailure, for what is no verdict, another signer, or a value that does not hold.
     """
+    if verdict.count(".") != 2 or "{" in verdict:
+        raise FormatFailure("a verdict is one signature in its compact form", "RFC 7515 7.1")
     (candidate,) = read_jws(verdict.encode(), None, Policy(), Evidence())
     if not candidate.holds or candidate.signer is None:
         raise FormatFailure(candidate.findings.verdict[2] or "it holds no signature", "RFC 7515 5.2")

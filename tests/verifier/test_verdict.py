@@ -131,3 +131,22 @@ def test_signed_claims_that_are_no_verdict_are_refused() -> None:
         text = (message + b"." + to_base64url(r.to_bytes(32) + s.to_bytes(32))).decode()
         with pytest.raises(FormatFailure, match="not a verdict"):
             check_verdict(text, [certificate])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "...",
+        "a.b",
+        "a.b.c.d",
+        "\x00.\ufffd.",
+        '{"payload":"","signatures":[]}',
+        '{"a":".."}',
+        "e30.e30.",
+        "." * 9999,
+    ],
+)
+def test_texts_that_are_no_verdict_are_refused_and_never_raise_anything_else(text: str) -> None:
+    with pytest.raises(FormatFailure):
+        check_verdict(text, [])
