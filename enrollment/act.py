@@ -33,7 +33,6 @@ class What(StrEnum):
     CONTINUE_CARD = "continue-card"
     PIN_RESET = "pin-reset"
     PROTECTION = "protection"
-    UNLOCK = "unlock"
     POLICY = "policy"
 
 

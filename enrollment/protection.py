@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final
 
-from enrollment import deciding, outbox
+from enrollment import acts, deciding, outbox
 from enrollment.approvals import Approval, Approved
 from enrollment.canonical import Json, digest
 from enrollment.counters import Affair
@@ -50,6 +50,12 @@ def require_output(conn: Connection, person: PersonId) -> None:
         raise OutputBlocked(flag.contact_desk)
 
 
+def act_content(act: str, person: PersonId) -> str:
+    """What an officer signs who applies, confirms, renews, or stops a release (the release itself takes two people)."""
+    record: dict[str, Json] = {"act": f"protection-{act}", "person": person}
+    return digest(record)
+
+
 def _term_end(at: Instant) -> Instant:
     return end_of_japanese_day(years_later(at.jst_date(), TERM_YEARS) - timedelta(days=1))
 
@@ -63,6 +69,7 @@ def apply(conn: Connection, person: PersonId, operator: Operator, at: Instant, r
     if owner != operator.owner:
         raise NotYours(operator.owner)
     operator.require(Role.CLERK, at)
+    acts.use(conn, operator, acts.What.PROTECTION, person, act_content("apply", person), at)
     if standing(conn, person) is not None:
         raise AlreadyProtected(operator.counter)
     number = len(rows.flags_of(conn, person)) + 1
@@ -155,6 +162,7 @@ def confirm(conn: Connection, person: PersonId, operator: Operator, at: Instant,
     """The municipality decides that the measure stands. Errors: NotProtected, NotYours, RoleMissing, WrongState."""
     flag = _load(conn, person, operator)
     operator.require(Role.PROTECTION, at)
+    acts.use(conn, operator, acts.What.PROTECTION, person, act_content("confirm", person), at)
     return _change(conn, replace(flag, state=advance(flag.state, FlagEvent.CONFIRM)), at, random)
 
 
@@ -162,6 +170,7 @@ def renew(conn: Connection, person: PersonId, operator: Operator, at: Instant, r
     """Another year, from a month before the end on. Errors: NotProtected, NotYours, RoleMissing, WrongState."""
     flag = _load(conn, person, operator)
     operator.require(Role.PROTECTION, at)
+    acts.use(conn, operator, acts.What.PROTECTION, person, act_content("renew", person), at)
     if flag.state is FlagState.ACTIVE and at + RENEWABLE >= flag.until:
         flag = replace(flag, state=advance(flag.state, FlagEvent.APPROACH_END))
     start = max(at, flag.until)
@@ -217,6 +226,7 @@ def stop_release(conn: Connection, person: PersonId, operator: Operator, at: Ins
     """Anybody of the municipality who works with flags may stop a release that has not happened yet."""
     flag = _load(conn, person, operator)
     operator.require(Role.PROTECTION, at)
+    acts.use(conn, operator, acts.What.PROTECTION, person, act_content("stop-release", person), at)
     return _change(conn, replace(flag, release_after=None, release_approval=None), at, random)
 
 

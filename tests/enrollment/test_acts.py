@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from enrollment import acts, confirmations, deciding, grants, ledger, loss, procedures, visits
+from enrollment import acts, confirmations, deciding, grants, ledger, loss, procedures, protection, visits
 from enrollment.acts import SignedAct, What
 from enrollment.approvals import ApprovalEvent
 from enrollment.counters import Affair
@@ -21,7 +21,12 @@ from tests.enrollment.town import ALWAYS, AT, TOWN, found, hanako, operator, res
 from tests.verifier.filing_world import build_world
 
 WORLD = build_world()
-CARDS = {"anna": WORLD.signer, "bert": WORLD.signature_certificate("bert"), "carla": WORLD.signature_certificate("c")}
+CARDS = {
+    "anna": WORLD.signer,
+    "bert": WORLD.signature_certificate("bert"),
+    "carla": WORLD.signature_certificate("c"),
+    "dora": WORLD.signature_certificate("d"),
+}
 
 
 @pytest.fixture
@@ -240,3 +245,17 @@ def test_a_card_reported_lost_by_an_officer_is_signed_for_and_by_its_holder_is_n
     town.sign("anna", What.REPORT_LOSS, town.person, loss.content_of("CARD-A"))
     town.do(loss.report, "CARD-A", "anna", AT, town.random)
     town.do(loss.report, "CARD-B", town.person, AT, town.random)  # at any hour, by whoever has it no more
+
+
+def test_a_support_measure_is_signed_for_step_by_step(town):
+    guard = replace(
+        operator("dora", "main", Role.CLERK, Role.PROTECTION),
+        card_fingerprint=CARDS["dora"].certificate.fingerprint.hex(),
+    )
+    town.do(rows.add_operator, guard)
+    for act in ("apply", "confirm", "stop-release"):
+        step = {"apply": protection.apply, "confirm": protection.confirm, "stop-release": protection.stop_release}[act]
+        with pytest.raises(ActNotSigned):
+            town.do(step, town.person, guard, AT, town.random)
+        town.sign("dora", What.PROTECTION, town.person, protection.act_content(act, town.person))
+        assert town.do(step, town.person, guard, AT, town.random).state.masks
