@@ -67,8 +67,8 @@ def seats(
     settings = load_settings(folder)
     cards = _cards(settings)
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, lambda *_: stop.set())
     with ExitStack() as stack:
         ready = []
         for number, plan in enumerate(SEATS):
