@@ -76,6 +76,26 @@ def procedure(
     tell({"procedure": name, "from": start.iso()}, f"{name}: from {start.iso()} on.", as_json=as_json)
 
 
+@app.command("demand-signatures")
+def demand_signatures(
+    folder: Folder,
+    begins: Annotated[str, typer.Option("--from", metavar="DAY", help="The first day in Japan on which it holds.")],
+    operator: As,
+    as_json: AsJson = False,
+) -> None:
+    """From that day on nothing is done in this municipality without the officer's card. It is never taken back."""
+    from enrollment import acts
+    from enrollment.operators import Role
+    from enrollment.wareki import parse_day
+    from pki.instant import Instant
+
+    start = Instant.of_japan(parse_day(begins))
+    with open_desk(folder, operator) as desk:
+        desk.operator.require(Role.POLICY, desk.at)
+        desk.do(lambda conn: acts.demand(conn, desk.owner, start, operator))
+    tell({"from": start.iso()}, f"Acts are signed from {start.iso()} on.", as_json=as_json)
+
+
 @app.command("show")
 def show(folder: Folder, as_json: AsJson = False) -> None:
     """What holds now in the deployment's municipality: the cap, and each procedure's channels and evidence."""

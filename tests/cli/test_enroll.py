@@ -252,3 +252,16 @@ def test_a_municipality_is_only_ever_stricter(terminal, tmp_path):
 
 def test_the_command_is_announced():
     assert COMMANDS["enroll"].module == "cli.enroll"
+
+
+def test_where_signatures_are_demanded_an_operator_without_a_key_does_nothing(terminal):
+    person = terminal.resident()
+    demand = ("policy", "demand-signatures", "--from", "令和8年1月1日")
+    assert terminal.code(*demand, "--as", CLERK) == "enrollment.role-missing"
+    terminal.tell(*demand, "--as", SUPERVISOR)
+    event = terminal.tell("visit", person, "--as", CLERK, *PHOTO)["event"]  # their key is a file of this trial
+    new = ("operator", "add", "--id", "mari", "--counter", f"{TOWN}-main", "--until", "令和20年3月31日")
+    terminal.tell(*new, "--card", "b" * 64, "--as", SUPERVISOR)
+    assert terminal.code("visit", person, "--as", "mari", *PHOTO) == "enrollment.act-not-signed"
+    wrong = ("procedure", "correct", person, "--event", event, "--as", "mari")
+    assert terminal.code(*wrong) == "enrollment.act-not-signed"
