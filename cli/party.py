@@ -124,6 +124,39 @@ def end_certificate(
     _say(f"{sha256} of {party} opens nothing any more.", {"party": party, "sha256": sha256}, as_json=as_json)
 
 
+@app.command("service-key")
+def service_key(
+    folder: Folder,
+    service: Annotated[str, typer.Option(help="What the key signs: verdicts, or time-stamps.")],
+    as_json: Json = False,
+) -> None:
+    """Give a service of this deployment its next key and certificate; it signs with it once it is started again.
+
+    The certificates before stay published: what they signed stays to be checked.
+    """
+    from ca.journal_file import JournaledDatabase, JournalFile
+    from cli.clock import SystemClock
+    from cli.database import Database
+    from cli.keys import open_authority_keys
+    from cli.services import Service, certify_service
+    from cli.settings import load_settings
+    from pki.errors import InvalidValue
+
+    if service not in set(Service):
+        raise InvalidValue("verdicts or time-stamps expected")
+    settings = load_settings(folder)
+    database = Database(settings.database_url)
+    try:
+        database.check()
+        journaled = JournaledDatabase(database, JournalFile(settings.path(settings.status.journal)))
+        keys = open_authority_keys(settings, secrets.token_bytes)
+        made = certify_service(journaled, settings, keys, Service(service), SystemClock().now(), secrets.token_bytes)
+    finally:
+        database.close()
+    told = {"service": service, "sha256": made.fingerprint.hex()}
+    _say(f"{service} signs with {made.fingerprint.hex()} from its next start on.", told, as_json=as_json)
+
+
 @app.command()
 def sandbox(
     folder: Folder,

@@ -28,11 +28,10 @@ from cryptography.x509.oid import NameOID
 
 from cli.__main__ import run
 from cli.database import Database
-from cli.keys import open_authority_keys
 from cli.party import ensure_handle_key
 from cli.party_sandbox import make_request, make_sandbox
 from cli.sample import PASSWORD, enter, people
-from cli.services import Service, certificates, certify_service, open_service
+from cli.services import Service, certificates, open_service
 from cli.settings import load_settings
 from pki.instant import Instant
 from tests.support.service import serving
@@ -155,9 +154,9 @@ def test_a_verdict_of_a_doubt_is_signed_and_confirmed_too(trial: Any, capsys: py
 
 
 def test_a_renewed_key_signs_and_the_older_stays_published(trial: Any) -> None:
-    keys = open_authority_keys(trial.settings, os.urandom)
     before = certificates(trial.database, Service.VERDICTS)
-    certify_service(trial.database, trial.settings, keys, Service.VERDICTS, _now(), os.urandom)
+    assert run(["party", "service-key", str(trial.folder), "--service", "verdicts", "--json"]) == 0
+    assert run(["party", "service-key", str(trial.folder), "--service", "cooking"]) != 0
     after = certificates(trial.database, Service.VERDICTS)
     assert after[1:] == before
     opened = open_service(trial.settings, trial.database, Service.VERDICTS, os.urandom)
