@@ -111,7 +111,7 @@ def descend(
         if certificate.has_empty_subject:
             raise Refused("RFC 5280 4.1.2.6", certificate, "a CA certificate with an empty subject")
         if strict:
-            _refuse(profile.violation_of_issuer(certificate), certificate)
+            _refuse(profile.violation_of_intermediate(certificate), certificate)
         checks.append(Check("RFC 5280 6.1.4", certificate.fingerprint, True))
         state.limit(certificate.not_before, certificate.not_after)
         state.limit(state.since, min(key.until, algorithm_of(certificate.outer_algorithm).until))

@@ -118,6 +118,13 @@ def violation_of_issuer(certificate: ParsedCertificate) -> Violation | None:
     return None
 
 
+def violation_of_intermediate(certificate: ParsedCertificate) -> Violation | None:
+    """Rules for CA certificates below the anchor; an anchor's own certificate may be older than they are."""
+    if certificate.key_usage is None:
+        return "RFC 5280 4.2.1.3", "a CA certificate without keyUsage"
+    return violation_of_issuer(certificate)
+
+
 def violation_of_anchor(certificate: ParsedCertificate, usage: Usage) -> Violation | None:
     """Rules for the certificate that states the anchor."""
     if not certificate.self_issued and (

@@ -209,6 +209,13 @@ class TestWhoMayIssue:
         own = ROOT.issue(ROOT.named, ROOT.key, key_usage(0))
         assert holds(own, anchor=anchor_of(own))
 
+    def test_an_intermediate_without_key_usage_passes_unless_strict(self) -> None:
+        """RFC 5280 4.2.1.3 binds who issues it; 6.1.4 (n) looks at the extension only where it is."""
+        named = (basic_constraints(), subject_key(SUB.key), authority_key(ROOT.key))
+        sub = ROOT.issue(SUB.named, SUB.key, *named)
+        assert holds(SUB.leaf(), sub)
+        assert "without keyUsage" in refusal(SUB.leaf(), sub, inputs=STRICT)
+
 
 class TestPathLength:
     def test_zero_lets_a_leaf_follow_and_no_ca(self) -> None:
