@@ -104,10 +104,18 @@ _OCTETS = ("message", "spki", "certificate", "ca_certificate")
 def parse_task(text: str) -> Task:
     """Read back what `Task.text` wrote."""
     record: dict[str, Any] = json.loads(text)
-    octets = {name: bytes.fromhex(record[name]) for name in _OCTETS}
-    operation, purpose = Operation(record["operation"]), Purpose(record["purpose"])
-    more = {"number": int(record["number"]), "at_counter": bool(record["at_counter"])}
-    return Task(record["card"], operation, purpose, **octets, **more)
+    message, spki, certificate, issuer = (bytes.fromhex(record[name]) for name in _OCTETS)
+    return Task(
+        card_id=record["card"],
+        operation=Operation(record["operation"]),
+        purpose=Purpose(record["purpose"]),
+        message=message,
+        spki=spki,
+        certificate=certificate,
+        ca_certificate=issuer,
+        number=int(record["number"]),
+        at_counter=bool(record["at_counter"]),
+    )
 
 
 def begin(conn: Connection, task: Task, at: Instant, random: Random) -> str:

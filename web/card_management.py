@@ -73,8 +73,15 @@ class Door:
 
     def begin(self, body: BeginBody) -> dict[str, Any]:
         """Errors: those of `require_allowed`; TooManyConversations, ConversationFailed, KeysSilent."""
-        octets = {name: bytes.fromhex(getattr(body, name)) for name in ("message", "certificate", "ca_certificate")}
-        task = Task(body.card, body.operation, body.purpose, number=body.number, **octets)
+        task = Task(
+            body.card,
+            body.operation,
+            body.purpose,
+            message=bytes.fromhex(body.message),
+            certificate=bytes.fromhex(body.certificate),
+            ca_certificate=bytes.fromhex(body.ca_certificate),
+            number=body.number,
+        )
         at = self.clock.now()
 
         def write(conn: Connection) -> str:
