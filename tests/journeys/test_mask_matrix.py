@@ -81,7 +81,7 @@ ROWS = {
         "POST /citizen/history/ask", "POST /citizen/lock", "POST /citizen/login/card", "POST /citizen/login/code",
         "POST /citizen/logout", "POST /citizen/moves", "POST /citizen/moves/{filing}/file",
         "POST /citizen/moves/{filing}/sign", "POST /citizen/moves/{filing}/withdraw", "POST /citizen/visits",
-        "POST /citizen/visits/cancel",
+        "POST /citizen/visits/cancel", "GET /incidents", "GET /incidents/{incident}",
     ), ASKED),
 }  # fmt: skip
 """Every route of every role."""
@@ -107,10 +107,11 @@ COMMAND_ROWS = {
         "snapshot enter-looks", "snapshot keys", "snapshot restore", "snapshot serve",
         "office add-channel", "office add-key", "office end-key", "office key", "office run",
         "party add", "party add-key", "party certify", "party end", "party end-certificate", "party end-key",
-        "party sandbox", "database grants",
+        "party sandbox", "database grants", "party service-key", "seats",
     ), "reads no person out of a deployment's registry"),
     **dict.fromkeys((
-        "enroll application", "enroll confirm", "enroll deadlines", "enroll decide", "enroll desk", "enroll operator",
+        "enroll application", "enroll confirm", "enroll deadlines", "enroll decide", "enroll desk", "enroll letter",
+        "enroll operator",
         "enroll person", "enroll policy", "enroll procedure", "enroll visit", "enroll waiting",
     ), "an operator's own work by hand; its reads go by registry.look, which is walked below"),
     "ledger show": ["ledger", "show", "{folder}", "{person}"],
