@@ -23,7 +23,7 @@ from enrollment.person import Person, PersonId, PersonStatus, Random
 from enrollment.store import Connection, Database
 from enrollment.store import gate as rows
 from enrollment.store import people as people_rows
-from pki.errors import InvalidValue, Retryable
+from pki.errors import Error, InvalidValue, Retryable
 from pki.instant import Instant
 from pki.purpose import Purpose
 from pki.revocation import Reason
@@ -67,7 +67,7 @@ def _due(conn: Connection, owner: str, at: Instant, limit: int) -> list[rows.Gat
     return rows.due(conn, owner, at, limit)
 
 
-def _put_aside(conn: Connection, row: rows.GateRow, reason: EnrollmentError, at: Instant) -> None:
+def _put_aside(conn: Connection, row: rows.GateRow, reason: Error, at: Instant) -> None:
     what = getattr(reason, "what", None)
     rows.settle(conn, row.owner, row.message, MessageState.QUARANTINED.value, at, str(what or reason.code))
 

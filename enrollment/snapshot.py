@@ -321,7 +321,8 @@ def _read(header: Any, records: Any) -> Snapshot:
         )
     except (KeyError, TypeError, ValueError, InvalidValue) as error:
         raise SnapshotDamaged("a record is not in the form of this version") from error
-    if any(one.owner != snapshot.owner for one in (*people, *snapshot.flags)):
+    owners = {one.owner for one in people} | {one.owner for one in snapshot.flags}
+    if owners - {snapshot.owner}:
         raise SnapshotDamaged("it holds another municipality's records")
     for chain in snapshot.events.values():
         if ledger.verify(chain, tuple(event.hash for event in chain)):
