@@ -19,7 +19,7 @@ from ca.file_key import FileKeyStore, Passphrase
 from ca.issuance import Registrar, Signer
 from ca.journal_file import JournaledDatabase, JournalFile
 from ca.orders import ServiceKind, ServiceOrder
-from ca.parameters import Parameters
+from ca.parameters import Parameters, Partitioning
 from ca.profiles import PROFILES, KeyShape, Variant
 from cli.database import Database
 from cli.errors import DatabaseInUse, FolderNotEmpty, PassphraseUnfit, SettingWrong
@@ -179,11 +179,18 @@ def _make_authority(
         parameters=Parameters(
             policy_arc=settings.authorities.policy_arc,
             ocsp_uri=f"{settings.public_url}/ocsp/{purpose.value}-1",
+            delta_uri=f"{settings.public_url}/crl/{{authority}}/{{name}}.crl",
+            partitioning=_partitioning(settings),
+            partitions=settings.authorities.crl_partitions,
         ),
         responder_keys=keys.responders,
     )
 
-            delta_uri=f"{settings.public_url}/crl/{{authority}}/{{name}}.crl",
+
+def _partitioning(settings: Settings) -> Partitioning:
+    table = settings.authorities
+    return Partitioning(table.crl_partition_by) if table.crl_partitions > 1 else Partitioning.NONE
+
 
 def _make_municipality(
     database: JournaledDatabase, settings: Settings, at: Instant, random: Random, keys: DeploymentKeys

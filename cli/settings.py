@@ -112,6 +112,10 @@ class AuthoritiesTable(_Table):
     """`jpki`: RSA-2048 with SHA-256; `next`: P-384 with SHA-384."""
     policy_arc: ObjectIdentifier = "1.3.6.1.4.1.32473"
     """The arc that our certificate policies hang under; the default is the arc for documentation."""
+    crl_partitions: Annotated[int, Field(ge=1, le=99_999)] = 1
+    """Into so many CRLs people's certificates are spread beside the full one; each names its own, for good."""
+    crl_partition_by: Literal["random", "municipality"] = "random"
+    """What decides on a certificate's partition when it is issued: chance, or (as in JPKI) the municipality."""
     keys: Path = Path("keys/authorities")
     """The folder of the encrypted key files; only the signing process opens it."""
     passphrase_file: Path = Path("secrets/authorities-passphrase")

@@ -4,12 +4,14 @@ import json
 import stat
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
 
 from ca.directory import Directory
+from ca.store.crls import partitions
 from cli.database import Database
 from cli.deployment import create_deployment, settings_text
 from cli.errors import DatabaseInUse, FolderNotEmpty, SettingWrong
@@ -166,3 +168,26 @@ def test_a_full_disk_is_named_and_leaves_nothing(tmp_path: Path, room: str) -> N
     assert ran.returncode == 1, (ran.stdout, ran.stderr)
     assert ran.stderr.startswith(("jitsuin: cli.disk-full: ", "jitsuin: cli.database-full: ")), ran.stderr
     assert "new" not in ran.stdout  # neither the folder nor the draft beside it
+
+
+def test_certificates_may_be_spread_over_several_crls(tmp_path: Path) -> None:
+    """Each person's certificate names one partition for good; the full CRL is there beside them."""
+    given = tmp_path / "given.toml"
+    given.write_text("[authorities]\ncrl_partitions = 4\n")
+    folder = tmp_path / "made"
+    run = [command("init", str(folder), "--settings", str(given)), command("sample", str(folder))]
+    for line in run:
+        made = subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
+        assert made.returncode == 0, made.stderr
+    crls = subprocess.run(command("ca", "crl", str(folder), "--json"), capture_output=True, text=True, check=True)
+    assert {one["scope"] for one in json.loads(crls.stdout)["crls"]} == {"full"}
+    with closing(Database(load_settings(folder).database_url)) as database:
+        issued = database.read(lambda conn: partitions(conn, "signature-1"))
+    assert issued
+    assert all(0 <= number < 4 for number, _ in issued)
+    one = str(issued[0][0])
+    made = subprocess.run(
+        command("ca", "crl", str(folder), "--authority", "signature-1", "--scope", one, "--json"),
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert json.loads(made.stdout)["crls"][0]["scope"] == one

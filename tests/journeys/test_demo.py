@@ -180,7 +180,7 @@ def test_the_log_and_the_persons_own_history_hold_and_no_changed_octet_does(demo
         lambda copy: copy["records"][0]["record"].update(recipient="nobody"),
         lambda copy: copy["records"].pop(1),
         lambda copy: copy["records"][2].update(number=copy["records"][2]["number"] + 1),
-        lambda copy: copy.update(checkpoint=copy["checkpoint"].replace("99201", "99202")),
+        lambda copy: copy["logs"][0].update(checkpoint=copy["logs"][0]["checkpoint"].replace("99201", "99202")),
     ]
     for change in changes:
         copy = json.loads(json.dumps(document))
