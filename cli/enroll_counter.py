@@ -11,6 +11,7 @@ procedure = typer.Typer(no_args_is_help=True, help="Corrections, suspension, los
 Application = Annotated[str, typer.Argument(metavar="APPLICATION", help="The application's number.")]
 Reason = Annotated[str, typer.Option("--reason", help="In a few words; no personal data.")]
 Approval = Annotated[str | None, typer.Option("--approval", help="The approved proposal; without it one is made.")]
+InPerson = Annotated[bool, typer.Option("--in-person", help="Somebody stands at the desk; else by post or telephone.")]
 
 
 @application.command("file")
@@ -279,15 +280,18 @@ def end(
     status: Annotated[str, typer.Option(metavar="dead|emigrated", help="Why the record ends.")],
     operator: As,
     approval: Approval = None,
+    in_person: InPerson = False,
     keep_certificates: Annotated[bool, typer.Option("--keep-certificates", help="Only for who emigrates.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """End a record: first proposed, then, approved by another operator, done."""
     from enrollment import procedures
     from enrollment.act import What
+    from enrollment.channels import Channel
     from enrollment.person import PersonId, PersonStatus
     from pki.errors import InvalidValue
 
+    channel = Channel.IN_PERSON if in_person else Channel.ASSISTED
     if status not in (PersonStatus.DEAD, PersonStatus.EMIGRATED):
         raise InvalidValue("a record ends by death or emigration: dead, emigrated")
     who, becomes = PersonId(person), PersonStatus(status)
@@ -297,11 +301,11 @@ def end(
         def body(conn: Any) -> dict[str, Any]:
             if approval is None:
                 desk.sign(conn, What.PROPOSE, person, content)
-                made = procedures.propose_end(conn, who, becomes, desk.operator, desk.at, desk.random)
+                made = procedures.propose_end(conn, who, becomes, desk.operator, desk.at, desk.random, channel)
                 return {"approval": made.approval, "state": "proposed"}
             desk.sign(conn, What.END_OF_SERVICE, person, content)
             procedures.end_of_service(
-                conn, who, becomes, approval, desk.operator, desk.at, desk.random,
+                conn, who, becomes, approval, desk.operator, desk.at, desk.random, channel,
                 keep_certificates=keep_certificates,
             )  # fmt: skip
             return {"person": person, "state": status}
@@ -315,14 +319,17 @@ def suspend(
     folder: Folder,
     card: Annotated[str, typer.Argument(metavar="CARD", help="The card's own serial.")],
     operator: As,
+    in_person: InPerson = False,
     lost: Annotated[bool, typer.Option("--lost", help="It is lost for good: everything on it ends now.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Stop a card at once; with --lost for good."""
     from enrollment import loss, procedures
     from enrollment.act import What
+    from enrollment.channels import Channel
     from enrollment.store import work
 
+    channel = Channel.IN_PERSON if in_person else Channel.ASSISTED
     with open_desk(folder, operator) as desk:
 
         def body(conn: Any) -> str:
@@ -332,7 +339,7 @@ def suspend(
                 loss.report(conn, card, operator, desk.at, desk.random)
             else:
                 desk.sign(conn, What.SUSPEND, found.person, procedures.content_of("suspend", card_id=card))
-                procedures.suspend(conn, card, operator, desk.at, desk.random)
+                procedures.suspend(conn, card, operator, desk.at, desk.random, channel)
             return work.card_of(conn, card).state.value
 
         state = desk.do(body)

@@ -7,7 +7,7 @@ import typer
 
 from cli.enroll_desk import As, AsJson, Folder, open_desk, tell
 
-app = typer.Typer(no_args_is_help=True, help="Adopt a cap policy or a procedure's policy; show what holds.")
+app = typer.Typer(no_args_is_help=True, help="Adopt a policy of caps, of a procedure or of documents; show what holds.")
 
 File = Annotated[Path, typer.Option("--file", metavar="FILE", help="TOML or JSON.", exists=True, dir_okay=False)]
 
@@ -76,6 +76,39 @@ def procedure(
     tell({"procedure": name, "from": start.iso()}, f"{name}: from {start.iso()} on.", as_json=as_json)
 
 
+@app.command("documents")
+def documents(
+    folder: Folder,
+    file: File,
+    begins: Annotated[str, typer.Option("--from", metavar="DAY", help="The first day in Japan on which it holds.")],
+    operator: As,
+    as_json: AsJson = False,
+) -> None:
+    """Adopt which documents are accepted in person, their strength and expiry, and how many are enough without a photo:
+    only ever stricter than the common catalogue."""
+    from cli.policy import read_table
+    from enrollment import acts, catalogue
+    from enrollment.canonical import digest
+    from enrollment.operators import Role
+    from enrollment.wareki import parse_day
+    from pki.instant import Instant
+
+    policy = catalogue.parse_catalogue(read_table(file))
+    start = Instant.of_japan(parse_day(begins))
+    with open_desk(folder, operator) as desk:
+
+        def body(conn: Any) -> None:
+            desk.operator.require(Role.POLICY, desk.at)
+            content = digest({"catalogue": policy.body(), "from": start.iso()})
+            desk.sign(conn, acts.What.POLICY, catalogue.KIND, content)
+            acts.use(conn, desk.operator, acts.What.POLICY, catalogue.KIND, content, desk.at)
+            catalogue.adopt(conn, desk.owner, policy, start, desk.at, operator)
+
+        desk.do(body)
+    told = {"documents": sorted(policy.documents), "from": start.iso()}
+    tell(told, f"{len(policy.documents)} kinds of documents from {start.iso()} on.", as_json=as_json)
+
+
 @app.command("demand-signatures")
 def demand_signatures(
     folder: Folder,
@@ -98,8 +131,9 @@ def demand_signatures(
 
 @app.command("show")
 def show(folder: Folder, as_json: AsJson = False) -> None:
-    """What holds now in the deployment's municipality: the cap, and each procedure's channels and evidence."""
-    from enrollment import channels, rules
+    """What holds now in the deployment's municipality: the cap, each procedure's channels and evidence, and which
+    documents are accepted in person."""
+    from enrollment import catalogue, channels, rules
     from enrollment.channels import CHANNELS, Procedure
 
     with open_desk(folder) as desk:
@@ -112,9 +146,13 @@ def show(folder: Folder, as_json: AsJson = False) -> None:
                     one.value: {"open": sorted(CHANNELS[one] - policy.closed), "residence": policy.residence.choices()}
                     for one, policy in ours.items()
                 },
+                "in_person": dict(catalogue.in_force(conn, desk.owner, desk.at).body()),
             }
 
         told = desk.database.read(body)
     lines = [f"{name:24} {value}" for name, value in told["cap"].items()]
     lines += [f"{name:24} {', '.join(one['open'])}   {one['residence']}" for name, one in told["procedures"].items()]
+    for name, one in told["in_person"]["documents"].items():
+        lines.append(f"{name:24} {one['strength']}{', with a date of expiry' if one['expires'] else ''}")
+    lines.append(f"{'without a photo':24} {told['in_person']['documents_needed']} documents")
     tell(told, "\n".join(lines), as_json=as_json)

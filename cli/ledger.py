@@ -102,36 +102,49 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """See that nothing was changed, removed or put in: every hash over its row and the row before it, and every act of
-    an officer over its card's signature.
+    an officer and every signed check in person over the signature of the officer's card.
 
     Exit status 1 if a chain or a signature does not hold.
     """
-    from enrollment import acts, ledger
+    from cli.clock import SystemClock
+    from enrollment import acts, ledger, signed_checks
     from enrollment.person import PersonId
 
-    def check(conn: Any) -> tuple[int, dict[str, list[dict[str, Any]]], int, list[dict[str, str]]]:
+    now = SystemClock().now()
+
+    def check(conn: Any) -> dict[str, Any]:
         people = [PersonId(person)] if person else list(ledger.people(conn))
         broken: dict[str, list[dict[str, Any]]] = {}
         for one in people:
             faults = ledger.verify_person(conn, one)
             if faults:
                 broken[one] = [{"position": fault.position, "what": fault.what} for fault in faults]
-        looked_at, bad = acts.verify(conn, person)
-        return len(people), broken, looked_at, [{"act": one.act, "what": one.what} for one in bad]
+        signed, bad = acts.verify(conn, person)
+        checks, bad_checks = signed_checks.verify(conn, now, PersonId(person) if person else None)
+        return {
+            "people": len(people),
+            "broken": broken,
+            "acts": signed,
+            "broken_acts": [{"act": one.act, "what": one.what} for one in bad],
+            "checks": checks,
+            "broken_checks": [{"check": one.check, "what": one.what} for one in bad_checks],
+        }
 
-    count, broken, signed, unsigned = _read(folder, check)
+    told = _read(folder, check)
     if as_json:
-        told = {"people": count, "broken": broken, "acts": signed, "broken_acts": unsigned}
         print(json.dumps(told, ensure_ascii=False))
     else:
-        for one, faults in broken.items():
+        for one, faults in told["broken"].items():
             for fault in faults:
                 print(f"{one} position {fault['position']}: {fault['what']}")
-        for bad in unsigned:
+        for bad in told["broken_acts"]:
             print(f"act {bad['act']}: {bad['what']}")
+        for bad in told["broken_checks"]:
+            print(f"check {bad['check']}: {bad['what']}")
         print(
-            f"{count} people, {len(broken)} with a chain that does not hold; "
-            f"{signed} signed acts, {len(unsigned)} that do not hold."
+            f"{told['people']} people, {len(told['broken'])} with a chain that does not hold; "
+            f"{told['acts']} signed acts, {len(told['broken_acts'])} that do not hold; "
+            f"{told['checks']} signed checks in person, {len(told['broken_checks'])} that do not hold."
         )
-    if broken or unsigned:
+    if told["broken"] or told["broken_acts"] or told["broken_checks"]:
         raise typer.Exit(1)

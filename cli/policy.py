@@ -3,7 +3,7 @@
 import csv
 import json
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -122,13 +122,13 @@ def simulate(
 
     policies = _distinct([read_policy(path) for path in policy])
     with Progress(disable=as_json, transient=True) as progress:
-        task = progress.add_task("months", total=None)
+        task = progress.add_task("people" if ledger is not None else "months", total=None)
 
         def tell(done: int, of: int) -> None:
             progress.update(task, completed=done, total=of)
 
         if ledger is not None:
-            months, distances = _replayed(ledger, policies)
+            months, distances = _replayed(ledger, policies, tell)
         else:
             from enrollment.simulation import Simulation
 
@@ -175,7 +175,9 @@ def _population(path: Path | None, people: int, years: int) -> Any:
     return Population(people=people, years=years)
 
 
-def _replayed(folder: Path, policies: "list[CapPolicy]") -> "tuple[list[Month], dict[str, list[int]]]":
+def _replayed(
+    folder: Path, policies: "list[CapPolicy]", tell: Callable[[int, int], None]
+) -> "tuple[list[Month], dict[str, list[int]]]":
     from cli.clock import SystemClock
     from cli.database import Database
     from cli.settings import load_settings
@@ -187,7 +189,7 @@ def _replayed(folder: Path, policies: "list[CapPolicy]") -> "tuple[list[Month], 
         people = database.read(lambda conn: list(everybody(conn)))
     finally:
         database.close()
-    return replay(people, policies), {"now": distances(people, SystemClock().now())}
+    return replay(people, policies, tell), {"now": distances(people, SystemClock().now())}
 
 
 def _write_csv(path: Path, months: "Sequence[Month]") -> None:

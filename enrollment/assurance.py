@@ -12,7 +12,6 @@ from enum import StrEnum
 from typing import Final
 
 from enrollment import ledger
-from enrollment.canonical import Json
 from enrollment.caps import decide, standing
 from enrollment.errors import SelfDealing
 from enrollment.events import EventKind, LedgerEvent
@@ -67,10 +66,6 @@ class AssuranceLevel:
     score: int
     contact_score: int
     remind_at: Instant | None
-
-    def coarse(self) -> dict[str, Json]:
-        """For a relying party."""
-        return {"assurance": self.grade.value}
 
 
 def contact_score(history: Sequence[LedgerEvent], at: Instant) -> float:

@@ -91,7 +91,7 @@ def propose(
     Errors: NotPresent, EvidenceTooWeak, SignatureInvalid; those of the desk; NotYours; WrongState for an ended record.
     """
     at_desk = _at_desk(conn, evidence, owner, operator, at)
-    require_level(evidence, at_desk.counter)
+    require_level(conn, evidence, at_desk.counter)
     people_rows.municipality_of(conn, owner)
     content = content_of(evidence, owner, attributes)
     return deciding.propose(conn, at_desk.operator, Affair.ATTRIBUTE_CHANGE, evidence.person, content, at, random)
@@ -114,7 +114,7 @@ def change(
     """
     at_desk = _at_desk(conn, evidence, owner, operator, at)
     person = evidence.person
-    level = require_level(evidence, at_desk.counter)
+    level = require_level(conn, evidence, at_desk.counter)
     content = content_of(evidence, owner, attributes)
     deciding.use(conn, approval, Affair.ATTRIBUTE_CHANGE, person, content, at)
     act = acts.use(conn, at_desk.operator, acts.What.ATTRIBUTE_CHANGE, person, content, at)

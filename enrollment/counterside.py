@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from enrollment import catalogue
 from enrollment.counters import Affair, Counter
 from enrollment.errors import EvidenceTooWeak, NotYours, OutOfScope, WrongState
 from enrollment.evidence import InPersonEvidence, Level
@@ -29,12 +30,12 @@ class Counterside:
         self.operator.require(Role.CLERK, at, subject)
 
 
-def require_level(evidence: InPersonEvidence, counter: Counter) -> Level:
-    """How sure the check makes us, if that is enough for an ANCHOR at this kind of desk.
+def require_level(conn: Connection, evidence: InPersonEvidence, counter: Counter) -> Level:
+    """How sure the check makes us, if that is enough for an ANCHOR at this kind of desk, in this municipality.
 
     Errors: NotPresent if somebody else came; EvidenceTooWeak.
     """
-    level = evidence.require_anchor()
+    level = catalogue.require_anchor(conn, evidence)
     if counter.kind.needs_photo and level is not Level.IAL3:
         raise EvidenceTooWeak("one photo document with the face compared; away from the office nothing else will do")
     return level

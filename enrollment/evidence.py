@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from enrollment.canonical import Json, canonical
 from enrollment.canonical import digest as digest_of
@@ -58,7 +58,10 @@ CATALOGUE: Mapping[str, DocumentKind] = {
         DocumentKind("inquiry-letter", "照会書兼回答書", "letter of inquiry sent to the address", Strength.PLAIN, True),
     )
 }
-"""Documents that desks accept unless a municipality narrows the list (`enrollment.residence`)."""
+"""Documents that desks accept unless a municipality narrows the list (`enrollment.catalogue`)."""
+
+DOCUMENTS_NEEDED: Final = 2
+"""How many documents in force are enough where no photo was compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,7 @@ class InPersonEvidence:
         """The name of this evidence in the ledger: SHA-256 of `octets()`, hex."""
         return digest_of(self.body())
 
-    def level(self, catalogue: Mapping[str, DocumentKind] = CATALOGUE) -> Level:
+    def level(self, catalogue: Mapping[str, DocumentKind] = CATALOGUE, needed: int = DOCUMENTS_NEEDED) -> Level:
         """How sure these documents make us; documents unknown to `catalogue` or past their day count for nothing."""
         day = self.at.jst_date()
         good = {
@@ -120,18 +123,20 @@ class InPersonEvidence:
         photos = {kind for kind in good if catalogue[kind].strength is Strength.PHOTO}
         if photos and self.photo_matched:
             return Level.IAL3
-        return Level.IAL2 if len(good) >= 2 else Level.IAL1
+        return Level.IAL2 if len(good) >= needed else Level.IAL1
 
-    def require_anchor(self, catalogue: Mapping[str, DocumentKind] = CATALOGUE) -> Level:
-        """The level, if it can carry an ANCHOR: a compared photo, or two documents of which the officer kept the rule.
+    def require_anchor(
+        self, catalogue: Mapping[str, DocumentKind] = CATALOGUE, needed: int = DOCUMENTS_NEEDED
+    ) -> Level:
+        """The level, if it can carry an ANCHOR: a compared photo, or as many documents as are `needed` without one.
 
         Errors: NotPresent if somebody else came; EvidenceTooWeak naming what is missing.
         """
         if self.presented_by != self.person:
             raise NotPresent(self.counter)
-        level = self.level(catalogue)
+        level = self.level(catalogue, needed)
         if level is Level.IAL1:
-            raise EvidenceTooWeak("one photo document with the face compared, or two documents in force")
+            raise EvidenceTooWeak(f"one photo document with the face compared, or {needed} documents in force")
         return level
 
 

@@ -239,7 +239,7 @@ def stop_cards(conn: Connection, person: PersonId, message: str, at: Instant, ra
     people_rows.hold_person(conn, person)
     for card in work.cards_of(conn, person):
         if card.state.usable:
-            procedures.suspend(conn, card.card_id, f"gateway:{message}", at, random)
+            procedures.suspend(conn, card.card_id, f"gateway:{message}", at, random, None)
 
 
 def _receipt(row: rows.GateRow) -> Received:

@@ -15,7 +15,18 @@ from dataclasses import dataclass, replace
 from ca.intents import IntentId
 from ca.issuance import Registrar
 from ca.orders import Assurance, Order
-from enrollment import acts, card_life, certificates, channels, confirmations, deciding, ledger, outbox, registry
+from enrollment import (
+    acts,
+    card_life,
+    catalogue,
+    certificates,
+    channels,
+    confirmations,
+    deciding,
+    ledger,
+    outbox,
+    registry,
+)
 from enrollment.application import (
     Application,
     ApplicationEvent,
@@ -107,7 +118,7 @@ def file(
     if (evidence.officer, evidence.counter) != (operator, at_desk.counter.counter):
         raise EvidenceTooWeak("the check must be recorded by the officer and desk that file the application")
     require_own_signature(conn, evidence, at_desk.operator, at, officer_certificate)
-    require_level(evidence, at_desk.counter)
+    require_level(conn, evidence, at_desk.counter)
     _require_free(conn, kind, evidence.person)
     application = Application(
         application=draw_id(random),
@@ -381,4 +392,4 @@ def _level(conn: Connection, evidence: str) -> str:
     found = records.evidence_of(conn, evidence)
     if found is None:
         raise EvidenceTooWeak("the record of the check is missing")
-    return found.level().value
+    return catalogue.level(conn, found).value

@@ -9,7 +9,8 @@ from enrollment.errors import ActNotSigned, SignatureInvalid
 from enrollment.evidence import InPersonEvidence
 from enrollment.operators import Operator
 from enrollment.store import Connection
-from enrollment.store.acts import signing_demanded_from
+from enrollment.store.acts import certificates_used, signing_demanded_from
+from enrollment.store.people import find_operator
 from pki.algorithms import algorithm_for, load_public_key, verify_raw
 from pki.certificate import parse_certificate
 from pki.errors import Malformed
@@ -59,6 +60,16 @@ def verify_own(certificate: bytes, card_fingerprint: str, signer: str, signature
     same = found.fingerprint.hex() == card_fingerprint
     if not same or not verify_raw(load_public_key(spki), algorithm_for(spki), signature, octets):
         raise SignatureInvalid(signer)
+
+
+def certificates_of(conn: Connection, operator: str, at: Instant) -> list[bytes]:
+    """The certificates (DER) of every card that the operator had: issued here, also those that ended since, and those
+    with which acts were signed."""
+    issued = search(_Here(conn), Query(owner=operator), at, limit=1000, der=True)
+    found = find_operator(conn, operator)
+    if found is not None:
+        issued += search(_Here(conn), Query(fingerprint=found.card_fingerprint), at, limit=1, der=True)
+    return [*{one.der for one in issued if one.der is not None} | {*certificates_used(conn, operator)}]
 
 
 def require_own_signature(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
-from enrollment import acts, deciding, outbox
+from enrollment import acts, catalogue, deciding, outbox
 from enrollment.acts import SignedAct, What
 from enrollment.approvals import Approval
 from enrollment.canonical import Json, digest
@@ -94,7 +94,7 @@ def draft(
     if (evidence.officer, evidence.counter) != (operator, at_desk.counter.counter):
         raise EvidenceTooWeak("the check must be recorded by the officer and desk that permit it")
     require_own_signature(conn, evidence, at_desk.operator, at)
-    evidence.require_anchor()
+    catalogue.require_anchor(conn, evidence)
     return PinPermission(
         card_id=card_id,
         # Seconds, so that whoever manages a card without this table (a bureau) is never behind by much.

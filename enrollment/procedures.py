@@ -3,10 +3,22 @@
 A move or a new name told at a counter is in `enrollment.counter_change`."""
 
 from ca.revocation import HoldPolicy
-from enrollment import acts, card_life, certificates, deadlines, deciding, ledger, outbox, registry
+from enrollment import (
+    acts,
+    card_life,
+    catalogue,
+    certificates,
+    channels,
+    deadlines,
+    deciding,
+    ledger,
+    outbox,
+    registry,
+)
 from enrollment.application import ApplicationEvent
 from enrollment.approvals import Approval
 from enrollment.canonical import Json, digest
+from enrollment.channels import Channel, Procedure
 from enrollment.counters import Affair
 from enrollment.counterside import counterside
 from enrollment.deadline import DeadlineOutcome
@@ -111,16 +123,27 @@ def official_content(person: PersonId, attributes: Attributes) -> str:
     )
 
 
-def suspend(conn: Connection, card_id: str, reported_by: str, at: Instant, random: Random) -> None:
+def suspend(
+    conn: Connection,
+    card_id: str,
+    reported_by: str,
+    at: Instant,
+    random: Random,
+    channel: Channel | None = Channel.ASSISTED,
+) -> None:
     """Stop a card at once, by telephone or online, at any hour: its certificates are on hold. Stopping it again changes
-    nothing. `reported_by`: an operator, the holder's person id, or a service.
+    nothing. `reported_by`: an operator, the holder's person id, or a service. `channel`: how it was asked for; None
+    where nobody asked and the resident records gave the reason, which no municipality switches off.
 
-    Errors: UnknownCard; CardChangeRefused for a card that is not in use; ActNotSigned for an operator.
+    Errors: UnknownCard; CardChangeRefused for a card that is not in use; RemoteBlocked if the holder's municipality
+    closed the channel; ActNotSigned for an operator.
     """
-    people_rows.hold_person(conn, rows.card_of(conn, card_id).person)
+    owner = people_rows.hold_person(conn, rows.card_of(conn, card_id).person)
     card = rows.card_of(conn, card_id)
     if card.state is CardState.SUSPENDED:
         return
+    if channel is not None:
+        channels.require(conn, owner, Procedure.SUSPENSION, channel, at)
     reporter = people_rows.find_operator(conn, reported_by)
     if reporter is not None:
         content = content_of("suspend", card_id=card_id)
@@ -147,7 +170,7 @@ def resume(
     """
     at_desk = counterside(conn, operator)
     at_desk.require(Affair.SUSPENSION, at, evidence.person)
-    evidence.require_anchor()
+    catalogue.require_anchor(conn, evidence)
     people_rows.hold_person(conn, evidence.person)
     require_own_signature(conn, evidence, at_desk.operator, at)
     card = rows.card_of(conn, card_id)
@@ -161,10 +184,20 @@ def resume(
 
 
 def propose_end(
-    conn: Connection, person: PersonId, status: PersonStatus, operator: Operator, at: Instant, random: Random
+    conn: Connection,
+    person: PersonId,
+    status: PersonStatus,
+    operator: Operator,
+    at: Instant,
+    random: Random,
+    channel: Channel = Channel.ASSISTED,
 ) -> Approval:
-    """The first of two people who end a record: death, or emigration."""
-    _own(conn, person, operator, Role.CLERK, at)
+    """The first of two people who end a record: death, or emigration. `channel`: how it was told.
+
+    Errors: NotYours, RoleMissing, OperatorNotValid, SelfDealing; RemoteBlocked if the channel is closed there.
+    """
+    kept = _own(conn, person, operator, Role.CLERK, at)
+    channels.require(conn, kept.owner, Procedure.END_OF_SERVICE, channel, at)
     content = content_of("end", person=person, status=status.value)
     return deciding.propose(conn, operator, Affair.END_OF_SERVICE, person, content, at, random)
 
@@ -177,15 +210,18 @@ def end_of_service(
     operator: Operator,
     at: Instant,
     random: Random,
+    channel: Channel = Channel.ASSISTED,
     *,
     keep_certificates: bool = False,
 ) -> None:
     """The record ends. At death everything is revoked; who emigrates may keep the certificates (since 2024-05-27, as
     the law lets them), and then only the address is no longer in the register.
 
-    Errors: NeedsApproval, ApprovalExpired; NotYours, RoleMissing; RemoteBlocked for keeping a dead person's.
+    Errors: NeedsApproval, ApprovalExpired; NotYours, RoleMissing; RemoteBlocked for keeping a dead person's, or by
+    a channel that is closed there.
     """
     kept = _own(conn, person, operator, Role.CLERK, at)
+    channels.require(conn, kept.owner, Procedure.END_OF_SERVICE, channel, at)
     content = content_of("end", person=person, status=status.value)
     deciding.use(conn, approval, Affair.END_OF_SERVICE, person, content, at)
     acts.use(conn, operator, acts.What.END_OF_SERVICE, person, content, at)

@@ -4,7 +4,7 @@ Where the candidate refuses, the person would have been sent to a counter; so in
 and everything after is judged from there.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
@@ -30,24 +30,30 @@ class _Tally:
     post: int = 0
 
 
-def replay(people: Iterable[Sequence[LedgerEvent]], policies: Sequence[CapPolicy]) -> list[Month]:
+def replay(
+    people: Iterable[Sequence[LedgerEvent]],
+    policies: Sequence[CapPolicy],
+    tell: Callable[[int, int], None] = lambda _done, _of: None,
+) -> list[Month]:
     """One `Month` for each policy and each month between the first and the last event of anybody.
 
     `people`: each person's events in order of position. Corrections are taken as done: what they name never happened.
+    `tell` hears after each person's story under a policy how many are told, and of how many.
     """
     told: list[Month] = []
     stories = [_settled(events) for events in people]
     days = [event.at.jst_date() for events in stories for event in events]
     if not days:
         return []
-    for policy in policies:
+    for number, policy in enumerate(policies):
         tallies: dict[str, _Tally] = {}
         anchors: list[list[date]] = []
         at_cap: list[list[tuple[date, int]]] = []
-        for events in stories:
+        for done, events in enumerate(stories, number * len(stories) + 1):
             seen, used = _retell(events, policy, tallies)
             anchors.append(seen)
             at_cap.append(used)
+            tell(done, len(policies) * len(stories))
         told += [
             _month(policy, month, tallies.get(month, _Tally()), anchors, at_cap)
             for month in _months(min(days), max(days))

@@ -68,7 +68,7 @@ def check(
         raise NotYours(at_desk.counter.owner)
     require_resident(conn, evidence.person, EventKind.ANCHOR.value)
     require_own_signature(conn, evidence, at_desk.operator, at, officer_certificate)
-    level = require_level(evidence, at_desk.counter)
+    level = require_level(conn, evidence, at_desk.counter)
     known = [event for event in ledger.history(conn, evidence.person) if evidence.digest() in event.evidence]
     if known and known[0].kind is EventKind.ANCHOR:
         return _checked(conn, known[0], at)

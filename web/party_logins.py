@@ -73,4 +73,6 @@ class PartyLogins:
             rows.note_call(conn, party.party, call, now, "authentication", id_, str(said["indication"]))
 
         self.database.transaction(keep)
+        if person is not None:
+            self.subjects.used(person, now)
         return said

@@ -99,6 +99,7 @@ VERDICT: Final[dict[str, Any]] = {
     "certificate": "c-q7m1x4ahjc6nrek2vgyzdpx3bw",
     "assurance": {
         "level": "fresh",
+        "grade": "high",
         "in_person_within_years": 1,
         "remote_changes": "none",
         "certificate_issued": "in-person",

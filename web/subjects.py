@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
@@ -9,11 +10,13 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from ca.orders import Assurance as Issuance
-from enrollment import certificates, ledger, registry
-from enrollment.caps import standing
+from enrollment import assurance, certificates, ledger, registry, rules
+from enrollment.assurance import Grade
+from enrollment.caps import Decision, standing
 from enrollment.errors import EnrollmentError
-from enrollment.events import EventKind
+from enrollment.events import EventKind, LedgerEvent
 from enrollment.person import PersonId
+from enrollment.policy import CapPolicy
 from enrollment.protection import MASKED
 from enrollment.store import Connection, Database
 from enrollment.store import people as people_rows
@@ -21,6 +24,8 @@ from enrollment.store import work as work_rows
 from pki.instant import Instant, years_later
 from pki.purpose import Purpose
 from web.parties import RelyingParty
+
+_LOG = logging.getLogger(__name__)
 
 
 class Level(StrEnum):
@@ -52,6 +57,8 @@ class Assurance:
     """`none`, `some` or `unknown`."""
     issued: Issuance | None = None
     """How the certificate in question was issued, as its policy says; None: it does not say."""
+    grade: Grade | None = None
+    """How sure one may be of the person now, contacts included; None: nothing is known."""
 
     def of_certificate(self, issued: Issuance | None) -> Assurance:
         """The same in the light of how the certificate was issued: one re-issued remotely is never `fresh`."""
@@ -59,9 +66,10 @@ class Assurance:
         return replace(self, level=level, issued=issued)
 
     def to_json(self) -> dict[str, object]:
-        """{"level", "in_person_within_years", "remote_changes", "certificate_issued"}"""
+        """{"level", "grade", "in_person_within_years", "remote_changes", "certificate_issued"}"""
         return {
             "level": self.level.value,
+            "grade": None if self.grade is None else self.grade.value,
             "in_person_within_years": self.in_person_within_years,
             "remote_changes": self.remote_changes,
             "certificate_issued": None if self.issued is None else self.issued.value,
@@ -89,6 +97,11 @@ class Subjects(Protocol):
 
     def assurance_of(self, person: str, at: Instant) -> Assurance:
         """How far the person is from the last in-person check."""
+        ...
+
+    def used(self, person: str, at: Instant) -> None:
+        """Note that the person used their card, at most once a month and never for whom. It never fails: what asked
+        for the card goes on without the note."""
         ...
 
     def record(
@@ -124,6 +137,10 @@ class Nobody:
         """See Subjects."""
         del person, at
         return NOTHING_KNOWN
+
+    def used(self, person: str, at: Instant) -> None:
+        """See Subjects."""
+        del person, at
 
     def record(
         self, person: str, party: RelyingParty, affairs: str, fields: frozenset[str], at: Instant, basis: str
@@ -173,18 +190,28 @@ class RegisteredSubjects:
 
     def assurance_of(self, person: str, at: Instant) -> Assurance:
         """See Subjects."""
+
+        def body(conn: Connection) -> tuple[tuple[LedgerEvent, ...], Decision, CapPolicy]:
+            decision = ledger.judge(conn, PersonId(person), EventKind.REMOTE_MOVE, at)
+            policy = rules.in_force(conn, people_rows.owner_of(conn, PersonId(person)), at)
+            return ledger.history(conn, PersonId(person)), decision, policy
+
         try:
-            history = self.database.read(lambda conn: ledger.history(conn, PersonId(person)))
-            decision = self.database.read(lambda conn: ledger.judge(conn, PersonId(person), EventKind.REMOTE_MOVE, at))
+            history, decision, policy = self.database.read(body)
         except EnrollmentError:
             return NOTHING_KNOWN
         now = standing(history)
         years = None if now.anchor is None else _within_years(now.anchor.at.jst_date(), at.jst_date())
         changes = "some" if now.since_anchor else "none"
+        grade = assurance.assess(policy, history, at).grade
         if not decision.allowed:
-            return Assurance(Level.AT_CAP, years, changes)
+            return Assurance(Level.AT_CAP, years, changes, grade=grade)
         fresh = years == 1 and not now.since_anchor
-        return Assurance(Level.FRESH if fresh else Level.WITHIN_CAP, years, changes)
+        return Assurance(Level.FRESH if fresh else Level.WITHIN_CAP, years, changes, grade=grade)
+
+    def used(self, person: str, at: Instant) -> None:
+        """See Subjects."""
+        note_use(self.database, PersonId(person), at, self.random)
 
     def record(
         self, person: str, party: RelyingParty, affairs: str, fields: frozenset[str], at: Instant, basis: str
@@ -207,6 +234,17 @@ class RegisteredSubjects:
             return frozenset(name for name in fields if shown[_FIELDS[name]] != MASKED)
 
         return self.database.transaction(body)
+
+
+def note_use(database: Database, person: PersonId, at: Instant, random: Callable[[int], bytes]) -> None:
+    """Keep that the person used their card today, at most once a month, and not where. A failure is written into the
+    program's own log by its kind, and stops nothing: a log-in does not wait for a note about it."""
+    try:
+        database.transaction(
+            lambda conn: assurance.note_contact(conn, person, assurance.Signal.AUTHENTICATED_USE, person, at, random)
+        )
+    except Exception as error:  # whatever it is, the log-in has happened
+        _LOG.warning("a use of a card was not noted: %s", type(error).__name__)
 
 
 def _within_years(then: date, now: date) -> int | None:

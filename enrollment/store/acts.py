@@ -126,6 +126,12 @@ def acts_after(conn: Connection, last: str | None, limit: int, subject: str | No
     return [_stored(row) for row in conn.execute(query).mappings()]
 
 
+def certificates_used(conn: Connection, operator: str) -> list[bytes]:
+    """The certificates (DER) of every card with which the operator signed an act."""
+    query = select(t.acts.c.certificate).where(t.acts.c.operator == operator).distinct()
+    return [bytes(row[0]) for row in conn.execute(query)]
+
+
 def demand_signing(conn: Connection, owner: str, begins: Instant, by: str) -> None:
     """From then on; an earlier demand stays."""
     if signing_demanded_from(conn, owner) is None:

@@ -1,7 +1,7 @@
 """Evidence, approvals, confirmations, filings, requests already answered, and what is to be told to others."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import func, insert, select, update
@@ -47,6 +47,28 @@ def evidence_of(conn: Connection, digest: str) -> InPersonEvidence | None:
     if row is None:
         return None
     return parse_evidence(row["body"], None if row["signature"] is None else bytes(row["signature"]))
+
+
+@dataclass(frozen=True, slots=True)
+class SignedCheck:
+    """Evidence with an officer's signature as it is kept. `name`: the digest under which it was stored."""
+
+    name: str
+    body: str
+    signature: bytes = field(repr=False)
+
+
+def signed_checks_after(
+    conn: Connection, last: str | None, limit: int, person: PersonId | None = None
+) -> list[SignedCheck]:
+    """Signed evidence in order of its names, page by page."""
+    e = t.evidence.c
+    query = select(e.digest, e.body, e.signature).where(e.signature.is_not(None)).order_by(e.digest).limit(limit)
+    if last is not None:
+        query = query.where(e.digest > last)
+    if person is not None:
+        query = query.where(e.person == person)
+    return [SignedCheck(row[0], row[1], bytes(row[2])) for row in conn.execute(query)]
 
 
 def add_approval(conn: Connection, approval: Approval) -> None:

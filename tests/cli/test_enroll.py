@@ -3,7 +3,7 @@
 import json
 import secrets
 import time
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -17,13 +17,15 @@ from cli.enroll import app
 from cli.keys import open_operator_keys
 from cli.office_work import open_office
 from cli.settings import load_settings
-from enrollment import acts, ledger
+from enrollment import acts, catalogue, ledger
 from enrollment.act import What
 from enrollment.events import EventKind
+from enrollment.evidence import CATALOGUE
 from enrollment.person import PersonId
 from enrollment.store import people
 from enrollment.store.acts import acts_after
 from pki.errors import Error
+from pki.instant import Instant
 
 TOWN = "99201"
 CLERK, SUPERVISOR, POSTAL = f"{TOWN}-clerk", f"{TOWN}-supervisor", f"{TOWN}-postal-clerk"
@@ -248,6 +250,28 @@ def test_a_municipality_is_only_ever_stricter(terminal, tmp_path):
     terminal.tell("policy", "procedure", "move-in", *letter)
     shown = terminal.tell("policy", "show")["procedures"]["move-in"]
     assert shown == {"open": ["assisted", "in-person"], "residence": "card-signature+code-letter"}
+
+
+def test_the_documents_of_a_municipality(terminal, tmp_path):
+    (tmp_path / "photo.toml").write_text("[documents.passport]\n[documents.driving-record]\nexpires = true\n")
+    (tmp_path / "loose.toml").write_text("[documents.passport]\nexpires = false\n")
+
+    def adopt(name, day="令和30年1月1日", who=SUPERVISOR):
+        return ("policy", "documents", "--file", str(tmp_path / name), "--from", day, "--as", who)
+
+    assert terminal.code(*adopt("photo.toml", who=CLERK)) == "enrollment.role-missing"
+    assert terminal.code(*adopt("loose.toml")) == "enrollment.looser-policy"
+    assert terminal.code(*adopt("photo.toml", "令和元年5月1日")) == "pki.invalid-value"
+    assert terminal.tell(*adopt("photo.toml"))["documents"] == ["driving-record", "passport"]
+    now = terminal.tell("policy", "show")["in_person"]
+    assert (now["documents_needed"], now["documents"]["passport"]) == (2, {"expires": True, "strength": "photo"})
+    assert len(now["documents"]) == len(CATALOGUE)
+    database = Database(load_settings(terminal.folder).database_url)
+    try:
+        later = database.read(lambda conn: catalogue.in_force(conn, TOWN, Instant.of_japan(date(2048, 1, 1))))
+    finally:
+        database.close()
+    assert {code: kind.expires for code, kind in later.documents.items()} == {"driving-record": True, "passport": True}
 
 
 def test_the_command_is_announced():

@@ -1,16 +1,19 @@
 """`jitsuin ledger show|explain|verify` over a real deployment's settings and database."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner
 
 from cli.ledger import app
-from enrollment import ledger
+from enrollment import acts, ledger, visits
 from enrollment.events import EventKind
 from enrollment.ledger import Happening
-from tests.enrollment.town import AT, found, resident
+from enrollment.store import people as rows
+from tests.enrollment.officers import officer
+from tests.enrollment.town import AT, found, resident, seen
 
 
 @pytest.fixture
@@ -56,6 +59,8 @@ def test_verify_finds_what_was_changed(deployment, sqlite_database):
         "broken": {},
         "acts": 0,
         "broken_acts": [],
+        "checks": 0,
+        "broken_checks": [],
     }
     with sqlite_database.engine.begin() as conn:
         conn.execute(text("UPDATE enrollment_ledger SET actor = 'nobody' WHERE position = 1"))
@@ -81,6 +86,51 @@ def test_verify_finds_an_act_that_no_card_signed(deployment, sqlite_database):
     assert "1 that do not hold" in run("verify", folder).output
 
 
+def test_verify_finds_a_check_of_which_one_octet_was_changed(deployment, sqlite_database, random):
+    folder, person = deployment
+
+    def checked(conn):
+        who = officer(conn, "anna", "main")
+        evidence = seen(person, officer="anna")
+        evidence = replace(evidence, signature=who.sign(evidence.octets()))
+        visits.check(conn, evidence, "anna", AT, random, officer_certificate=who.certificate)
+        return who, evidence
+
+    who, evidence = sqlite_database.transaction(checked)
+
+    def told():
+        done = run("verify", folder, person, "--json")
+        found = json.loads(done.output)
+        assert (found["broken"], found["checks"]) == ({}, 1)
+        assert done.exit_code == bool(found["broken_checks"])
+        return [(one["check"], one["what"]) for one in found["broken_checks"]]
+
+    def store(column, value):
+        with sqlite_database.engine.begin() as conn:
+            conn.execute(text(f"UPDATE enrollment_evidence SET {column} = :value"), {"value": value})
+
+    assert told() == [(evidence.digest(), "its officer's card is unknown")]
+    signed = acts.prepare(who.operator, acts.What.CORRECT, person, "c", AT, random)
+    act = acts.SignedAct(signed, who.sign(signed.octets()))
+    sqlite_database.transaction(lambda conn: acts.record(conn, act, AT, who.certificate))
+    assert told() == []
+    sqlite_database.transaction(lambda conn: rows.give_card(conn, "anna", "0" * 64))
+    assert told() == [], "a new card does not undo what the old one signed"
+    flipped = bytearray(evidence.signature)
+    flipped[-1] ^= 1
+    store("signature", bytes(flipped))
+    assert told() == [(evidence.digest(), "no card of its officer made its signature")]
+    store("signature", evidence.signature)
+    body = evidence.octets().decode()
+    for changed in (body.replace('"photo_matched":true', '"photo_matched":false'), " " + body, "x", "[]"):
+        assert changed != body
+        store("body", changed)
+        assert told() == [(evidence.digest(), "its content is not what was signed under this name")]
+    assert "1 signed checks in person, 1 that do not hold" in run("verify", folder).output
+    store("body", body)
+    assert told() == []
+
+
 def test_somebody_unknown(deployment):
     folder, _ = deployment
     for command in ("show", "explain", "verify"):
@@ -96,3 +146,21 @@ def test_a_real_ledger_is_replayed_under_a_candidate(deployment, tmp_path):
     done = CliRunner().invoke(policy, [str(argument) for argument in arguments])
     assert done.exit_code == 0, done.output
     assert json.loads(done.output)["policies"]["n1"]["refused"] == 1
+
+
+def test_the_bar_moves_while_a_ledger_is_replayed(deployment, tmp_path, monkeypatch):
+    from rich.progress import Progress
+
+    from cli.policy import app as policy
+
+    folder, _ = deployment
+    moved = []
+    monkeypatch.setattr(Progress, "update", lambda _self, _task, **state: moved.append(tuple(state.values())))
+    arguments = ["simulate", "--ledger", folder, "--out", tmp_path / "out"]
+    for name in ("n1", "n2"):
+        file = tmp_path / f"{name}.toml"
+        file.write_text(f'version = "{name}"\neffective_from = "2026-01-01T00:00:00Z"\nmax_consecutive = 1\n')
+        arguments += ["--policy", file]
+    done = CliRunner().invoke(policy, [str(argument) for argument in arguments])
+    assert done.exit_code == 0, done.output
+    assert moved == [(1, 2), (2, 2)]

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from ca.revocation import HoldPolicy
-from enrollment import deciding, procedures
+from enrollment import channels, deciding, procedures
+from enrollment.channels import Channel, Procedure, ProcedurePolicy
 from enrollment.errors import (
     CapReached,
     CardNotUsable,
@@ -20,7 +21,7 @@ from enrollment.store import people as rows
 from enrollment.store import work
 from pki.card_state import CardChangeRefused, CardState
 from tests.enrollment.office import open_office
-from tests.enrollment.town import AT, hanako, seen
+from tests.enrollment.town import AT, TOWN, hanako, seen
 
 
 @pytest.fixture
@@ -88,6 +89,42 @@ def test_a_suspended_card_wakes_only_for_its_holder(office):
     with pytest.raises(CardChangeRefused):
         run(office, "resume", "CARD0001", seen(person), "clerk")
     assert office.move(card, "東京都見本区１番").decision["used"] == 1
+
+
+def closed(office, procedure, channel):
+    policy = ProcedurePolicy(frozenset({channel}))
+    office.database.transaction(lambda conn: channels.adopt(conn, TOWN, procedure, policy, AT, AT, "boss"))
+
+
+def test_where_nothing_is_stopped_by_telephone(office):
+    person, _ = office.enrolled()
+    closed(office, Procedure.SUSPENSION, Channel.ASSISTED)
+    for reporter in ("hotline", "clerk"):
+        with pytest.raises(RemoteBlocked):
+            run(office, "suspend", "CARD0001", reporter)
+    assert office.database.read(lambda conn: work.card_of(conn, "CARD0001")).state is CardState.ACTIVE
+    for number, (reporter, channel) in enumerate(
+        [(person, Channel.ONLINE), ("clerk", Channel.IN_PERSON), ("gateway:1", None)]
+    ):
+        run(office, "suspend", "CARD0001", reporter, channel=channel)
+        assert office.database.read(lambda conn: work.card_of(conn, "CARD0001")).state is CardState.SUSPENDED, number
+        run(office, "suspend", "CARD0001", "hotline")  # it is stopped: nothing is asked
+        run(office, "resume", "CARD0001", seen(person), "clerk", holds=HoldPolicy(releasable=True))
+
+
+def test_where_no_record_ends_by_post(office):
+    person, _ = office.enrolled()
+    before = run(office, "propose_end", person, PersonStatus.DEAD, who="clerk")
+    approval = approved(office, before)
+    closed(office, Procedure.END_OF_SERVICE, Channel.ASSISTED)
+    with pytest.raises(RemoteBlocked):
+        run(office, "propose_end", person, PersonStatus.DEAD, who="clerk")
+    for channel in (Channel.ASSISTED, Channel.ONLINE):
+        with pytest.raises(RemoteBlocked):
+            run(office, "end_of_service", person, PersonStatus.DEAD, approval, who="clerk", channel=channel)
+    assert office.database.read(lambda conn: rows.person_of(conn, person)).status is PersonStatus.RESIDENT
+    run(office, "end_of_service", person, PersonStatus.DEAD, approval, who="clerk", channel=Channel.IN_PERSON)
+    assert office.database.read(lambda conn: rows.person_of(conn, person)).status is PersonStatus.DEAD
 
 
 def test_death_ends_everything(office):

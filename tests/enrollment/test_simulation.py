@@ -176,7 +176,9 @@ def test_a_replay_under_the_same_policy_refuses_nothing_that_was_accepted():
 def test_a_replay_under_a_tighter_policy_names_whom_it_had_sent():
     events = [event(0, EventKind.ANCHOR, date(2026, 1, 5), "post-office")]
     events += [event(n, EventKind.REMOTE_MOVE, date(2026, n + 1, 5)) for n in (1, 2, 3)]
-    tight = replay([events], [CapPolicy("tight", START, max_consecutive=1)])
+    told = []
+    tight = replay([events], [CapPolicy("tight", START, max_consecutive=1)], lambda *heard: told.append(heard))
+    assert told == [(1, 1)]
     assert [(month.month, month.refused) for month in tight if month.refused] == [("2026-03", 1)]
     assert tight[0].post_office_visits == 1
     assert tight[2].counter_visits == 1

@@ -70,6 +70,7 @@ def test_a_remote_re_issue_takes_the_highest_level_from_the_person_and_from_the_
     assert (remote["indication"], remote["sub_indication"]) == ("INDETERMINATE", "ASSURANCE_NOT_MET")
     assert remote["assurance"] == {
         "level": "within-cap",
+        "grade": "high",
         "in_person_within_years": 1,
         "remote_changes": "some",
         "certificate_issued": "remote",

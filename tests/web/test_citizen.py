@@ -20,6 +20,7 @@ from enrollment import bookings, cases, grants, incidents, protection, registry
 from enrollment.case import Finding
 from enrollment.counters import Affair
 from enrollment.errors import FilingRejected
+from enrollment.events import EventKind
 from enrollment.filing import VerifiedFiling, parse_filing
 from enrollment.households import Households
 from enrollment.incident import IncidentKind, Scope
@@ -45,6 +46,7 @@ from web.citizen.resident import CARD, Door
 from web.citizen.words import WORDS
 from web.consents import Consents, Wish
 from web.filing_check import FilingCheck
+from web.pages.card_login import CardLogin
 from web.pages.router import ANYBODY
 from web.pages.sessions import Sessions
 from web.pages.wording import PageLanguage, plain
@@ -202,6 +204,7 @@ def test_no_word_is_said_that_no_page_says() -> None:
     families = (
         *("purpose-", "held-", "card-state-", "event-", "kind-", "field-", "result-", "case-", "finding-", "move-"),
         *("why-", "code-", "incident-", "moment-", "notice-", "grant-", "affair-", "content-", "state-", "ends-"),
+        "grade-",
     )
     for key in set(WORDS) - set(SHARED):
         assert f'"{key}"' in said + code or f"'{key}'" in said or key.startswith(families), key
@@ -237,6 +240,36 @@ def test_a_code_is_worth_one_log_in_within_a_day(pages: Pages, hanako: tuple[Per
         answer = other.send("/citizen/login/code", code="AAAA-AAAA-AAAA")
     assert answer.status_code == 429
     assert person not in answer.text
+
+
+def test_coming_with_the_card_is_noted_once_a_month_and_a_code_is_not(
+    pages: Pages, hanako: tuple[PersonId, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The card's signature itself is verified in the browser's tests."""
+    person, _ = hanako
+    fingerprint = pages.fingerprint(person, Purpose.AUTHENTICATION)
+    monkeypatch.setattr(CardLogin, "fingerprint", lambda _self, _session, _token: fingerprint)
+
+    def contacts() -> list[tuple[str, Instant]]:
+        return [(event.level, event.at) for event in pages.office.events(person) if event.kind is EventKind.CONTACT]
+
+    def comes() -> str:
+        answer = Visitor(pages.browser()).send("/citizen/login/card")
+        assert answer.status_code == 303, answer.text
+        return str(answer.headers["location"])
+
+    pages.logged_in(person)
+    assert contacts() == []
+    assert (comes(), comes()) == ("/citizen/", "/citizen/")
+    assert contacts() == [("authenticated-use", LATER)]
+
+    def full(*_arguments: object, **_more: object) -> None:
+        raise OSError("no space")
+
+    monkeypatch.setattr("web.subjects.assurance.note_contact", full)
+    pages.clock.set(LATER + timedelta(days=40))
+    assert comes() == "/citizen/", "a note that cannot be made stops nobody"
+    assert len(contacts()) == 1
 
 
 def test_only_the_own_towns_clerk_gives_a_code(pages: Pages, hanako: tuple[PersonId, Any]) -> None:
@@ -315,6 +348,8 @@ def test_moves_left_and_the_day_by_which_to_be_seen(pages: Pages, hanako: tuple[
     page = visitor.see("/citizen/trust")
     assert "2 online changes of address left (1 of 3 used)" in page
     assert "in person by 2031-11-23" in page
+    assert "How sure we are that it is you: high" in page
+    assert "We remind you of the next check in person on 2031-08-25" in page
     assert '<svg viewBox="0 0 640' in page
 
 

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
+from enrollment.assurance import Grade
 from pki.instant import Instant
 from pki.purpose import Purpose
 from tests.support.chance import SeededOctets, SetClock
@@ -82,6 +83,7 @@ class Town:
     crls: list[bytes] = field(default_factory=list)
     masked: frozenset[str] = frozenset()
     refuses: bool = False
+    uses: list[str] = field(default_factory=list)
 
     def holds(self, person: str, holder: Holder) -> None:
         self.people[holder.certificate.fingerprint] = person
@@ -101,6 +103,10 @@ class Town:
     def assurance_of(self, person: str, at: Instant) -> Assurance:
         del person, at
         return self.assurance
+
+    def used(self, person: str, at: Instant) -> None:
+        del at
+        self.uses.append(person)
 
     def record(
         self, person: str, party: RelyingParty, affairs: str, fields: frozenset[str], at: Instant, basis: str
@@ -287,13 +293,14 @@ def test_nothing_is_told_where_the_record_cannot_be_written(service: Service) ->
 def test_assurance_can_be_required_and_is_told_apart(service: Service) -> None:
     for level in ("fresh", "within-cap", "at-cap"):
         assert service.verify(required_assurance=level)["assurance"]["met"] is True
-    service.town.assurance = Assurance(Level.AT_CAP, 3, "some")
+    service.town.assurance = Assurance(Level.AT_CAP, 3, "some", grade=Grade.LOW)
     told = service.verify(required_assurance="within-cap", fields=["name"], affairs="x")
     assert (told["indication"], told["sub_indication"]) == ("INDETERMINATE", "ASSURANCE_NOT_MET")
     assert told["checks"][-1]["name"] == "assurance"
     assert told["checks"][-1]["outcome"] == "INDETERMINATE"
     assert told["assurance"] == {
         "level": "at-cap",
+        "grade": "low",
         "in_person_within_years": 3,
         "remote_changes": "some",
         "certificate_issued": None,
@@ -741,6 +748,7 @@ def test_a_log_in_with_the_card(service: Service) -> None:
     assert told["indication"] == "PASSED"
     assert told["person"] == service.verify()["person"], "the same person as of the filings"
     assert service.town.records[0] == ("person-1", "city", "log-in", frozenset())
+    assert service.town.uses == ["person-1"], "a use of the card; a filing's verification is none"
 
 
 def test_a_challenge_is_good_for_one_attempt_of_one_party(service: Service) -> None:
@@ -768,6 +776,7 @@ def test_log_ins_that_do_not_hold(service: Service) -> None:
     assert attempt(holder=Holder(service.world.login.certificate, ec_key("stranger"))) == refused
     service.world.revoke(service.world.login, AT)
     assert attempt() == refused
+    assert service.town.uses == []
     challenge = challenged(service)
     garbage = service.ask("POST", "/v1/authentications", {"challenge": challenge["id"], "token": "x" * 200})
     assert code(garbage) == (400, "pki.malformed")

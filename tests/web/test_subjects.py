@@ -5,8 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from enrollment import ledger, registry
+from enrollment.assurance import Grade
 from enrollment.events import EventKind
 from enrollment.ledger import Happening
 from enrollment.person import PersonId
@@ -92,6 +94,53 @@ def test_the_record_is_in_the_persons_own_history(
     assert database.read(lambda conn: registry.broken_accesses(conn, person)) == ()
 
 
+def test_a_use_is_noted_once_a_month_and_never_for_whom(
+    subjects: RegisteredSubjects, person: PersonId, database: Any, random: Callable[[int], bytes]
+) -> None:
+    happen(database, random, person, EventKind.ANCHOR, AT)
+    before = subjects.assurance_of(person, AT + timedelta(days=1))
+    subjects.record(person, CITY, "log-in", frozenset(), AT, "住民基本台帳法")
+    for days in (1, 2, 40):
+        subjects.used(person, AT + timedelta(days=days))
+    history = database.read(lambda conn: ledger.history(conn, person))
+    assert [(one.kind, one.level) for one in history[1:]] == [(EventKind.CONTACT, "authenticated-use")] * 2
+    assert [one.at for one in history[1:]] == [AT + timedelta(days=days) for days in (1, 40)]
+    assert subjects.assurance_of(person, AT + timedelta(days=1)) == before, "the level of the cap stays"
+    with database.engine.connect() as conn:
+        for table in ("enrollment_ledger", "enrollment_outbox"):
+            rows = str(conn.execute(text(f"SELECT * FROM {table}")).all())
+            assert person in rows or table != "enrollment_ledger"
+            assert not any(word in rows for word in (CITY.party, CITY.name_ja, CITY.name_en, "log-in")), table
+
+
+def test_a_use_that_cannot_be_noted_stops_nothing(
+    subjects: RegisteredSubjects, person: PersonId, database: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    subjects.used("nobody", AT)
+    assert "UnknownPerson" in caplog.text
+    with database.engine.begin() as conn:
+        conn.execute(text("DELETE FROM enrollment_policies"))
+    subjects.used(person, AT)
+    assert "NoPolicy" in caplog.text
+    assert person not in caplog.text
+    assert database.read(lambda conn: ledger.history(conn, person)) == ()
+
+
+def test_the_grade_rises_and_falls_beside_the_level(
+    subjects: RegisteredSubjects, person: PersonId, database: Any, random: Callable[[int], bytes]
+) -> None:
+    assert subjects.assurance_of(person, AT).grade is Grade.LOW
+    checked = Happening(person, EventKind.ANCHOR, "clerk", level="ial2")
+    database.transaction(lambda conn: ledger.record(conn, checked, AT, random))
+    assert subjects.assurance_of(person, AT).grade is Grade.SUBSTANTIAL, "no photo was compared"
+    for month in range(12):
+        subjects.used(person, AT + timedelta(days=31 * month))
+    told = subjects.assurance_of(person, AT + timedelta(days=342))
+    assert told.grade is Grade.SUBSTANTIAL
+    assert told.to_json()["grade"] == "substantial"
+    assert subjects.assurance_of(person, AT + timedelta(days=365 * 6)).grade is Grade.LOW
+
+
 def test_levels_are_ordered_and_nobody_knows_nothing() -> None:
     ranked = sorted(Level, key=lambda level: level.rank)
     assert ranked == [Level.UNKNOWN, Level.AT_CAP, Level.WITHIN_CAP, Level.FRESH]
@@ -99,4 +148,5 @@ def test_levels_are_ordered_and_nobody_knows_nothing() -> None:
     assert nobody.person_of(FINGERPRINT) is None
     assert nobody.certificate_of(FINGERPRINT) is None
     assert nobody.current_certificate("x", Purpose.SIGNATURE, AT) is None
+    nobody.used("x", AT)
     assert nobody.assurance_of("x", AT) == NOTHING_KNOWN

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 
 from enrollment.households import Households
+from enrollment.person import PersonId
 from verifier.challenge import Challenges
 from web.citizen.agreements import agreement_pages
 from web.citizen.codes import LoginCodes
@@ -24,6 +25,7 @@ from web.pages.rendering import Renderer
 from web.pages.router import Guarded, Pages
 from web.pages.sessions import Session
 from web.pages.static import static_files
+from web.subjects import note_use
 
 REALM = "citizen"
 
@@ -69,7 +71,11 @@ def citizen_routes(
     pages = Pages(door.sessions, renderer, citizen.service, door.admit, door.allow, "/citizen/login")
     login = CardLogin(check, policies, citizen.service, Challenges(citizen.random), citizen.clock)
     codes = LoginCodes(citizen.database, citizen.clock, citizen.random)
-    entry_pages(pages, Entry(door, login, citizen.pairings, codes))
+
+    def used(person: PersonId) -> None:
+        note_use(citizen.database, person, citizen.clock.now(), citizen.random)
+
+    entry_pages(pages, Entry(door, login, citizen.pairings, codes, used))
     home_pages(pages, citizen)
     trust_pages(pages, citizen)
     history_pages(pages, citizen)

@@ -12,6 +12,7 @@ from enrollment.caps import Decision
 from enrollment.cards import Card
 from enrollment.case import CaseState
 from enrollment.certificates import is_on_hold
+from enrollment.channels import Channel
 from enrollment.errors import NoPolicy
 from enrollment.events import EventKind
 from enrollment.notices import Notice
@@ -142,7 +143,7 @@ def home_pages(pages: Pages, citizen: Citizen) -> None:
             raise InvalidValue("a card of yours that is in use")
         at = citizen.clock.now()
         citizen.database.transaction(
-            lambda conn: procedures.suspend(conn, card_id, resident.person, at, citizen.random)
+            lambda conn: procedures.suspend(conn, card_id, resident.person, at, citizen.random, Channel.ONLINE)
         )
         return see_other("/citizen/card")
 

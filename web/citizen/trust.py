@@ -6,7 +6,8 @@ import segno
 from fastapi import Response
 from markupsafe import Markup
 
-from enrollment import bookings, ledger
+from enrollment import bookings, ledger, rules
+from enrollment.assurance import AssuranceLevel, assess
 from enrollment.booking import Booking
 from enrollment.caps import Decision
 from enrollment.counters import Affair, Counter
@@ -24,6 +25,7 @@ from web.pages.wording import plain_speaker
 VISIT = frozenset({Affair.IN_PERSON_CHECK})
 """What a booked visit is for: being seen. Everything else that waits is done in the same visit."""
 _TIMES_SHOWN = 40
+_Standing = tuple[Decision, AssuranceLevel]
 
 
 def trust_pages(pages: Pages, citizen: Citizen) -> None:
@@ -37,24 +39,28 @@ def trust_pages(pages: Pages, citizen: Citizen) -> None:
 
         def read(
             conn: Connection,
-        ) -> tuple[Decision | None, tuple[LedgerEvent, ...], list[Counter], Booking | None, list[Instant]]:
+        ) -> tuple[_Standing | None, tuple[LedgerEvent, ...], list[Counter], Booking | None, list[Instant]]:
+            history = ledger.history(conn, resident.person)
             try:
                 decision = ledger.judge(conn, resident.person, EventKind.REMOTE_MOVE, at)
+                standing = decision, assess(rules.in_force(conn, resident.owner, at), history, at)
             except NoPolicy:
-                decision = None
+                standing = None
             desks = [] if resident.protected else bookings.desks(conn, resident.owner, VISIT, at)
             desk = next((one for one in desks if one.counter == chosen), None)
             times = bookings.free(conn, desk, at)[:_TIMES_SHOWN] if desk is not None else []
             booked = None if resident.protected else bookings.standing(conn, resident.person)
-            return decision, ledger.history(conn, resident.person), desks, booked, times
+            return standing, history, desks, booked, times
 
-        decision, history, desks, booked, times = citizen.database.read(read)
+        standing, history, desks, booked, times = citizen.database.read(read)
+        decision, assurance = standing or (None, None)
         by = decision.next_in_person_by if decision else None
         say = plain_speaker(pages.renderer.book, pages.renderer.language(visit.request))
         return pages.page(
             visit,
             "citizen/trust.html",
             decision=decision,
+            assurance=assurance,
             history=history,
             timeline=timeline(history, by, at, say),
             desks=desks,

@@ -183,6 +183,22 @@ WORDS: Final[Mapping[str, Words]] = {
         "{窓口|まどぐち}か {郵便局|ゆうびんきょく}で {顔|かお}を {見|み}せると、{回数|かいすう}は 0に もどります。",
         "One check of face and documents at a counter or post office brings the count back to nought.",
     ),
+    "grade-high": Words(
+        "本人確認の確かさ: 高い", "{本人|ほんにん}と わかる たしかさ: たかい", "How sure we are that it is you: high"
+    ),
+    "grade-substantial": Words(
+        "本人確認の確かさ: 中くらい",
+        "{本人|ほんにん}と わかる たしかさ: ふつう",
+        "How sure we are that it is you: substantial",
+    ),
+    "grade-low": Words(
+        "本人確認の確かさ: 低い", "{本人|ほんにん}と わかる たしかさ: ひくい", "How sure we are that it is you: low"
+    ),
+    "trust-remind": Words(
+        "カードを使っていると、お知らせの日は遅くなります。次の対面確認のお知らせ: %(day)s",
+        "つぎに {窓口|まどぐち}へ {来|く}る お{知|し}らせの {日|ひ}: %(day)s。カードを {使|つか}うと、{日|ひ}は おそく なります。",
+        "We remind you of the next check in person on %(day)s; using your card puts that day off.",
+    ),
     "timeline": Words("これまでの確認と手続の図", "これまでの {図|ず}", "A picture of checks and procedures so far"),
     "today": Words("今日", "きょう", "today"),
     "events": Words("これまでのこと", "これまでの こと", "What happened so far"),

@@ -7,9 +7,10 @@ from datetime import date
 from threading import Event as Pause
 from typing import Any, Final
 
-from enrollment import confirmations, deciding, issuing, ledger, loss, procedures, unlocking, visits
+from enrollment import catalogue, confirmations, deciding, issuing, ledger, loss, procedures, unlocking, visits
 from enrollment.application import ApplicationState
 from enrollment.approvals import LIFETIME
+from enrollment.channels import Channel
 from enrollment.counterside import counterside, require_level
 from enrollment.errors import NotSignedYet, NotYours
 from enrollment.events import EventId
@@ -125,9 +126,14 @@ class Guided:
             self._require(conn, officer, work.person, work.kind, at)
             match work.kind:
                 case Kind.CHECK if officer.counter.kind.needs_confirmation:
-                    require_level(evidence, officer.counter)
+                    require_level(conn, evidence, officer.counter)
                     return works.move(
-                        conn, work, Event.NEXT, at, evidence=evidence.body(), level=evidence.level().value
+                        conn,
+                        work,
+                        Event.NEXT,
+                        at,
+                        evidence=evidence.body(),
+                        level=catalogue.level(conn, evidence).value,
                     )
                 case Kind.CHECK:
                     checked = visits.check(conn, evidence, officer.operator.operator, at, random)
@@ -168,7 +174,7 @@ class Guided:
             at,
             application=filed.application,
             approval=filed.approval,
-            level=evidence.level().value,
+            level=catalogue.level(conn, evidence).value,
             until=(at + LIFETIME).seconds,
         )
 
@@ -211,7 +217,7 @@ class Guided:
                     if work.kind is Kind.LOSS:
                         ended = len(loss.report(conn, chosen, operator.operator, at, random).ended)
                     else:
-                        procedures.suspend(conn, chosen, operator.operator, at, random)
+                        procedures.suspend(conn, chosen, operator.operator, at, random, Channel.IN_PERSON)
                         ended = 0
                     return works.move(conn, work, Event.NEXT, at, card=chosen, ended=ended, finished_at=at.seconds)
                 case Kind.CORRECTION:

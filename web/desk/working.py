@@ -4,9 +4,9 @@ from datetime import date
 
 from fastapi import Response
 
-from enrollment import ledger, protection
+from enrollment import catalogue, ledger, protection
 from enrollment.errors import OutputBlocked
-from enrollment.evidence import CATALOGUE, DocumentSeen
+from enrollment.evidence import DocumentSeen
 from enrollment.registry import Field
 from enrollment.store import work as card_rows
 from pki.card_state import CardState
@@ -47,6 +47,7 @@ def working_pages(pages: Pages, desk: Desk) -> None:
         language = pages.renderer.language(visit.request)
         failure = desk.errands.failure(work.id)
         receipt = desk.database.read(lambda conn: rows.receipt_of_work(conn, work.id))
+        accepted = desk.database.read(lambda conn: catalogue.in_force(conn, officer.counter.owner, desk.clock.now()))
         until = work.body.get("until")
         steps = work.steps
         return pages.page(
@@ -56,7 +57,7 @@ def working_pages(pages: Pages, desk: Desk) -> None:
             name=view.shown[Field.NAME],
             flag=flag,
             position=steps.index(work.state) if work.state in steps else len(steps),
-            documents=[*CATALOGUE.values()],
+            documents=[*accepted.documents.values()],
             cards=_stoppable(work),
             history=desk.database.read(lambda conn: ledger.history(conn, work.person)),
             running=desk.errands.running(work.id),
