@@ -35,9 +35,10 @@ serve: ## a lasting instance in var/serve with a few synthetic people; prints it
 check: format-check lint types test ## format, lint, strict types, tests: what CI runs
 
 .PHONY: test
-test: ## the tests, without the long suites
+test: ## the tests, without the long suites; those in a browser by themselves, for its driver keeps an event loop running
 	@scripts/setup
-	$(BIN)/pytest -n $(JOBS) -q -m 'not slow'
+	$(BIN)/pytest -n $(JOBS) -q -m 'not slow and not browser'
+	$(BIN)/pytest -n $(JOBS) -q --dist loadfile -m 'browser and not slow'
 
 .PHONY: test-slow
 test-slow: ## the long suites

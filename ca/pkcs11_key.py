@@ -34,6 +34,7 @@ T = TypeVar("T")
 _LOST = (
     answers.DeviceError,
     answers.DeviceRemoved,
+    answers.GeneralError,  # SoftHSM's, when the login goes while an object is looked for
     answers.SessionClosed,
     answers.SessionHandleInvalid,
     answers.TokenNotPresent,

@@ -57,7 +57,7 @@ def test_a_grandchild_left_behind_is_found_named_and_ended(postgresql_server: Se
     try:
         with pytest.raises(AssertionError, match="sleep 600"), nothing_left(patience=0.2):
             # setsid and a shell that ends at once: an orphan that is no child of ours any more
-            subprocess.run(["setsid", "sh", "-c", "sleep 600 >/dev/null 2>&1 &"], check=True)
+            subprocess.run(["setsid", "sh", "-c", "sleep 600 >/dev/null 2>&1 & sleep 0.3"], check=True)
         assert not any("sleep 600" in command for command in left_over(os.environ["JITSUIN_TEST_RUN"]).values())
         psycopg.connect(host=str(postgresql_server.folder), user="jitsuin", dbname="postgres").close()  # it lives on
     finally:
