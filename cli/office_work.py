@@ -6,6 +6,9 @@
     watch       alarms begin and end: flags that no channel acknowledged, a brake that is pulled
     terms       flags that lapse (and go on masking), approvals that nobody used, deadlines, old nonces
     compare     once a day: each channel's flags against ours
+    forget      records of access that were kept for seven years lose their content
+    visits      booked visits that nobody came to
+    cosign      the logs' witnesses, where there are any, are asked for their cosignatures
 
 Each piece is looked for by reading; only where there is something to do is its lease taken. A lease saves work, it
 keeps nothing right: every change is a transaction that does nothing where another instance was first. A crash leaves
@@ -34,7 +37,8 @@ from cli.letter_folder import LETTERS, LetterFolder
 from cli.office_errors import ChannelSilent, ClockStepped
 from cli.secrets import read_secret, write_secret
 from cli.settings import Settings
-from enrollment import code_letters, deciding, gateway_release, lapses, outbox, protection, watch
+from cli.witness import collect_all
+from enrollment import bookings, code_letters, deciding, gateway_release, lapses, outbox, protection, retention, watch
 from enrollment.errors import Braked
 from enrollment.gateway_schema import MessageKind
 from enrollment.outbox import Message
@@ -42,6 +46,7 @@ from enrollment.store import Connection, care, gate, peers, people, records
 from pki.errors import Error, InvalidValue
 from pki.http_signature import RequestKey
 from pki.instant import Instant
+from transparency.cosigning import Gathered
 
 log = logging.getLogger("jitsuin.office")
 
@@ -78,6 +83,9 @@ class OfficeWork:
     stopwatch: Callable[[], float]
     holder: str
     post: code_letters.Post
+    witnessed: bool = False
+    witnesses: Callable[[], Sequence[Gathered]] = tuple
+    """Asks every witness of every log once."""
     _next: dict[str, Instant] = field(default_factory=dict)
     _seen: tuple[Instant, float] | None = None
     _stepped: int = 0
@@ -214,6 +222,21 @@ class OfficeWork:
             compared += told is not None
         return compared
 
+    def forget(self, at: Instant) -> int:
+        """Destroy what was kept long enough; how many records."""
+        return retention.destroy_due(self.database, at).records
+
+    def visits(self, at: Instant) -> int:
+        """Note visits that passed without anybody; how many."""
+        return self.database.transaction(lambda conn: bookings.pass_by(conn, at))
+
+    def cosign(self, _at: Instant) -> int:
+        """Ask the witnesses; how many logs all of them have cosigned. One that does not is told in the log."""
+        gathered = self.witnesses()
+        for error in (error for one in gathered for error in one.refused):
+            log.warning("%s", error)
+        return sum(not one.refused for one in gathered)
+
     def _held_by(self, channel: str, at: Instant) -> dict[str, int]:
         address = self.database.read(lambda conn: care.channel_address(conn, channel))
         octets = self._ask(channel, "GET", f"{address}/flags", b"", at)
@@ -253,6 +276,9 @@ PIECES: Final[Sequence[Piece]] = (
     Piece("terms", timedelta(minutes=1), _always, OfficeWork.terms, timed=True),
     Piece("compare", timedelta(minutes=1), lambda _, conn, at: bool(_uncompared(conn, at)),
           OfficeWork.compare, timed=False),
+    Piece("forget", timedelta(hours=1), lambda _, conn, at: retention.has_due(conn, at), OfficeWork.forget, timed=True),
+    Piece("visits", timedelta(hours=1), _always, OfficeWork.visits, timed=True),
+    Piece("cosign", timedelta(seconds=30), lambda office, *_: office.witnessed, OfficeWork.cosign, timed=False),
 )  # fmt: skip
 """The whole of it, in the order of a round."""
 
@@ -289,6 +315,9 @@ def open_office(
         with httpx.Client(timeout=5, trust_env=False, follow_redirects=False) as http:
             key = office_key(settings, random)
             letters = LetterFolder(settings.path(LETTERS))
-            yield OfficeWork(journaled, database, key, http, random, stopwatch, random(8).hex(), letters)
+            work = OfficeWork(journaled, database, key, http, random, stopwatch, random(8).hex(), letters)
+            if settings.log.witnesses:
+                work.witnessed, work.witnesses = True, partial(collect_all, settings)
+            yield work
     finally:
         database.close()

@@ -47,6 +47,11 @@ def destroy_due(database: Database, now: Instant) -> Destroyed:
         after = due[-1].place
 
 
+def has_due(conn: Connection, now: Instant) -> bool:
+    """Whether some record has been kept long enough."""
+    return any(is_due(one.at, now) for one in rows.due_records(conn, _limit(now), None, 1))
+
+
 def _limit(now: Instant) -> Instant:
     """No record after it is due; those before it may be."""
     return Instant(now.seconds - YEARS * 365 * 86_400)

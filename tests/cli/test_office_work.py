@@ -5,10 +5,12 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ca.journal_file import JournaledDatabase, JournalFile
 from cli.office_work import PIECES, OfficeWork
-from enrollment import protection
+from enrollment import bookings, protection, registry
+from enrollment.counters import Affair
 from enrollment.gateway import Gateway
 from enrollment.signed import OwnerKeys
 from enrollment.store import gate, peers, records
@@ -18,6 +20,13 @@ from pki.http_signature import RequestKey
 from pki.instant import Instant
 from tests.enrollment.town import AT, TOWN, found, resident
 from tests.peers.world import values
+from transparency.checkpoint import Checkpoint
+from transparency.cosigning import Gathered
+from transparency.errors import WitnessRefused
+from transparency.folder import Folder
+from transparency.log import Log
+from transparency.merkle import Hash
+from transparency.note import Signer
 
 NOON = Instant.parse("2026-11-24T03:00:05Z")
 NEW = "東京都見本区北町２番"
@@ -168,6 +177,38 @@ def test_a_channel_that_is_down_is_tried_again_with_growing_pauses_and_alarms(to
     town.seconds = 8000.0
     office.work(AT + timedelta(seconds=8000))
     assert len(town.channel.taken) >= 1
+
+
+def test_records_that_were_kept_for_seven_years_and_visits_nobody_came_to(town, tmp_path):
+    person = town.people[0]
+    look = registry.Access("desk", "open", "jpki", TOWN, "main/clerk", registry.FOUR_ATTRIBUTES, "law")
+    slot = Instant.parse("2026-11-24T01:30:00Z")
+
+    def enter(conn):
+        registry.record_access(conn, person, look, AT, town.random)
+        bookings.book(conn, person, "main", slot, frozenset({Affair.IN_PERSON_CHECK}), AT, town.random)
+
+    town.database.transaction(enter)
+    folder = Folder(tmp_path / "log")
+    signer = Signer(f"log.example/{TOWN}", Ed25519PrivateKey.from_private_bytes(bytes(32)))
+    folder.begin(signer.verifier)
+    Log(town.database, TOWN, signer, folder).sequence(AT)
+    assert town.office().work(NOON).get("visits") is None, "the day is not over"
+    assert town.office().work(NOON + timedelta(days=1))["visits"] == 1
+    years = Instant.parse("2033-11-24T00:00:00Z")
+    assert "forget" not in town.office().work(Instant(years.seconds - 2 * 86_400))
+    assert town.office().work(years)["forget"] == 1
+    (line,) = town.database.read(lambda conn: registry.own_lines(conn, person))
+    assert (line.result, line.access.recipient) == ("destroyed", "")
+
+
+def test_witnesses_are_asked_where_there_are_any(town):
+    office = town.office()
+    assert "cosign" not in office.work(NOON)
+    refused = Gathered(Checkpoint("log.example", 3, Hash(bytes(32))), (), (WitnessRefused("w.example", "away"),))
+    agreed = Gathered(Checkpoint("log.example", 3, Hash(bytes(32))), ("w.example",), ())
+    office.witnessed, office.witnesses = True, lambda: [refused, agreed]
+    assert office.work(NOON + timedelta(minutes=1))["cosign"] == 1
 
 
 def test_every_piece_has_a_name_of_its_own():
