@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from transparency.durable import write_whole
+
 
 class FolderMemory:
     """One file a log, named by the hash of the log's name, and one lock beside it for all processes of the witness."""
@@ -34,18 +36,7 @@ class FolderMemory:
 
     def keep(self, origin: str, signed: bytes) -> None:
         """As `transparency.witness.Memory`. Called while held."""
-        target = self._file(origin)
-        partial = target.with_suffix(".new")
-        with partial.open("wb") as file:
-            file.write(signed)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(target)
-        folder = os.open(self._path, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        write_whole(self._file(origin), signed)
 
     def _file(self, origin: str) -> Path:
         return self._path / f"{hashlib.sha256(origin.encode()).hexdigest()[:32]}.note"
