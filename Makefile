@@ -28,7 +28,7 @@ demo: ## one person's whole story through a real card stack; leaves var/demo/rep
 
 .PHONY: serve
 serve: ## a lasting instance in var/serve with a few synthetic people; prints its addresses
-	@scripts/setup --for demo
+	@scripts/setup --for serve
 	@scripts/serve $(SERVE) $(LISTEN)
 
 .PHONY: check
