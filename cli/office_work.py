@@ -31,13 +31,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ca import leases
 from ca.journal_file import JournaledDatabase, JournalFile
+from cli.cosigning import collect_all
 from cli.database import Database
 from cli.errors import SecretMissing
 from cli.letter_folder import LETTERS, LetterFolder
 from cli.office_errors import ChannelSilent, ClockStepped
 from cli.secrets import read_secret, write_secret
 from cli.settings import Settings
-from cli.witness import collect_all
 from enrollment import bookings, code_letters, deciding, gateway_release, lapses, outbox, protection, retention, watch
 from enrollment.errors import Braked
 from enrollment.gateway_schema import MessageKind

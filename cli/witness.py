@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from cli.settings import Settings
-    from transparency.cosigning import Door, Gathered, Reply
     from transparency.note import Signer
 
 app = typer.Typer(no_args_is_help=True, help="Cosign other people's transparency logs; ask for cosignatures of ours.")
@@ -23,7 +21,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document instead 
 _SECRET, _KEY, _LOGS, _MEMORY = "secret", "key", "logs", "memory"
 _MOST = 1 << 17
 """Octets of a submission: a note of 64 KiB with 63 hashes before it."""
-_SECONDS = 10.0
 
 
 @app.command()
@@ -96,6 +93,7 @@ def collect(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The deployment's folder.")], as_json: AsJson = False
 ) -> None:
     """Ask the witnesses in the settings (log.witnesses) to cosign each published log. Exit status 1 if any did not."""
+    from cli.cosigning import collect_all
     from cli.settings import load_settings
 
     gathered = collect_all(load_settings(folder))
@@ -118,63 +116,6 @@ def collect(
             typer.echo(error.reason, err=True)
     if refused:
         raise typer.Exit(1)
-
-
-def collect_all(settings: "Settings") -> "list[Gathered]":
-    """Each published log's cosignatures, asked for once. Errors: BadNote for a key in the settings that is none."""
-    from transparency.cosigning import gather
-    from transparency.folder import KEY
-    from transparency.folder import Folder as Published
-    from transparency.note import Verifier
-
-    doors = doors_of(settings)
-    root = settings.path(settings.log.folder)
-    found = []
-    for path in sorted(one.parent for one in root.glob(f"*/{KEY}")):
-        gathered = gather(Published(path), Verifier.parse((path / KEY).read_text("utf-8")), doors, _post)
-        if gathered is not None:
-            found.append(gathered)
-    return found
-
-
-def doors_of(settings: "Settings") -> "list[Door]":
-    """The witnesses of the settings. Errors: SettingWrong."""
-    from cli.errors import SettingWrong
-    from transparency.cosigning import Door
-    from transparency.errors import BadNote
-    from transparency.note import KeyType, Verifier
-
-    doors = []
-    for line in settings.log.witnesses:
-        url, _, key = line.partition(" ")
-        try:
-            verifier = Verifier.parse(key.strip())
-        except BadNote as error:
-            raise SettingWrong("log.witnesses", f"each is an address, a space and a key: {error.what}") from None
-        if not url.startswith(("http://", "https://")) or verifier.type is not KeyType.COSIGNATURE:
-            raise SettingWrong("log.witnesses", "each is an http address, a space and a cosignature key")
-        doors.append(Door(url.rstrip("/"), verifier))
-    return doors
-
-
-def _post(url: str, body: bytes) -> "Reply":
-    """Ask a witness over HTTP; its answer is bounded. Errors: WitnessRefused."""
-    import httpx
-
-    from transparency.cosigning import Reply
-    from transparency.errors import WitnessRefused
-    from transparency.note import MAX_NOTE
-
-    try:
-        with httpx.stream("POST", url, content=body, timeout=_SECONDS, follow_redirects=False) as response:
-            octets = b""
-            for piece in response.iter_bytes():
-                octets += piece
-                if len(octets) > MAX_NOTE:
-                    raise WitnessRefused(url, "its answer is too long")
-            return Reply(response.status_code, response.headers.get("content-type", ""), octets)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise WitnessRefused(url, f"nobody answers ({type(error).__name__})") from None
 
 
 def _signer_of(name: str, secret: bytes) -> "Signer":
