@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from cli.database import Database
 
 app = typer.Typer(no_args_is_help=True, help="Roles and row policies of a PostgreSQL database.")
@@ -66,6 +68,6 @@ def apply_grants(database: "Database", *, show: bool = False) -> list[str]:
     return database.transaction(body)
 
 
-def _run(conn: object, made: Iterable[str]) -> None:
+def _run(conn: "Connection", made: Iterable[str]) -> None:
     for statement in made:
-        conn.exec_driver_sql(statement)  # type: ignore[attr-defined]
+        conn.exec_driver_sql(statement)
