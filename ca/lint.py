@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from ca.authority import Authority
 from ca.errors import LintFailed, RequestRefused
 from ca.findings import Finding, Severity
+from ca.lint_extensions import EXTENSION_RULES
+from ca.lint_fields import FIELD_RULES
 from ca.lint_profile import judge_profile
-from ca.lint_rules import ERROR, NOTICE, RULES, WARNING, is_authority, key_usage
+from ca.lint_rule import ERROR, NOTICE, WARNING, is_authority, key_usage
 from ca.profiles import KeyShape, Profile
 from ca.reading import ReadCertificate, read_tbs
 from ca.request import prove_possession
@@ -21,6 +23,7 @@ from pki.certificate import Certificate
 from pki.errors import InvalidValue, Malformed
 from pki.instant import Instant
 
+RULES = (*FIELD_RULES, *EXTENSION_RULES)
 RULES_ID = hashlib.sha256("\n".join(rule.id for rule in RULES).encode()).hexdigest()[:16]
 """Names the set of rules that judged a certificate; stored beside it."""
 

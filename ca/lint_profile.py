@@ -10,7 +10,7 @@ from ca.authority import Authority, key_identifier
 from ca.errors import WeakKey
 from ca.findings import Finding, Severity
 from ca.key_policy import check_key
-from ca.lint_rules import extended_usage, key_usage, name_parts
+from ca.lint_rule import extended_usage, key_usage, name_parts
 from ca.points import japanese_name
 from ca.profiles import SIGNATURE_AGE, Kind, Profile, SubjectField, Text, Value
 from ca.reading import VARYING, GeneralName, ReadCertificate, read_general_names

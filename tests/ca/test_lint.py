@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from ca.authority import Authority, AuthorityState
 from ca.errors import LintFailed
 from ca.findings import Severity
-from ca.lint import Linted, judge, lint
-from ca.lint_rules import RULES
+from ca.lint import RULES, Linted, judge, lint
 from ca.orders import Assurance
 from ca.parameters import Parameters
 from ca.points import WHOLE, authority_name, point_name
