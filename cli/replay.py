@@ -52,7 +52,8 @@ def replay(
 
 def _differences(settings: "Settings", database: "Database", told: "Replayed") -> "Iterator[Difference]":
     from ca.directory import Directory
-    from ca.replay import compare_crls, compare_database
+    from ca.replay_crl import compare_crls
+    from ca.replay_database import compare_database
     from cli.publishing import open_shelf
 
     authorities = [one for one in database.read(Directory().all) if one.certificate is not None]
@@ -79,7 +80,8 @@ def _copies(folder: Path, told: "Replayed") -> "Iterator[Difference]":
 def _answers(folder: Path, told: "Replayed", issuers: "dict[str, Certificate]") -> "Iterator[Difference]":
     """Kept answers: `ocsp/*.resp.der`, and those signed ahead."""
     from ca.ocsp_pack import Pack
-    from ca.replay import Difference, compare_answer
+    from ca.replay import Difference
+    from ca.replay_ocsp import compare_answer
     from cli.presigning import PACKS
     from pki.errors import Malformed
 

@@ -16,7 +16,10 @@ from ca.ocsp import AnswerPolicy
 from ca.ocsp_pack import Pack
 from ca.ocsp_presign import Presigner
 from ca.ocsp_response import ResponseEncoder
-from ca.replay import Difference, Replayed, compare_answer, compare_crls, compare_database
+from ca.replay import Difference, Replayed
+from ca.replay_crl import compare_crls
+from ca.replay_database import compare_database
+from ca.replay_ocsp import compare_answer
 from ca.restore import restore
 from ca.revocation import HoldPolicy, release, revoke
 from pki import der

@@ -20,7 +20,8 @@ from ca.directory import Database
 from ca.file_key import FileKeyStore
 from ca.journal import entries_after
 from ca.profiles import KeyShape
-from ca.replay import Replayed, compare_crls
+from ca.replay import Replayed
+from ca.replay_crl import compare_crls
 from ca.s3_shelf import Bucket, Credentials, S3Shelf
 from ca.status_errors import PublicationRefused, ShelfUnavailable
 from cli.clock import SystemClock
