@@ -17,8 +17,8 @@ from tests.enrollment.office import open_office
 from tests.enrollment.town import operator, resident
 from tests.support.chance import SeededOctets, SetClock
 from web.application import Frame, compose
+from web.desk.beginnings import Beginnings
 from web.desk.desk import DeskRoutes, desk_door, desk_routes
-from web.desk.guided import Guided
 from web.desk.officer import CARD, Officer
 from web.desk.parts import Desk
 from web.desk.work import Kind
@@ -77,7 +77,7 @@ def served(sqlite_database: Any, tmp_path: Path, clock: SetClock) -> Iterator[Se
         one = Served(desk, routes, http, {"person": person, "number": "NONE", "name": "x"})
         session = one.session("clerk")
         officer: Officer = door.admit(session)
-        one.ids["work"] = Guided(desk).begin(officer, person, Kind.CHECK).id
+        one.ids["work"] = Beginnings(desk).begin(officer, person, Kind.CHECK).id
         yield one
 
 

@@ -5,7 +5,11 @@ officer.py    who is logged in, at which desk, with the card still in the reader
 entry.py      log-in, pairing with the reader, log-out, language
 people.py     searching and looking at people, always with an access record first
 work.py       guided work as a table of states
-guided.py     what each step of guided work does
+beginnings.py beginning work with somebody, giving it up
+checks.py     what was shown, and what follows at once
+decisions.py  proposing, deciding at another seat, carrying out
+card_work.py  steps that a card takes part in
+ending.py     receipt and stock
 errands.py    steps that wait for a card or a person, beside the page that shows them
 cards.py      what the desk needs of a card in the agent's reader
 working.py    the pages of guided work

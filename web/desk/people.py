@@ -13,7 +13,7 @@ from enrollment.registry import FOUR_ATTRIBUTES, Field
 from enrollment.store import people as people_rows
 from enrollment.store import work as card_rows
 from pki.errors import InvalidValue
-from web.desk.guided import Guided
+from web.desk.beginnings import Beginnings
 from web.desk.officer import Officer
 from web.desk.parts import Desk
 from web.desk.timeline import timeline
@@ -32,7 +32,7 @@ _IN_A_LIST = frozenset({Field.NAME, Field.DATE_OF_BIRTH})
 
 def people_pages(pages: Pages, desk: Desk, passkeys: Passkeys) -> None:
     """The routes."""
-    guided = Guided(desk)
+    beginnings = Beginnings(desk)
 
     def line(visit: Visit) -> Line | None:
         try:
@@ -152,7 +152,7 @@ def people_pages(pages: Pages, desk: Desk, passkeys: Passkeys) -> None:
             )
         )
         if all(row.person != person for row in open_rows):
-            guided.present_card(officer, person)
+            beginnings.present_card(officer, person)
 
     @pages.post("/desk/people/{person}/work", CLERK)
     def begin_work(visit: Visit) -> Response:
@@ -160,7 +160,7 @@ def people_pages(pages: Pages, desk: Desk, passkeys: Passkeys) -> None:
             kind = Kind(visit.form.get("kind", ""))
         except ValueError:
             raise InvalidValue("a kind of work out of the list") from None
-        work = guided.begin(visit.who, _person(visit), kind)
+        work = beginnings.begin(visit.who, _person(visit), kind)
         return see_other(f"/desk/work/{work.id}")
 
 

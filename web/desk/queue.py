@@ -12,7 +12,7 @@ from enrollment.registry import Field
 from pki.errors import InvalidValue
 from pki.instant import Instant
 from web.desk import work as works
-from web.desk.guided import Guided
+from web.desk.decisions import Decisions
 from web.desk.officer import Officer
 from web.desk.parts import Desk
 from web.desk.work import State, Work
@@ -34,7 +34,7 @@ class Waiting:
 
 def queue_pages(pages: Pages, desk: Desk) -> None:
     """The routes."""
-    guided = Guided(desk)
+    decisions = Decisions(desk)
 
     def mine(officer: Officer) -> list[Work]:
         """What this officer may decide: never their own proposals."""
@@ -74,7 +74,7 @@ def queue_pages(pages: Pages, desk: Desk) -> None:
         decision = visit.form.get("decision")
         if decision not in ("yes", "no"):
             raise InvalidValue("yes or no")
-        guided.decide(officer, work, visit.form.get("reason", ""), yes=decision == "yes")
+        decisions.decide(officer, work, visit.form.get("reason", ""), yes=decision == "yes")
         return see_other("/desk/queue")
 
 

@@ -13,7 +13,10 @@ from pki.card_state import CardState
 from pki.errors import InvalidValue
 from pki.instant import Instant
 from web.desk import work as works
-from web.desk.guided import Guided, Shown
+from web.desk.beginnings import Beginnings
+from web.desk.card_work import CardWork
+from web.desk.checks import Checks, Shown
+from web.desk.decisions import Decisions
 from web.desk.officer import Officer
 from web.desk.paper import Paper, receipt_pdf
 from web.desk.parts import Desk
@@ -30,7 +33,7 @@ from web.store import desk as rows
 
 def working_pages(pages: Pages, desk: Desk) -> None:
     """The routes."""
-    guided = Guided(desk)
+    beginnings, checks, decisions, card_work = Beginnings(desk), Checks(desk), Decisions(desk), CardWork(desk)
 
     def load(visit: Visit) -> Work:
         officer: Officer = visit.who
@@ -103,31 +106,31 @@ def working_pages(pages: Pages, desk: Desk) -> None:
                     documents.append(DocumentSeen(kind, date.fromisoformat(expires) if expires else None))
                 except ValueError:
                     raise InvalidValue("a date of expiry") from None
-        guided.record(visit.who, work, Shown(tuple(documents), form.get("photo") == "yes"))
+        checks.record(visit.who, work, Shown(tuple(documents), form.get("photo") == "yes"))
         return see_other(f"/desk/work/{work.id}")
 
     @pages.post("/desk/work/{work}/details", CLERK)
     def details(visit: Visit) -> Response:
         work = load(visit)
-        guided.details(visit.who, work, visit.form.get("chosen", ""), visit.form.get("reason", ""))
+        decisions.details(visit.who, work, visit.form.get("chosen", ""), visit.form.get("reason", ""))
         return see_other(f"/desk/work/{work.id}")
 
     @pages.post("/desk/work/{work}/carry-out", CLERK)
     def carry_out(visit: Visit) -> Response:
-        work = guided.carry_out(visit.who, load(visit))
+        work = decisions.carry_out(visit.who, load(visit))
         return see_other(f"/desk/work/{work.id}")
 
     @pages.post("/desk/work/{work}/see", CLERK)
     def see(visit: Visit) -> Response:
         """The address is in this one answer, and in no other."""
         work = load(visit)
-        view = guided.see(visit.who, work)
+        view = decisions.see(visit.who, work)
         return show(visit, load(visit), seen=view.shown[Field.ADDRESS])
 
     @pages.post("/desk/work/{work}/card", CLERK)
     def with_card(visit: Visit) -> Response:
         work = load(visit)
-        guided.with_card(visit.who, work)
+        card_work.with_card(visit.who, work)
         return see_other(f"/desk/work/{work.id}")
 
     @pages.post("/desk/work/{work}/give-up", CLERK)
@@ -136,7 +139,7 @@ def working_pages(pages: Pages, desk: Desk) -> None:
         reason = visit.form.get("reason", "")
         if not 0 < len(reason) <= 200:
             raise InvalidValue("a reason of 1 to 200 characters")
-        guided.give_up(visit.who, work, reason)
+        beginnings.give_up(visit.who, work, reason)
         return see_other(f"/desk/work/{work.id}")
 
     @pages.post("/desk/work/{work}/receipt", CLERK)

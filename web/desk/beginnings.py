@@ -1,0 +1,82 @@
+"""Beginning guided work with somebody, and giving it up."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from enrollment import issuing
+from enrollment.counterside import counterside
+from enrollment.errors import NotYours
+from enrollment.person import PersonId
+from enrollment.store import Connection
+from enrollment.store import people as people_rows
+from enrollment.store import work as card_rows
+from pki.instant import Instant
+from web.desk import work as works
+from web.desk.ending import BLANK, move_stock
+from web.desk.officer import Officer
+from web.desk.parts import Desk
+from web.desk.work import Event, Kind, Work
+
+
+@dataclass(frozen=True, slots=True)
+class Beginnings:
+    """The first step, and the way out of all others."""
+
+    desk: Desk
+
+    def begin(self, officer: Officer, person: PersonId, kind: Kind) -> Work:
+        """New work with somebody of this municipality. Errors: those of the desk and the operator; NotYours."""
+        at = self.desk.clock.now()
+        body: dict[str, Any] = {"municipal": officer.counter.kind.is_municipal}
+        if officer.counter.kind.needs_confirmation:
+            body["card"] = self.present_card(officer, person)
+
+        def write(conn: Connection) -> Work:
+            require_desk(conn, officer, person, kind, at)
+            return works.begin(
+                conn,
+                kind,
+                person,
+                officer.operator.owner,
+                officer.counter.counter,
+                officer.operator.operator,
+                at,
+                self.desk.random,
+                body,
+                training=self.desk.training,
+            )
+
+        return self.desk.database.transaction(write)
+
+    def present_card(self, officer: Officer, person: PersonId) -> str:
+        """The person's own card, which lies in the reader now: at a post office only who is present is dealt with.
+
+        Errors: ReaderRefused, NotPaired, ReaderSilent; NotYours for somebody else's card.
+        """
+        line, reader = self.desk.residents_reader(officer)
+        card_id = next((one.card for one in line.readers.readers if one.reader == reader), "")
+        card = self.desk.database.read(lambda conn: card_rows.find_card(conn, card_id))
+        if card is None or card.person != person:
+            raise NotYours(officer.operator.owner)
+        return card_id
+
+    def give_up(self, officer: Officer, work: Work, reason: str) -> None:
+        """Stop; what was promised is revoked. Errors: WorkRefused, WrongState."""
+        at = self.desk.clock.now()
+
+        def write(conn: Connection) -> None:
+            application = work.body.get("application")
+            if application:
+                issuing.withdraw(conn, application, officer.operator.operator, at, reason, self.desk.random)
+            works.move(conn, work, Event.GIVE_UP, at, given_up_by=officer.operator.operator, why=reason)
+            if work.kind in BLANK and work.body.get("card") and not work.row.training:
+                move_stock(self.desk, conn, officer, work, "voided", at)
+
+        self.desk.database.transaction(write)
+
+
+def require_desk(conn: Connection, officer: Officer, person: PersonId, kind: Kind, at: Instant) -> None:
+    """Errors: NotYours; those of the desk and the operator."""
+    if people_rows.owner_of(conn, person) != officer.operator.owner:
+        raise NotYours(officer.operator.owner)
+    counterside(conn, officer.operator.operator).require(kind.affair, at, person)

@@ -1,0 +1,95 @@
+"""The steps that a card takes part in, done beside the page by way of the agent's reader."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from threading import Event as Pause
+from typing import Final
+
+from enrollment.application import ApplicationState
+from enrollment.errors import NotSignedYet
+from enrollment.store import Connection
+from enrollment.store import work as card_rows
+from pki.purpose import Purpose
+from web.desk import work as works
+from web.desk.cards import EnoughForNow, KeysOnly, ReaderCards
+from web.desk.ending import BLANK, move_stock, with_receipt
+from web.desk.officer import Officer
+from web.desk.parts import Desk
+from web.desk.work import Event, State, Work
+from web.errors import ReaderRefused, WorkRefused
+from web.readers.lines import Line
+
+PIN_SECONDS: Final = 200.0
+_SIGNING_PATIENCE: Final = 300
+"""Tenths of a second to wait for the signing process."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardWork:
+    """The steps."""
+
+    desk: Desk
+
+    def with_card(self, officer: Officer, work: Work) -> None:
+        """Begin the step that the work waits for, beside the page. Errors: ReaderRefused, NotPaired, ReaderSilent."""
+        steps: dict[State, tuple[str, Callable[[Officer, Work, Line, str, ReaderCards], None]]] = {
+            State.KEYS: ("keys", self._keys),
+            State.PINS: ("pins", self._pins),
+            State.CERTIFICATES: ("certificates", self._certificates),
+        }
+        if work.state not in steps:
+            raise WorkRefused(work.state.value)
+        if self.desk.cards is None:
+            raise ReaderRefused("no-card-keys")
+        what, step = steps[work.state]
+        line, reader = self.desk.residents_reader(officer)
+        cards = self.desk.cards
+        self.desk.errands.start(work.id, what, lambda: step(officer, work, line, reader, cards))
+
+    def _keys(self, officer: Officer, work: Work, line: Line, reader: str, cards: ReaderCards) -> None:
+        """Keys are made on the card, and the certificates promised."""
+        slot = KeysOnly(cards.slot(line, reader))
+        card_id = slot.card_id()
+        with suppress(NotSignedYet, EnoughForNow):
+            self.desk.issuing.continue_(work.body["application"], slot, self.desk.clock.now())
+
+        def write(conn: Connection) -> Work:
+            at = self.desk.clock.now()
+            moved = works.move(conn, work, Event.NEXT, at, card=card_id)
+            if work.kind in BLANK and not work.row.training:
+                move_stock(self.desk, conn, officer, work, "used", at)
+            return moved
+
+        self.desk.database.transaction(write)
+
+    def _pins(self, _officer: Officer, work: Work, line: Line, reader: str, cards: ReaderCards) -> None:
+        """The resident chooses both PINs on the agent's page; the card's management lets the agent write them."""
+        purposes = self.desk.database.read(lambda conn: tuple(card_rows.requests_of(conn, work.body["application"])))
+        ordered = tuple(sorted(purposes, key=lambda one: one is Purpose.SIGNATURE))
+        line.call("ask-pins", {"purposes": [one.value for one in ordered]}, PIN_SECONDS)
+        cards.set_pins(line, reader, work.body["card"], ordered, 0)
+        self._end(work)
+
+    def _certificates(self, _officer: Officer, work: Work, line: Line, reader: str, cards: ReaderCards) -> None:
+        """Written to the card, read back, compared, handed over."""
+        slot = cards.slot(line, reader)
+        pause = Pause()
+        for _ in range(_SIGNING_PATIENCE):
+            try:
+                done = self.desk.issuing.continue_(work.body["application"], slot, self.desk.clock.now())
+                break
+            except NotSignedYet:
+                pause.wait(0.1)
+        else:
+            raise NotSignedYet(work.body["application"])
+        assert done.state is ApplicationState.DELIVERED
+        self._end(work)
+
+    def _end(self, work: Work) -> None:
+        at = self.desk.clock.now()
+
+        def write(conn: Connection) -> Work:
+            return with_receipt(self.desk, conn, works.move(conn, work, Event.NEXT, at, finished_at=at.seconds))
+
+        self.desk.database.transaction(write)
