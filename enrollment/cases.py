@@ -5,20 +5,23 @@
             DISPUTED          a second answer is given by somebody else, and ends the matter here
 
 The person says which record; the owner finds out and says what it was. Where it was a mistake, an incident
-(`enrollment.incidents`) finds everybody else whom it concerns too.
+(`enrollment.incidents`) begins with the answer, and finds everybody else whom it concerns too. Whoever answers sees the
+record that is asked about and not the person.
 """
 
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
+from enrollment import incidents
 from enrollment.case import TRANSITIONS, Case, CaseEvent, CaseState, Finding
-from enrollment.errors import AnswerUnfit, NotYours, SameAnswerer, UnknownCase
+from enrollment.errors import AnswerUnfit, NotYours, SameAnswerer, SamePerson, UnknownCase
+from enrollment.incident import IncidentKind
 from enrollment.machine import step
 from enrollment.notices import NoticeKind, add_notice
 from enrollment.operators import Operator, Role
 from enrollment.person import PersonId, Random, draw_id
-from enrollment.registry import own_lines
+from enrollment.registry import AccessLine, own_lines
 from enrollment.store import Connection
 from enrollment.store import disclosure as rows
 from pki.instant import Instant, end_of_japanese_day
@@ -34,9 +37,7 @@ def open_case(conn: Connection, person: PersonId, record: str, at: Instant, rand
 
     Errors: UnknownCase where the record is not theirs; UnknownPerson.
     """
-    found = next((line for line in own_lines(conn, person) if line.record == record), None)
-    if found is None:
-        raise UnknownCase(record)
+    found = _line(conn, person, record)
     existing = rows.case_about(conn, person, record)
     if existing is not None:
         return existing
@@ -48,16 +49,16 @@ def open_case(conn: Connection, person: PersonId, record: str, at: Instant, rand
 def answer(
     conn: Connection, case_id: str, operator: Operator, finding: Finding, text: str, at: Instant, random: Random
 ) -> Case:
-    """The owner's answer; the second one by somebody who did not give the first.
+    """The owner's answer; never by whoever looked, and the second one by somebody who did not give the first.
 
-    Errors: UnknownCase, NotYours, RoleMissing, OperatorNotValid, WrongState, AnswerUnfit, SameAnswerer, Stale.
+    Errors: UnknownCase, NotYours, RoleMissing, OperatorNotValid, WrongState, AnswerUnfit, SamePerson, SameAnswerer,
+    Stale.
     """
-    case = rows.case_of(conn, case_id)
-    if case.owner != operator.owner:
-        raise NotYours(operator.owner)
-    operator.require(Role.SUPERVISOR, at)
+    case, line = asked(conn, case_id, operator, at)
     if not text.strip() or len(text) > LONGEST:
         raise AnswerUnfit(LONGEST)
+    if line.access.recipient.rpartition("/")[2] == operator.operator:
+        raise SamePerson(operator.operator)
     if operator.operator in case.answered_by:
         raise SameAnswerer(case.case)
     event = CaseEvent.ANSWER_FINALLY if case.state is CaseState.DISPUTED else CaseEvent.ANSWER
@@ -69,6 +70,9 @@ def answer(
         answer=text.strip(),
         answered_by=(*case.answered_by, operator.operator),
     )
+    if finding.is_incident and case.incident is None:
+        found = incidents.find(conn, IncidentKind.MISTAKEN_INQUIRY, operator, at, random)
+        done = replace(done, incident=found.incident)
     rows.change_case(conn, done)
     add_notice(conn, case.person, NoticeKind.CASE_ANSWERED, case.case, at, random)
     return done
@@ -90,9 +94,38 @@ def cases_of(conn: Connection, person: PersonId) -> tuple[Case, ...]:
     return rows.cases_of(conn, person)
 
 
+def asked(conn: Connection, case_id: str, operator: Operator, at: Instant) -> tuple[Case, AccessLine]:
+    """A case and the record that it asks about, for a supervisor of its owner.
+
+    Errors: UnknownCase, NotYours, RoleMissing, OperatorNotValid.
+    """
+    case = rows.case_of(conn, case_id)
+    if case.owner != operator.owner:
+        raise NotYours(operator.owner)
+    operator.require(Role.SUPERVISOR, at)
+    return case, _line(conn, case.person, case.record)
+
+
+def of_owner(conn: Connection, owner: str) -> tuple[Case, ...]:
+    """Every case of an owner, the newest first."""
+    return rows.cases_of_owner(conn, owner)
+
+
+def behind(conn: Connection, incident: str) -> tuple[Case, ...]:
+    """The cases whose answers began an incident."""
+    return rows.cases_behind(conn, incident)
+
+
 def waiting(conn: Connection, owner: str) -> tuple[Case, ...]:
     """What an owner has to answer, the most urgent first."""
     return rows.waiting_cases(conn, owner)
+
+
+def _line(conn: Connection, person: PersonId, record: str) -> AccessLine:
+    found = next((line for line in own_lines(conn, person) if line.record == record), None)
+    if found is None:
+        raise UnknownCase(record)
+    return found
 
 
 def _due(at: Instant) -> Instant:

@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
 from enrollment.errors import ScopeUnfit
-from pki.instant import Instant
+from pki.instant import Instant, end_of_japanese_day
+
+TELL_DAYS: Final = 5
+"""Days of Japan from when it is found until everybody concerned is told."""
 
 
 class IncidentState(StrEnum):
@@ -76,6 +80,20 @@ class Incident:
     found_by: str
     affected: int | None = None
     records: int | None = None
+
+    @property
+    def due_at(self) -> Instant:
+        """By when everybody concerned is told."""
+        return end_of_japanese_day(self.found_at.jst_date() + timedelta(days=TELL_DAYS))
+
+    @property
+    def waits(self) -> bool:
+        """Whether nobody was told yet."""
+        return self.state in (IncidentState.FOUND, IncidentState.SCOPED)
+
+    def overdue(self, at: Instant) -> bool:
+        """Whether the owner is late; in a drill too."""
+        return self.waits and at > self.due_at
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ def find(
 
 def scope(conn: Connection, incident_id: str, within: Scope, operator: Operator, at: Instant) -> Incident:
     """Compute whom it concerns; may be done again as more is known. Errors: UnknownIncident, NotYours, WrongState."""
-    incident = _theirs(conn, incident_id, operator, at)
+    incident = theirs(conn, incident_id, operator, at)
     found = rows.affected(conn, incident.owner, within)
     rows.set_affected(conn, incident.incident, found)
     people = len({person for person, _ in found})
@@ -49,7 +49,7 @@ def notify(conn: Connection, incident_id: str, operator: Operator, at: Instant, 
 
     Errors: UnknownIncident, NotYours, SamePerson, WrongState.
     """
-    incident = _theirs(conn, incident_id, operator, at)
+    incident = theirs(conn, incident_id, operator, at)
     if operator.operator == incident.found_by:
         raise SamePerson(operator.operator)
     if not incident.drill:
@@ -60,7 +60,21 @@ def notify(conn: Connection, incident_id: str, operator: Operator, at: Instant, 
 
 def close(conn: Connection, incident_id: str, operator: Operator, at: Instant) -> Incident:
     """Errors: UnknownIncident, NotYours, WrongState."""
-    return _advance(conn, _theirs(conn, incident_id, operator, at), IncidentEvent.CLOSE, operator, at)
+    return _advance(conn, theirs(conn, incident_id, operator, at), IncidentEvent.CLOSE, operator, at)
+
+
+def theirs(conn: Connection, incident_id: str, operator: Operator, at: Instant) -> Incident:
+    """An incident for a supervisor of its owner. Errors: UnknownIncident, NotYours, RoleMissing, OperatorNotValid."""
+    operator.require(Role.SUPERVISOR, at)
+    incident = rows.incident_of(conn, incident_id)
+    if incident.owner != operator.owner:
+        raise NotYours(operator.owner)
+    return incident
+
+
+def of_owner(conn: Connection, owner: str) -> tuple[Incident, ...]:
+    """Every incident of an owner and every drill, the newest first."""
+    return rows.incidents_of_owner(conn, owner)
 
 
 def timeline(conn: Connection, incident_id: str) -> tuple[Moment, ...]:
@@ -95,14 +109,6 @@ def published(conn: Connection, owner: str) -> tuple[Incident, ...]:
     """The incidents of an owner that everybody may read about: those whose people were told. No drills."""
     told = (IncidentState.NOTIFIED, IncidentState.CLOSED)
     return tuple(one for one in rows.incidents_of_owner(conn, owner) if one.state in told and not one.drill)
-
-
-def _theirs(conn: Connection, incident_id: str, operator: Operator, at: Instant) -> Incident:
-    operator.require(Role.SUPERVISOR, at)
-    incident = rows.incident_of(conn, incident_id)
-    if incident.owner != operator.owner:
-        raise NotYours(operator.owner)
-    return incident
 
 
 def _advance(

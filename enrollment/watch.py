@@ -7,7 +7,7 @@ from enrollment import protection
 from enrollment.canonical import Json, canonical
 from enrollment.person import Random
 from enrollment.protection import Reconciled
-from enrollment.store import Connection, care, gate, people
+from enrollment.store import Connection, care, disclosure, gate, people
 from enrollment.store import peers as rows
 from pki.instant import Instant
 
@@ -15,6 +15,8 @@ UNACKNOWLEDGED: Final = "flag-unacknowledged"
 DISAGREES: Final = "channel-disagrees"
 SILENT: Final = "channel-silent"
 BRAKED: Final = "gateway-braked"
+CASE_OVERDUE: Final = "case-overdue"
+INCIDENT_OVERDUE: Final = "incident-overdue"
 """The kinds of alarm."""
 
 
@@ -33,6 +35,14 @@ def look(conn: Connection, at: Instant, random: Random) -> tuple[int, int]:
         if brake is not None:
             detail = _detail(brake=brake[0], since=brake[1].iso(), reason=brake[2])
             found[BRAKED, municipality.code] = (municipality.code, detail)
+        for case in disclosure.waiting_cases(conn, municipality.code):
+            if case.overdue(at):
+                detail = _detail(case=case.case, due_at=case.due_at.iso())
+                found[CASE_OVERDUE, case.case] = (municipality.code, detail)
+        for incident in disclosure.incidents_of_owner(conn, municipality.code):
+            if incident.overdue(at) and not incident.drill:
+                detail = _detail(incident=incident.incident, due_at=incident.due_at.iso())
+                found[INCIDENT_OVERDUE, incident.incident] = (municipality.code, detail)
     begun = 0
     for (kind, subject), (owner, detail) in found.items():
         if rows.raise_alarm(conn, kind, subject, owner, detail, at):
@@ -41,7 +51,7 @@ def look(conn: Connection, at: Instant, random: Random) -> tuple[int, int]:
                 channel, _, flag = subject.partition("/")
                 _tell_again(conn, channel, {flag}, at, random)
     ended = 0
-    for kind in (UNACKNOWLEDGED, BRAKED):
+    for kind in (UNACKNOWLEDGED, BRAKED, CASE_OVERDUE, INCIDENT_OVERDUE):
         for alarm in rows.standing_alarms(conn, kind):
             if (alarm.kind, alarm.subject) not in found:
                 ended += rows.end_alarm(conn, alarm.kind, alarm.subject, at)

@@ -96,6 +96,19 @@ def waiting_cases(conn: Connection, owner: str) -> tuple[Case, ...]:
     return tuple(_case(row) for row in conn.execute(query).mappings())
 
 
+def cases_of_owner(conn: Connection, owner: str) -> tuple[Case, ...]:
+    """Every case of an owner, the newest first."""
+    c = t.cases.c
+    query = select(t.cases).where(c.owner == owner).order_by(c.opened_at.desc(), c.case_id)
+    return tuple(_case(row) for row in conn.execute(query).mappings())
+
+
+def cases_behind(conn: Connection, incident: str) -> tuple[Case, ...]:
+    """The cases that an incident began with."""
+    query = select(t.cases).where(t.cases.c.incident == incident).order_by(t.cases.c.case_id)
+    return tuple(_case(row) for row in conn.execute(query).mappings())
+
+
 def change_case(conn: Connection, case: Case) -> None:
     """Errors: Stale."""
     where = (t.cases.c.case_id == case.case, t.cases.c.version == case.version - 1)

@@ -9,7 +9,6 @@ trust.py      online moves left, the timeline, desks, booking one visit
 history.py    who looked at me: filters, export with proofs, questions
 moves.py      a household's move: paper, signatures, results
 incidents.py  what went wrong, for everybody to read
-naming.py     what the records call things, in plain words
 agreements.py consents and representation
 words*.py     every sentence, three times
 

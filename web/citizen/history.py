@@ -13,10 +13,10 @@ from enrollment.disclosure import Disclosed, Line, Member, disclose
 from enrollment.history import export, history
 from enrollment.store import Connection
 from pki.errors import InvalidValue
-from web.citizen.naming import names_of
 from web.citizen.parts import Citizen
 from web.citizen.resident import Resident
 from web.errors_citizen import OutputWithheld
+from web.pages.naming import names_of
 from web.pages.router import SOMEBODY, Pages, Visit, see_other
 
 PAGE = 50

@@ -7,9 +7,11 @@ from web.citizen.words_history import WORDS as HISTORY
 from web.citizen.words_moves import WORDS as MOVES
 from web.pages.wording import Words
 from web.pages.words import WORDS as SHARED
+from web.pages.words_records import WORDS as RECORDS
 
 WORDS: Final[Mapping[str, Words]] = {
     **SHARED,
+    **RECORDS,
     **HISTORY,
     **MOVES,
     "citizen": Words("わたしのページ", "わたしの ページ", "My pages"),

@@ -14,4 +14,5 @@
     static.py     our own CSS and JavaScript, under names that hold their digest
     card_login.py the card's token → whose it is
     passkeys.py   WebAuthn for those without a card
+    naming.py     what access records call things, in plain words
 """
