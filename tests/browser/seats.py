@@ -14,7 +14,7 @@ from pathlib import Path
 from cardio.private_pcscd import PrivatePcscd
 from cardio.virtual_card import FileStorage
 from cardio.virtual_jpki import VirtualJpkiCard
-from cardio.vpcd import Insertion
+from cardio.vpcd import Insertable, Insertion
 from tests.support.processes import end
 from tests.support.service import command
 
@@ -33,9 +33,12 @@ class Seat:
 
     def insert(self, card: Path, slot: int = 0) -> None:
         """Put the card of that file in."""
+        self.lend(VirtualJpkiCard(FileStorage(card), os.urandom), slot)
+
+    def lend(self, card: Insertable, slot: int) -> None:
+        """Put this card in: one that does something of its own, like leaving in the middle."""
         self.pull(slot)
-        it = VirtualJpkiCard(FileStorage(card), os.urandom)
-        self._inserted[slot] = Insertion(it, self.pcscd.readers[slot].port).serve_in_thread()
+        self._inserted[slot] = Insertion(card, self.pcscd.readers[slot].port).serve_in_thread()
 
     def pull(self, slot: int = 0) -> None:
         """Take a card out."""
