@@ -193,13 +193,13 @@ class _Desk:
             documents=(DocumentSeen(document, years_later(self.at.jst_date(), 2)),),
             photo_matched=True,
         )
-        return replace(evidence, signature=self.sign(evidence.octets()))
+        return replace(evidence, signature=self.sign(evidence.to_be_signed()))
 
     def signed(self, what: "What", subject: str, content: str) -> "SignedAct":
         from enrollment import acts
 
         act = acts.prepare(self.operator, what, subject, content, self.at, os.urandom)
-        return acts.SignedAct(act, self.sign(act.octets()))
+        return acts.SignedAct(act, self.sign(act.to_be_signed()))
 
     def record(self, conn: Any, signed: "SignedAct") -> None:
         from enrollment import acts

@@ -68,7 +68,7 @@ class Office:
             photo_matched=True,
         )
         key = open_operator_keys(self.world.settings, self.world.random).open(self.name(clerk))
-        return replace(evidence, signature=key.sign(evidence.octets()))
+        return replace(evidence, signature=key.sign(evidence.to_be_signed()))
 
     def apply(self, kind: ApplicationKind, person: PersonId, card_not_after: Instant, at: Instant) -> Application:
         """An application that a clerk recorded and a second operator approved."""

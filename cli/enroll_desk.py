@@ -67,7 +67,7 @@ class Desk:
         key = self.open_key()
         if key is not None:
             act = acts.prepare(self.operator, what, subject, content, self.at, self.random)
-            acts.record(conn, acts.SignedAct(act, key.sign(act.octets())), self.at)
+            acts.record(conn, acts.SignedAct(act, key.sign(act.to_be_signed())), self.at)
 
     def evidence(self, person: "PersonId", documents: list[str], *, photo: bool) -> "InPersonEvidence":
         """What the operator saw, signed if their key is at hand. Errors: InvalidValue for a document nobody knows."""
@@ -83,7 +83,7 @@ class Desk:
             photo_matched=photo,
         )
         key = self.open_key()
-        return seen if key is None else replace(seen, signature=key.sign(seen.octets()))
+        return seen if key is None else replace(seen, signature=key.sign(seen.to_be_signed()))
 
     def do(self, body: "Callable[[Connection], T]") -> T:
         """Run one act in one transaction."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from enrollment.canonical import Json, canonical, digest
+from pki import officer_signature
 from pki.instant import Instant
 
 
@@ -34,6 +35,14 @@ class What(StrEnum):
     PIN_RESET = "pin-reset"
     PROTECTION = "protection"
     POLICY = "policy"
+    BEGIN_WORK = "begin-work"
+    CARD_WORK = "card-work"
+    RECORD_CHECK = "record-check"
+    REFUSE_CHECK = "refuse-check"
+    SEE_ADDRESS = "see-address"
+    GIVE_UP = "give-up"
+    CLOSE_DAY = "close-day"
+    RECEIVE_STOCK = "receive-stock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +71,12 @@ class Act:
         }
 
     def octets(self) -> bytes:
-        """What the officer's card signs."""
+        """The record as it is written down and hashed."""
         return canonical(self.body())
+
+    def to_be_signed(self) -> bytes:
+        """What the officer's card signs: the record behind its prefix, so that it is never taken for anything else."""
+        return officer_signature.ACT + self.octets()
 
     def digest(self) -> str:
         """The act's name: SHA-256 of `octets()`, hex."""

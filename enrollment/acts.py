@@ -23,7 +23,19 @@ from enrollment.store import people as people_rows
 from pki.instant import Instant
 from transparency import entry as log
 
-__all__ = ["Act", "ActFault", "SignedAct", "What", "demand", "is_demanded", "prepare", "record", "use", "verify"]
+__all__ = [
+    "Act",
+    "ActFault",
+    "SignedAct",
+    "What",
+    "demand",
+    "is_demanded",
+    "prepare",
+    "record",
+    "settle",
+    "use",
+    "verify",
+]
 
 FRESH: Final = timedelta(minutes=5)
 """Between the moment that our server wrote into the act and its use."""
@@ -31,7 +43,7 @@ FRESH: Final = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class SignedAct:
-    """`signature`: raw, by the officer's card, over `act.octets()`."""
+    """`signature`: raw, by the officer's card, over `act.to_be_signed()`."""
 
     act: Act
     signature: bytes
@@ -59,7 +71,7 @@ def record(conn: Connection, signed: SignedAct, at: Instant, certificate: bytes 
     if known is not None:
         return act.digest()
     certificate = own_certificate(conn, operator, at, certificate)
-    verify_own(certificate, operator.card_fingerprint, operator.operator, signed.signature, act.octets())
+    verify_own(certificate, operator.card_fingerprint, operator.operator, signed.signature, act.to_be_signed())
     if rows.nonce_used(conn, act.operator, act.nonce):
         raise ActRefused("its nonce was used for another act")
     rows.add_act(conn, operator.owner, act, operator.card_fingerprint, certificate, signed.signature)
@@ -79,6 +91,14 @@ def use(conn: Connection, operator: Operator, what: What, subject: str, content:
         return None
     rows.use_act(conn, found, at)
     return found
+
+
+def settle(conn: Connection, act: Act, at: Instant) -> None:
+    """After its deed: what is still unused was for a step that has no procedure here to use it, or for one that found
+    nothing to change. Then it is used up now, and serves for nothing later. Errors: Stale."""
+    stored = rows.find_act(conn, act.digest())
+    if stored is not None and stored.used_at is None:
+        rows.use_act(conn, act.digest(), at)
 
 
 def demand(conn: Connection, owner: str, begins: Instant, by: str) -> None:
@@ -111,7 +131,11 @@ def verify(conn: Connection, subject: str | None = None) -> tuple[int, tuple[Act
             continue
         try:
             verify_own(
-                stored.certificate, stored.card_fingerprint, stored.act.operator, stored.signature, stored.act.octets()
+                stored.certificate,
+                stored.card_fingerprint,
+                stored.act.operator,
+                stored.signature,
+                stored.act.to_be_signed(),
             )
         except SignatureInvalid:
             faults.append(ActFault(stored.name, "its signature does not verify"))

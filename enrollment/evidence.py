@@ -11,6 +11,7 @@ from enrollment.canonical import Json, canonical
 from enrollment.canonical import digest as digest_of
 from enrollment.errors import EvidenceTooWeak, NotPresent
 from enrollment.person import PersonId
+from pki import officer_signature
 from pki.instant import Instant
 
 
@@ -77,7 +78,8 @@ class InPersonEvidence:
     """One person, seen by one officer, at one desk, at one moment.
 
     `presented_by` is who stood at the desk: only a person's own presence proves anything about them.
-    `signature` is made over `octets()` by the officer's card (raw signature, by the key named in the officer's record).
+    `signature` is made over `to_be_signed()` by the officer's card (raw signature, by the key named in the officer's
+    record).
     """
 
     person: PersonId
@@ -105,8 +107,12 @@ class InPersonEvidence:
         }
 
     def octets(self) -> bytes:
-        """What the officer's card signs."""
+        """The record as it is stored and hashed."""
         return canonical(self.body())
+
+    def to_be_signed(self) -> bytes:
+        """What the officer's card signs: the record behind its prefix, so that it is never taken for anything else."""
+        return officer_signature.EVIDENCE + self.octets()
 
     def digest(self) -> str:
         """The name of this evidence in the ledger: SHA-256 of `octets()`, hex."""

@@ -90,5 +90,5 @@ def require_own_signature(
         operator.card_fingerprint,
         operator.operator,
         evidence.signature,
-        evidence.octets(),
+        evidence.to_be_signed(),
     )

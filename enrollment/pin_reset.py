@@ -220,7 +220,7 @@ def spend(conn: Connection, card_id: str, number: int, conversation: str, at: In
     if act is None or act.act.content != content(found) or act.act.digest() != found.act:
         raise PinNotPermitted(number)
     officer = people_rows.operator_of(conn, found.officer)
-    verify_own(act.certificate, officer.card_fingerprint, found.officer, act.signature, act.act.octets())
+    verify_own(act.certificate, officer.card_fingerprint, found.officer, act.signature, act.act.to_be_signed())
     if not rows.spend(conn, found, conversation, at):
         raise PinPermissionUsed(number)
     return replace(found, spent_by=conversation, spent_at=at)

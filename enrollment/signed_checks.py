@@ -50,7 +50,7 @@ def _fault(conn: Connection, stored: records.SignedCheck, known: dict[str, list[
     for certificate in known[evidence.officer]:
         fingerprint = parse_certificate(certificate).fingerprint.hex()
         try:
-            verify_own(certificate, fingerprint, evidence.officer, stored.signature, evidence.octets())
+            verify_own(certificate, fingerprint, evidence.officer, stored.signature, evidence.to_be_signed())
         except SignatureInvalid:
             continue
         return None

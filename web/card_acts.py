@@ -5,7 +5,8 @@
     POST /v1/cards/{card}/pin-permissions        {…, act, signature, evidence, approval?}   → {permission}
 
 Nobody is logged in here: what counts is the act that the officer's own card signed minutes ago (`enrollment.acts`),
-for exactly this, once. Signatures and octets are in hex; acts and evidence are the records that were signed.
+for exactly this, once. Signatures and octets are in hex; acts and evidence are the records that were signed,
+each behind its prefix (`pki.officer_signature`).
 """
 
 from collections.abc import Callable

@@ -15,6 +15,7 @@ WebError
 ├── NotPaired            no reader agent belongs to this session
 ├── ReaderSilent         the agent is paired, and does not answer
 ├── ReaderRefused        the agent, or the card in it, said no
+├── CardNeeded           this is signed with the operator's card, and the session has none
 ├── NoSession            nobody is logged in, or not any more
 ├── FormRefused          a form that this page did not make, or whose session is another by now
 ├── NoSuchWork           no guided work of this office has that id
@@ -161,6 +162,15 @@ class ReaderRefused(WebError):
     todo = "Put the card in (again), then repeat; nothing is done twice."
 
     cause: str
+
+
+@dataclass(eq=False)
+class CardNeeded(WebError):
+    """The session was opened with a security key, which signs nothing that is kept."""
+
+    code = "web.card-needed"
+    why = "this is signed with your card, and you logged in without it"
+    todo = "Log out, then log in with your card; until then you may look and read the queue."
 
 
 @dataclass(eq=False)

@@ -184,6 +184,7 @@ TITLES: Mapping[str, Title] = MappingProxyType(
         "web.output-withheld": FORBIDDEN,
         "web.no-such-consent": NOT_FOUND,
         "web.no-such-move": NOT_FOUND,
+        "web.card-needed": FORBIDDEN,
         "web.no-session": UNAUTHENTICATED,
         "web.form-refused": FORBIDDEN,
         "web.no-such-work": NOT_FOUND,

@@ -67,7 +67,7 @@ def signed(who: Officer, permission: PinPermission, random: Callable[[int], byte
     """The officer's act about it."""
     about = pin_reset.content(permission)
     act = acts.prepare(who.operator, What.PIN_RESET, permission.card_id, about, at, random)
-    return SignedAct(act, who.sign(act.octets()))
+    return SignedAct(act, who.sign(act.to_be_signed()))
 
 
 def permitted(

@@ -56,7 +56,7 @@ class Town:
 
     def signed(self, who, what, subject, content, at=AT, card=None, **changes):
         act = replace(acts.prepare(self.operator(who), what, subject, content, at, self.random), **changes)
-        return SignedAct(act, CARDS[card or who].sign(act.octets()))
+        return SignedAct(act, CARDS[card or who].sign(act.to_be_signed()))
 
     def keep(self, signed, at=AT, certificate=None):
         given = certificate or CARDS[signed.act.operator].certificate.der
@@ -173,7 +173,7 @@ def test_evidence_without_a_signature_is_no_evidence_there(town):
     evidence = seen(town.person, officer="anna")
     with pytest.raises(ActNotSigned):
         town.do(visits.check, evidence, "anna", AT, town.random)
-    signed = replace(evidence, signature=CARDS["anna"].sign(evidence.octets()))
+    signed = replace(evidence, signature=CARDS["anna"].sign(evidence.to_be_signed()))
     certificate = CARDS["anna"].certificate.der
     checked = town.do(visits.check, signed, "anna", AT, town.random, officer_certificate=certificate)
     assert checked.event.kind is EventKind.ANCHOR

@@ -292,7 +292,7 @@ def test_the_officers_certificate_is_looked_up_and_must_not_be_revoked(office, p
     officer = replace(operator("officer", "main"), card_fingerprint=fingerprint)
     office.database.transaction(lambda conn: people_rows.add_operator(conn, officer))
     evidence = seen(person, officer="officer")
-    signed = replace(evidence, signature=key.sign(evidence.octets()))
+    signed = replace(evidence, signature=key.sign(evidence.to_be_signed()))
     with pytest.raises(SignatureInvalid):
         file(office, replace(signed, photo_matched=True, signature=key.sign(b"other")), "officer")
     application = file(office, signed, "officer")
@@ -304,4 +304,4 @@ def test_the_officers_certificate_is_looked_up_and_must_not_be_revoked(office, p
     )
     later = seen(person, officer="officer", at=AT + timedelta(minutes=1))
     with pytest.raises(SignatureInvalid):
-        file(office, replace(later, signature=key.sign(later.octets())), "officer", AT + timedelta(minutes=1))
+        file(office, replace(later, signature=key.sign(later.to_be_signed())), "officer", AT + timedelta(minutes=1))

@@ -92,7 +92,7 @@ def test_verify_finds_a_check_of_which_one_octet_was_changed(deployment, sqlite_
     def checked(conn):
         who = officer(conn, "anna", "main")
         evidence = seen(person, officer="anna")
-        evidence = replace(evidence, signature=who.sign(evidence.octets()))
+        evidence = replace(evidence, signature=who.sign(evidence.to_be_signed()))
         visits.check(conn, evidence, "anna", AT, random, officer_certificate=who.certificate)
         return who, evidence
 
@@ -111,7 +111,7 @@ def test_verify_finds_a_check_of_which_one_octet_was_changed(deployment, sqlite_
 
     assert told() == [(evidence.digest(), "its officer's card is unknown")]
     signed = acts.prepare(who.operator, acts.What.CORRECT, person, "c", AT, random)
-    act = acts.SignedAct(signed, who.sign(signed.octets()))
+    act = acts.SignedAct(signed, who.sign(signed.to_be_signed()))
     sqlite_database.transaction(lambda conn: acts.record(conn, act, AT, who.certificate))
     assert told() == []
     sqlite_database.transaction(lambda conn: rows.give_card(conn, "anna", "0" * 64))

@@ -201,7 +201,7 @@ def test_it_must_be_signed_by_the_officers_own_card(desk):
     permission, evidence = drafted(desk.database, desk.clerk, desk.person, CARD)
     act = signed(desk.clerk, permission, desk.random)
     with pytest.raises(SignatureInvalid):
-        desk.give(permission, evidence, replace(act, signature=desk.postal.sign(act.act.octets())))
+        desk.give(permission, evidence, replace(act, signature=desk.postal.sign(act.act.to_be_signed())))
     with pytest.raises(SignatureInvalid):
         desk.give(permission, evidence, act, who=desk.postal)
     with pytest.raises(ActNotSigned):

@@ -145,12 +145,12 @@ def test_a_signature_on_the_evidence_must_be_the_officers_own(database, random, 
             lambda conn: visits.check(conn, signed, "signer", AT, random, officer_certificate=certificate)
         )
 
-    good = signer.sign(evidence.octets())
+    good = signer.sign(evidence.to_be_signed())
     for signature, certificate in (
         (good, other.certificate.der),
         (good, None),
-        (other.sign(evidence.octets()), signer.certificate.der),
-        (signer.sign(seen(person, officer="signer", photo_matched=False).octets()), signer.certificate.der),
+        (other.sign(evidence.to_be_signed()), signer.certificate.der),
+        (signer.sign(seen(person, officer="signer", photo_matched=False).to_be_signed()), signer.certificate.der),
     ):
         with pytest.raises(SignatureInvalid):
             record(signature, certificate)

@@ -39,11 +39,11 @@ class Desk:
     def signed(self, what, content, subject=None, who: Officer | None = None, key: Officer | None = None):
         who = who or self.clerk
         act = acts.prepare(who.operator, what, subject or self.person, content, self.clock.now(), self.office.random)
-        return {"act": act.body(), "signature": (key or who).sign(act.octets()).hex()}
+        return {"act": act.body(), "signature": (key or who).sign(act.to_be_signed()).hex()}
 
     def seen(self):
         evidence = seen(self.person, officer="hana", at=self.clock.now())
-        signature = self.clerk.sign(evidence.octets()).hex()
+        signature = self.clerk.sign(evidence.to_be_signed()).hex()
         return evidence, {"evidence": evidence.body(), "evidence_signature": signature}
 
     def change(self, event, *, key=None):
