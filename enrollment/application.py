@@ -17,6 +17,7 @@ class ApplicationKind(StrEnum):
     FIRST_ISSUE = "first-issue"
     REMOTE_MOVE = "remote-move"
     REMOTE_REISSUE = "remote-reissue"
+    REMOTE_RENEWAL = "remote-renewal"
     RENEWAL = "renewal"
     REISSUE = "reissue"
     COUNTER_CHANGE = "counter-change"

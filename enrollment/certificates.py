@@ -15,7 +15,7 @@ from enrollment.store import Connection
 from enrollment.store import work as rows
 from enrollment.store.work import HeldCertificate
 from pki.certificate import parse_certificate
-from pki.instant import Instant
+from pki.instant import Instant, Validity
 from pki.purpose import Purpose
 from pki.revocation import Reason
 from pki.serial import SerialNumber
@@ -160,9 +160,17 @@ def octets_of(conn: Connection, held: HeldCertificate) -> bytes | None:
 
 def renewed_in_window(conn: Connection, application: Application, at: Instant) -> bool:
     """Renewed within the last months of the certificate: the new one runs to one more birthday (jpki.md 3.1)."""
-    held = live(conn, application.person, Purpose.AUTHENTICATION, at)
-    if application.kind is not ApplicationKind.RENEWAL or held is None or held.not_after is None:
+    if application.kind is not ApplicationKind.RENEWAL:
         return False
+    window = window_of(conn, application.person, at)
+    return window is not None and window.contains(at)
+
+
+def window_of(conn: Connection, person: PersonId, at: Instant) -> Validity | None:
+    """When a person's certificates may be renewed with a birthday more; None without a valid one for log-ins."""
+    held = live(conn, person, Purpose.AUTHENTICATION, at)
+    if held is None or held.not_after is None:
+        return None
     variant = Directory().active(conn, Purpose.AUTHENTICATION).variant
     lifetime = PROFILES[Kind.AUTHENTICATION, variant].lifetime
-    return isinstance(lifetime, Birthdays) and renewal_window(lifetime, held.not_after).contains(at)
+    return renewal_window(lifetime, held.not_after) if isinstance(lifetime, Birthdays) else None

@@ -29,6 +29,7 @@ class Procedure(StrEnum):
     RENEWAL = "renewal"
     REISSUE_AFTER_LOSS = "reissue-after-loss"
     REMOTE_REISSUE = "remote-reissue"
+    REMOTE_RENEWAL = "remote-renewal"
     PIN_RESET = "pin-reset"
     MOVE_OUT = "move-out"
     MOVE_IN = "move-in"
@@ -45,6 +46,7 @@ CHANNELS: Final[Mapping[Procedure, frozenset[Channel]]] = {
     Procedure.RENEWAL: frozenset({Channel.IN_PERSON}),
     Procedure.REISSUE_AFTER_LOSS: frozenset({Channel.IN_PERSON}),
     Procedure.REMOTE_REISSUE: frozenset({Channel.ONLINE}),
+    Procedure.REMOTE_RENEWAL: frozenset({Channel.ONLINE}),
     Procedure.PIN_RESET: frozenset({Channel.IN_PERSON}),
     Procedure.MOVE_OUT: frozenset(Channel),
     Procedure.MOVE_IN: frozenset(Channel),

@@ -106,6 +106,37 @@ class ReissueFiling:
 
 
 @dataclass(frozen=True, slots=True)
+class RenewalFiling:
+    """A person asks, within the last months of both certificates, for new ones on the same card, nothing else changed.
+
+    Each digest is SHA-256 in hex of the PKCS#10 request by the card's new key for that purpose.
+    """
+
+    kind: ClassVar[str] = "remote-renewal"
+
+    filing: str
+    request_digest: str
+    authentication_request_digest: str
+    void_after: Instant
+
+    def __post_init__(self) -> None:
+        _require(_hex(self.filing, 32), "filing is 32 hex digits")
+        _require(_hex(self.request_digest, 64), "request_digest is SHA-256 in hex")
+        _require(_hex(self.authentication_request_digest, 64), "authentication_request_digest is SHA-256 in hex")
+
+    def document(self) -> bytes:
+        """The octets to sign."""
+        record: dict[str, Json] = {
+            "authentication_request_digest": self.authentication_request_digest,
+            "filing": self.filing,
+            "kind": self.kind,
+            "request_digest": self.request_digest,
+            "void_after": self.void_after.iso(),
+        }
+        return canonical(record)
+
+
+@dataclass(frozen=True, slots=True)
 class HouseholdFiling:
     """One of a household tells the new address of all who are named. `members`: opaque ids, sorted, the filer's too."""
 
@@ -195,7 +226,7 @@ class MoveOutFiling:
         return canonical(record)
 
 
-Filing = MoveFiling | ReissueFiling | HouseholdFiling | Consent | MoveOutFiling
+Filing = MoveFiling | ReissueFiling | RenewalFiling | HouseholdFiling | Consent | MoveOutFiling
 
 
 def parse_filing(document: bytes) -> Filing:
@@ -211,6 +242,7 @@ def parse_filing(document: bytes) -> Filing:
     readers = {
         MoveFiling.kind: _read_move,
         ReissueFiling.kind: _read_reissue,
+        RenewalFiling.kind: _read_renewal,
         HouseholdFiling.kind: _read_household,
         Consent.kind: _read_consent,
         MoveOutFiling.kind: _read_move_out,
@@ -248,6 +280,15 @@ def _read_move(record: Mapping[str, str]) -> Filing:
 
 def _read_reissue(record: Mapping[str, str]) -> Filing:
     return ReissueFiling(record["filing"], record["request_digest"], Instant.parse(record["void_after"]))
+
+
+def _read_renewal(record: Mapping[str, str]) -> Filing:
+    return RenewalFiling(
+        record["filing"],
+        record["request_digest"],
+        record["authentication_request_digest"],
+        Instant.parse(record["void_after"]),
+    )
 
 
 def _read_household(record: Mapping[str, str]) -> Filing:

@@ -2,7 +2,8 @@
 
 One transaction holds the decision, the ledger's place, the end of the old signature certificate (affiliationChanged),
 the promise of the new one, the person's new address, the filing itself and what others are to be told. A refusal leaves
-no trace but the answer. The authentication certificate stays; the new certificate does not outlive it.
+no trace but the answer. The authentication certificate stays, and the new certificate does not outlive it; a renewal
+alone makes both anew.
 """
 
 import hashlib
@@ -22,6 +23,7 @@ from enrollment import (
     outbox,
     protection,
     registry,
+    renewals,
     residence,
     transfers,
 )
@@ -43,7 +45,7 @@ from enrollment.errors import (
     UnknownFiling,
 )
 from enrollment.events import EventKind
-from enrollment.filing import Filing, MoveFiling, ReissueFiling, VerifiedFiling, parse_filing
+from enrollment.filing import Filing, MoveFiling, ReissueFiling, RenewalFiling, VerifiedFiling, parse_filing
 from enrollment.idempotency import answer_to, once
 from enrollment.ledger import Happening
 from enrollment.person import MINOR_AGE, Person, PersonStatus, Random, age_at, draw_id
@@ -61,13 +63,15 @@ from pki.revocation import Reason
 KINDS = {
     "remote-move": (ApplicationKind.REMOTE_MOVE, EventKind.REMOTE_MOVE, Reason.AFFILIATION_CHANGED),
     "remote-reissue": (ApplicationKind.REMOTE_REISSUE, EventKind.REMOTE_REISSUE, Reason.SUPERSEDED),
+    "remote-renewal": (ApplicationKind.REMOTE_RENEWAL, EventKind.REMOTE_RENEWAL, Reason.SUPERSEDED),
 }
 """Kind of filing → what becomes of it: the application, the ledger's event, why the old certificate ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilingResult:
-    """Where an accepted filing stands. `certificate`: the new certificate in DER once it is signed.
+    """Where an accepted filing stands. `certificate`: the new certificate in DER once it is signed; of a renewal
+    `authentication_certificate` too.
 
     `decision` is the decision by which it was accepted, as `Decision.to_json` gives it.
     """
@@ -79,6 +83,7 @@ class FilingResult:
     decision: dict[str, Any]
     certificate: bytes | None
     accepted_at: Instant
+    authentication_certificate: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,24 +95,35 @@ class Moves:
     random: Random
     sign: Callable[[IntentId, Instant], object] | None = None
 
-    def answered(self, document: bytes, request: bytes, key: str, at: Instant) -> FilingResult | None:
+    def answered(
+        self, document: bytes, request: bytes, key: str, at: Instant, authentication_request: bytes | None = None
+    ) -> FilingResult | None:
         """The result of the same request under the same idempotency key, if it was accepted before; None for a new one.
 
         To be asked before the signature is verified: an accepted filing has revoked the certificate that signed it.
         Errors: FilingReplayed for an accepted filing under another key; IdempotencyMismatch; FilingMalformed.
         """
         filing = parse_filing(document).filing
+        requests = _requests(request, authentication_request)
 
         def look(conn: Connection) -> bool:
-            known = answer_to(conn, _client(filing), key, _asked(document, request))
+            known = answer_to(conn, _client(filing), key, _asked(document, requests))
             if known is None and records.find_filing(conn, filing) is not None:
                 raise FilingReplayed(filing)
             return known is not None
 
         return self.result(filing, at) if self.database.read(look) else None
 
-    def accept(self, verified: VerifiedFiling, request: bytes, key: str, at: Instant) -> FilingResult:
-        """Decide and do. `request`: PKCS#10 in DER by the pending key; `key`: the idempotency key of whoever asks: the
+    def accept(
+        self,
+        verified: VerifiedFiling,
+        request: bytes,
+        key: str,
+        at: Instant,
+        authentication_request: bytes | None = None,
+    ) -> FilingResult:
+        """Decide and do. `request`: PKCS#10 in DER by the pending key; `authentication_request`: the other key's, for a
+        renewal and for nothing else; `key`: the idempotency key of whoever asks: the
         same request under it again has the same answer and no second effect.
 
         Errors: CapReached with the decision; FilingReplayed, FilingVoid, FilingMismatch; UnknownCertificate,
@@ -116,19 +132,22 @@ class Moves:
         UnknownMunicipality; what the authority says of the request (WeakKey, PossessionNotProven, KeyAlreadySeen, …).
         After any of them nothing has changed.
         """
-        asked = _asked(verified.document, request)
+        requests = _requests(request, authentication_request)
+        asked = _asked(verified.document, requests)
         client = _client(verified.filing.filing)
 
         def body(conn: Connection) -> dict[str, Any]:
             wait_turn(conn, verified)
-            return once(conn, client, key, asked, at, lambda: self._accept(conn, verified, request, at))
+            return once(conn, client, key, asked, at, lambda: self._accept(conn, verified, requests, at))
 
         outcome = self.database.transaction(body)
         return self.result(outcome["filing"], at)
 
-    def _accept(self, conn: Connection, verified: VerifiedFiling, request: bytes, at: Instant) -> dict[str, Json]:
+    def _accept(
+        self, conn: Connection, verified: VerifiedFiling, requests: dict[Purpose, bytes], at: Instant
+    ) -> dict[str, Json]:
         filing = verified.filing
-        self._require_fresh(conn, filing, request, at)
+        self._require_fresh(conn, filing, requests, at)
         held = signer_of(conn, verified, at)
         if filing.kind not in KINDS:
             raise FilingMalformed("this document is for another door")
@@ -138,8 +157,9 @@ class Moves:
             conn, held.person, people_rows.owner_of(conn, held.person), filing.kind, at, self.random
         )
         _require_remote(conn, before, filing, at)
-        _require_told_in_time(conn, before, filing, at)
-        require_made_on(conn, held.card_id, Purpose.SIGNATURE, request)
+        _require_told_in_time(conn, before, filing, held.card_id, at)
+        for purpose, request in requests.items():
+            require_made_on(conn, held.card_id, purpose, request)
         event, decision = ledger.record(
             conn,
             Happening(
@@ -162,10 +182,15 @@ class Moves:
             card_id=held.card_id,
         )
         person = self._moved(conn, before, filing, at)
-        for old in certificates.held_by(conn, held.person, Purpose.SIGNATURE):
-            certificates.end(conn, old, reason, at, filing.kind, self.random)
+        for old in certificates.held_by(conn, held.person):
+            if old.purpose in requests:
+                certificates.end(conn, old, reason, at, filing.kind, self.random)
         rows.add_application(conn, application)
-        promise_signature(conn, self.registrar, application, person, request, Assurance.REMOTE, at)
+        if isinstance(filing, RenewalFiling):
+            renewals.promise_both(conn, self.registrar, application, person, requests, at)
+        else:
+            request = requests[Purpose.SIGNATURE]
+            promise_signature(conn, self.registrar, application, person, request, Assurance.REMOTE, at)
         stored = StoredFiling(
             filing.filing,
             held.person,
@@ -189,13 +214,17 @@ class Moves:
         outbox.put(conn, held.person, "filing.accepted", body, at, self.random)
         return {"filing": filing.filing}
 
-    def _require_fresh(self, conn: Connection, filing: Filing, request: bytes, at: Instant) -> None:
+    def _require_fresh(self, conn: Connection, filing: Filing, requests: dict[Purpose, bytes], at: Instant) -> None:
         if records.find_filing(conn, filing.filing) is not None:
             raise FilingReplayed(filing.filing)
         if at > filing.void_after:
             raise FilingVoid(filing.void_after.iso())
-        named = filing.request_digest if isinstance(filing, MoveFiling | ReissueFiling) else None
-        if named is not None and hashlib.sha256(request).hexdigest() != named:
+        named = {}
+        if isinstance(filing, MoveFiling | ReissueFiling | RenewalFiling):
+            named[Purpose.SIGNATURE] = filing.request_digest
+        if isinstance(filing, RenewalFiling):
+            named[Purpose.AUTHENTICATION] = filing.authentication_request_digest
+        if named and named != {purpose: hashlib.sha256(octets).hexdigest() for purpose, octets in requests.items()}:
             raise FilingMismatch(filing.filing)
 
     def _settle_card(self, conn: Connection, held: HeldCertificate, at: Instant) -> None:
@@ -234,8 +263,17 @@ def _client(filing: str) -> str:
     return f"filing:{filing}"
 
 
-def _asked(document: bytes, request: bytes) -> dict[str, Json]:
-    return {"document": hashlib.sha256(document).hexdigest(), "request": hashlib.sha256(request).hexdigest()}
+def _requests(request: bytes, authentication_request: bytes | None) -> dict[Purpose, bytes]:
+    requests = {Purpose.SIGNATURE: request}
+    return requests if authentication_request is None else {**requests, Purpose.AUTHENTICATION: authentication_request}
+
+
+_NAMES = {Purpose.SIGNATURE: "request", Purpose.AUTHENTICATION: "authentication_request"}
+
+
+def _asked(document: bytes, requests: dict[Purpose, bytes]) -> dict[str, Json]:
+    digests = {_NAMES[purpose]: hashlib.sha256(octets).hexdigest() for purpose, octets in requests.items()}
+    return {"document": hashlib.sha256(document).hexdigest(), **digests}
 
 
 def _stored(conn: Connection, filing: str) -> StoredFiling:
@@ -247,18 +285,19 @@ def _stored(conn: Connection, filing: str) -> StoredFiling:
 
 def _result(conn: Connection, stored: StoredFiling, at: Instant) -> FilingResult:
     application = certificates.note_signed(conn, rows.application_of(conn, stored.application), at)
-    held = rows.certificates_of_application(conn, stored.application)[Purpose.SIGNATURE]
-    octets = certificates.octets_of(conn, held) if held.is_signed else None
+    held = rows.certificates_of_application(conn, stored.application)
+    octets = {purpose: certificates.octets_of(conn, one) for purpose, one in held.items() if one.is_signed}
     if protection.standing(conn, stored.person) is not None:
-        octets = None  # a signature certificate carries the address
+        octets.pop(Purpose.SIGNATURE, None)  # a signature certificate carries the address
     return FilingResult(
         stored.filing,
         stored.application,
         stored.event,
         application.state,
         json.loads(stored.decision),
-        octets,
+        octets.get(Purpose.SIGNATURE),
         stored.accepted_at,
+        octets.get(Purpose.AUTHENTICATION),
     )
 
 
@@ -280,11 +319,15 @@ def _require_remote(conn: Connection, person: Person, filing: Filing, at: Instan
             raise NothingChanges(filing.filing)
 
 
-def _require_told_in_time(conn: Connection, person: Person, filing: Filing, at: Instant) -> None:
+def _require_told_in_time(conn: Connection, person: Person, filing: Filing, card_id: str, at: Instant) -> None:
     """The channel is open, the time is right, and the new address is proven as the municipality there asks.
 
     Errors: RemoteBlocked, FilingTooEarly, FilingTooLate, ResidenceUnproven.
     """
+    if isinstance(filing, RenewalFiling):
+        channels.require(conn, person.owner, Procedure.REMOTE_RENEWAL, Channel.ONLINE, at)
+        renewals.require_window(conn, person.person, card_id, at)
+        return
     if not isinstance(filing, MoveFiling):
         channels.require(conn, person.owner, Procedure.REMOTE_REISSUE, Channel.ONLINE, at)
         return

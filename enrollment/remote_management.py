@@ -1,7 +1,7 @@
 """What a card may be made to do from afar, with nobody of the municipality beside it: no more than a re-issue needs,
-and the PIN for which an officer gave a permission.
+a renewal in the last months of both certificates, and the PIN for which an officer gave a permission.
 
-Everything else (the authentication key, rotation, end of life) is done where an officer sees the card.
+Everything else (the authentication key at other times, rotation, end of life) is done where an officer sees the card.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from datetime import timedelta
 from ca import issuance
 from ca.directory import Directory
 from ca.intents import IntentId
-from enrollment import pin_reset
+from enrollment import pin_reset, renewals
 from enrollment.application import ApplicationState
 from enrollment.cards import Card
 from enrollment.conversations import Operation, Task
@@ -37,7 +37,7 @@ def require_allowed(conn: Connection, task: Task, at: Instant) -> Task:
     require_active(conn, task.card_id)
     if task.operation in (Operation.ALLOW_PIN, Operation.PIN_SET):
         return _permitted(conn, task, at)
-    if task.purpose is not Purpose.SIGNATURE:
+    if task.purpose is not Purpose.SIGNATURE and not _may_renew(conn, task, at):
         raise ManagementRefused(f"another {task.purpose.value} key")
     match task.operation:
         case Operation.GENERATE | Operation.PENDING:
@@ -49,6 +49,12 @@ def require_allowed(conn: Connection, task: Task, at: Instant) -> Task:
             return task
         case _:  # the certificate holds an address: an officer looks at the card first
             raise ManagementRefused(f"the operation {task.operation.value}")
+
+
+def _may_renew(conn: Connection, task: Task, at: Instant) -> bool:
+    """A certificate is bound to what was issued for this card; a new key is made only where a renewal is near."""
+    card = rows.card_of(conn, task.card_id)
+    return task.operation is Operation.INSTALL or renewals.under_way(conn, card.person, card.card_id, at)
 
 
 FIRST_PIN = timedelta(minutes=30)

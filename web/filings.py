@@ -1,7 +1,8 @@
 """The door for remote filings: a signed document in, the new certificate out.
 
     POST /v1/filings        {document, signature, request}   Idempotency-Key: …
-    GET  /v1/filings/{id}   where it stands; the certificate once it is signed
+                            and authentication_request, the other key's, for a renewal of both certificates
+    GET  /v1/filings/{id}   where it stands; the certificates once they are signed
 
 The filing's id is 128 random bits that only its maker and this service know: whoever has it may ask how it stands.
 """
@@ -56,19 +57,24 @@ def _octets(what: str, text: str, limit: int) -> bytes:
 
 
 class FilingBody(BaseModel):
-    """What is posted; all three in base64."""
+    """What is posted; all of it in base64."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     document: Annotated[str, Field(max_length=2 * MAX_DOCUMENT, description="the octets that were signed")]
     signature: Annotated[str, Field(max_length=2 * MAX_SIGNATURE, description="detached CMS SignedData in DER")]
     request: Annotated[str, Field(max_length=2 * MAX_REQUEST, description="PKCS#10 by the card's new key, in DER")]
+    authentication_request: Annotated[
+        str, Field(max_length=2 * MAX_REQUEST, description="of a renewal: PKCS#10 by the new key for log-ins, in DER")
+    ] = ""
 
 
 def _answer(result: FilingResult) -> dict[str, Any]:
+    renewed = result.authentication_certificate
     return {
         "accepted_at": result.accepted_at.iso(),
         "application": result.application,
+        "authentication_certificate": base64.b64encode(renewed).decode() if renewed else None,
         "certificate": base64.b64encode(result.certificate).decode() if result.certificate else None,
         "decision": result.decision,
         "event": result.event,
@@ -91,10 +97,11 @@ def filings_router(moves: Moves, verifier: VerifiedByUs, clock: Clock) -> APIRou
         document = _octets("document", body.document, MAX_DOCUMENT)
         signature = _octets("signature", body.signature, MAX_SIGNATURE)
         request = _octets("request", body.request, MAX_REQUEST)
+        other = _octets("authentication_request", body.authentication_request, MAX_REQUEST) or None
         # Asked again, the answer is the stored one: by now the filing's own acceptance has revoked its signer.
-        result = moves.answered(document, request, key, at)
+        result = moves.answered(document, request, key, at, other)
         if result is None:
-            result = moves.accept(verifier.verify(document, signature, at), request, key, at)
+            result = moves.accept(verifier.verify(document, signature, at), request, key, at, other)
         response.headers["Location"] = f"/v1/filings/{result.filing}"
         return _answer(result)
 

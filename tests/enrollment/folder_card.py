@@ -18,6 +18,9 @@ class Unplugged(Exception):
 class FolderCard:
     """Keeps the promises of `enrollment.cards.CardSlot`; `pull_out_before` names the call at which it is pulled out."""
 
+    curve: ec.EllipticCurve = ec.SECP384R1()
+    digest: hashes.HashAlgorithm = hashes.SHA384()
+
     def __init__(
         self,
         folder: Path,
@@ -55,7 +58,7 @@ class FolderCard:
 
     def generate(self, purpose: Purpose) -> bytes:
         self._call("generate")
-        key = ec.generate_private_key(ec.SECP384R1())
+        key = ec.generate_private_key(self.curve)
         pem = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
@@ -68,11 +71,11 @@ class FolderCard:
 
     def prove(self, purpose: Purpose, message: bytes) -> bytes:
         self._call("prove")
-        return self._key(self._path(purpose, "pending")).sign(message, ec.ECDSA(hashes.SHA384()))
+        return self._key(self._path(purpose, "pending")).sign(message, ec.ECDSA(self.digest))
 
     def sign(self, purpose: Purpose, message: bytes) -> bytes:
         """With the active key, as for a filing."""
-        return self._key(self._path(purpose, "active")).sign(message, ec.ECDSA(hashes.SHA384()))
+        return self._key(self._path(purpose, "active")).sign(message, ec.ECDSA(self.digest))
 
     def install(self, purpose: Purpose, certificate: bytes, ca_certificate: bytes) -> None:
         self._call("install")
