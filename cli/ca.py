@@ -1,35 +1,25 @@
 """`jitsuin ca …`: what the authorities issued: search, show, export, report; issue in bulk."""
 
-import csv
 import json
-import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import status
+from cli import ca_batch, status
+from cli.ca_listing import Form, line, query, write
 
 if TYPE_CHECKING:
-    from ca.inventory import Listed, Query
+    from ca.inventory import Listed
     from ca.journal_file import JournaledDatabase
     from cli.settings import Settings
-    from pki.instant import Instant
 
 app = typer.Typer(no_args_is_help=True, help="What the authorities issued: search, show, export, report; bulk issue.")
+app.registered_commands += ca_batch.app.registered_commands  # issue-batch
 app.registered_commands += status.app.registered_commands  # revoke, hold, release, crl, ocsp-check, restore
-
-
-class Form(StrEnum):
-    """How a listing is written."""
-
-    TABLE = "table"
-    CSV = "csv"
-    JSON = "json"
 
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The deployment's folder.")]
@@ -46,11 +36,6 @@ IssuedFrom = Annotated[str | None, typer.Option("--issued-from", metavar="TIME",
 IssuedUntil = Annotated[str | None, typer.Option("--issued-until", metavar="TIME", help="Issued then or earlier.")]
 ExpiresUntil = Annotated[str | None, typer.Option("--expires-until", metavar="TIME", help="Ending then or earlier.")]
 FormOption = Annotated[Form, typer.Option("--format", help="How it is written.")]
-
-COLUMNS = (
-    "authority", "serial", "serial_decimal", "kind", "state", "assurance", "owner", "card_id", "not_before",
-    "not_after", "issued_at", "revoked_at", "reason", "invalidity_date", "partition", "fingerprint",
-)  # fmt: skip
 
 
 @app.command()
@@ -73,18 +58,19 @@ def search(
 ) -> None:
     """One page of certificates, oldest first; the cursor of the next page is told at the end (CSV: standard error)."""
     from ca import inventory
+    from cli.clock import moment
     from pki.errors import InvalidValue
 
-    query = _query(authority, serial, kind, state, owner, card, fingerprint, issued_from, issued_until, expires_until)
-    moment = _moment(at)
+    asked = query(authority, serial, kind, state, owner, card, fingerprint, issued_from, issued_until, expires_until)
+    when = moment(at)
     if not 1 <= limit < inventory.MOST_A_PAGE:
         raise InvalidValue(f"a page has 1 to {inventory.MOST_A_PAGE - 1} lines")
     with _deployment(folder) as (_, database):
         place = None if after is None else inventory.Cursor.parse(after)
         # One line more than asked for tells whether there is another page.
-        found = inventory.search(database, query, moment, after=place, limit=limit + 1)
+        found = inventory.search(database, asked, when, after=place, limit=limit + 1)
     more = str(found[limit - 1].cursor) if len(found) > limit else None
-    _write(form, found[:limit], more)
+    write(form, found[:limit], more)
 
 
 @app.command()
@@ -101,14 +87,15 @@ def show(
     """
     from ca import inventory
     from ca.lint import judge
+    from cli.clock import moment
     from enrollment import protection
     from enrollment.card_keys import evidence_of
     from enrollment.person import PersonId
     from pki.certificate import Certificate
 
-    query = _query(authority, serial)
+    asked = query(authority, serial)
     with _deployment(folder) as (_, database):
-        found = inventory.search(database, query, _moment(at), der=True)
+        found = inventory.search(database, asked, moment(at), der=True)
         proofs = [database.read(lambda conn, der=one.der or b"": evidence_of(conn, der)) for one in found]  # type: ignore[misc]
         if pem:
             for one in found:
@@ -122,7 +109,7 @@ def show(
             typer.echo(_pem(one.der or b""), nl=False)
             continue
         findings = [f"{finding.rule}: {finding.detail}" for finding in judge(certificate)]
-        told = {**_line(one), "octets": len(one.der or b""), "findings": findings}
+        told = {**line(one), "octets": len(one.der or b""), "findings": findings}
         if proof.talks:
             told["card_evidence"] = proof.body()
         if as_json:
@@ -148,14 +135,15 @@ def export(
 ) -> None:
     """Everything that is found, to standard output: as much as there is, in little memory."""
     from ca import inventory
+    from cli.clock import moment
 
-    query = _query(authority, None, kind, state, issued_from=issued_from, issued_until=issued_until)
+    asked = query(authority, None, kind, state, issued_from=issued_from, issued_until=issued_until)
     if certificates is not None:
         certificates.mkdir(parents=True, exist_ok=True)
     with _deployment(folder) as (_, database):
-        found = inventory.export(database, query, _moment(at), der=certificates is not None)
+        found = inventory.export(database, asked, moment(at), der=certificates is not None)
         left: list[str] = []
-        _write(form, _saving(found, certificates, lambda one: _is_masked(database, one), left), None, lines=True)
+        write(form, _saving(found, certificates, lambda one: _is_masked(database, one), left), None, lines=True)
     if left:
         typer.echo(f"{len(left)} certificates hold an address under protection and were not written", err=True)
 
@@ -170,10 +158,11 @@ def report(
     """Counts by authority, kind and state; what ends soon; what waits for a signature."""
     from ca import inventory
     from ca.metrics import exposition
+    from cli.clock import moment
 
-    moment = _moment(at)
+    when = moment(at)
     with _deployment(folder) as (_, database):
-        told = inventory.report(database, moment)
+        told = inventory.report(database, when)
     if prometheus:
         typer.echo(exposition(told), nl=False)
         return
@@ -215,40 +204,6 @@ def report(
     typer.echo(f"compromised keys on the list: {told.blocked_keys}")
 
 
-@app.command("issue-batch")
-def issue_batch(
-    folder: Folder,
-    orders: Annotated[Path, typer.Argument(metavar="ORDERS", help="One order a line (docs/formats/orders.md).")],
-    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="One outcome a line is appended, as JSON.")],
-    group: Annotated[int, typer.Option("--group", min=1, max=1000, help="Orders that share a commit.")] = 250,
-    processes: Annotated[int, typer.Option("--processes", min=1, max=64, help="Processes that work at it.")] = 1,
-    at: AtOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Issue for every order of a file. Cut short, run it again: what is in RESULTS is left out, what was issued but
-    not written is found by its idempotency key. Exit status 1 when any order was refused."""
-    from cli.batch_worker import issue_all
-
-    moment = _moment(at)
-    total, wanted = _orders(orders, _finished(results))
-    counted = {"issued": 0, "refused": 0, "before": total - len(wanted)}
-    groups = [wanted[start : start + group] for start in range(0, len(wanted), group)]
-    with results.open("a", encoding="utf-8") as out, _progress(len(wanted), quiet=as_json) as advance:
-        for outcomes in issue_all(folder, groups, moment, min(processes, max(1, len(groups)))):
-            out.writelines(line + "\n" for _, line in outcomes)
-            out.flush()
-            issued = sum(good for good, _ in outcomes)
-            counted["issued"] += issued
-            counted["refused"] += len(outcomes) - issued
-            advance(len(outcomes))
-    if as_json:
-        typer.echo(json.dumps(counted))
-    else:
-        typer.echo(f"issued {counted['issued']}, refused {counted['refused']}, done before {counted['before']}")
-    if counted["refused"]:
-        raise typer.Exit(1)
-
-
 @contextmanager
 def _deployment(folder: Path) -> "Iterator[tuple[Settings, JournaledDatabase]]":
     from ca.journal_file import JournaledDatabase, JournalFile
@@ -262,119 +217,6 @@ def _deployment(folder: Path) -> "Iterator[tuple[Settings, JournaledDatabase]]":
         yield settings, JournaledDatabase(database, JournalFile(settings.path(settings.status.journal)))
     finally:
         database.close()
-
-
-def _moment(at: str | None) -> "Instant":
-    from cli.clock import SystemClock
-    from pki.instant import Instant
-
-    return SystemClock().now() if at is None else Instant.parse(at)
-
-
-def _query(
-    authority: str | None = None,
-    serial: str | None = None,
-    kind: str | None = None,
-    state: str | None = None,
-    owner: str | None = None,
-    card: str | None = None,
-    fingerprint: str | None = None,
-    issued_from: str | None = None,
-    issued_until: str | None = None,
-    expires_until: str | None = None,
-) -> "Query":
-    from ca.inventory import Query
-    from ca.lifecycle import CertificateState
-    from ca.profiles import Kind
-    from pki.errors import InvalidValue
-    from pki.instant import Instant
-    from pki.serial import SerialNumber
-
-    try:
-        found_kind = None if kind is None else Kind(kind)
-        found_state = None if state is None else CertificateState(state)
-    except ValueError as error:
-        raise InvalidValue(str(error)) from error
-    return Query(
-        authority=authority,
-        serial=None if serial is None else SerialNumber.parse(serial),
-        kind=found_kind,
-        state=found_state,
-        owner=owner,
-        card_id=card,
-        fingerprint=None if fingerprint is None else _fingerprint(fingerprint),
-        issued_from=None if issued_from is None else Instant.parse(issued_from),
-        issued_until=None if issued_until is None else Instant.parse(issued_until),
-        expires_until=None if expires_until is None else Instant.parse(expires_until),
-    )
-
-
-def _fingerprint(text: str) -> str:
-    from pki.errors import InvalidValue
-
-    digits = text.replace(":", "").lower()
-    if len(digits) != 64 or set(digits) - set("0123456789abcdef"):
-        raise InvalidValue("a fingerprint is SHA-256: 64 hexadecimal digits, with or without colons")
-    return digits
-
-
-def _line(one: "Listed") -> dict[str, Any]:
-    revoked = one.revoked
-    return dict(
-        zip(
-            COLUMNS,
-            (
-                one.authority,
-                f"0x{one.serial.hex}",
-                str(int(one.serial)),
-                one.kind.value,
-                one.state.value,
-                one.assurance,
-                one.owner,
-                one.card_id,
-                one.validity.not_before.iso(),
-                one.validity.not_after.iso(),
-                one.issued_at.iso(),
-                revoked.since.iso() if revoked else None,
-                revoked.reason.standard_name if revoked else None,
-                revoked.invalidity_date.iso() if revoked and revoked.invalidity_date else None,
-                one.partition,
-                one.fingerprint,
-            ),
-            strict=True,
-        )
-    )
-
-
-def _write(form: Form, found: "Iterable[Listed]", more: str | None, *, lines: bool = False) -> None:
-    """`lines`: JSON as one object a line, for listings that have no end."""
-    if form is Form.CSV:
-        writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(_harmless(_line(one)) for one in found)
-    elif form is Form.JSON and lines:
-        for one in found:
-            typer.echo(json.dumps(_line(one), ensure_ascii=False))
-    elif form is Form.JSON:
-        document = {"certificates": [_line(one) for one in found], "next": more}
-        typer.echo(json.dumps(document, ensure_ascii=False))
-        return
-    else:
-        for one in found:
-            typer.echo(
-                f"{one.serial.hex}  {one.authority:18} {one.kind.value:15} {one.state.value:8} "
-                f"until {one.validity.not_after.iso()}  {one.owner}"
-            )
-    if more is not None:
-        typer.echo(f"more: --after {more}", err=form is Form.CSV)
-
-
-def _harmless(line: dict[str, Any]) -> dict[str, Any]:
-    """A spreadsheet takes text that begins like a formula for one: such text gets an apostrophe before it."""
-    return {
-        name: f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
-        for name, value in line.items()
-    }
 
 
 def _saving(
@@ -402,51 +244,3 @@ def _pem(der: bytes) -> str:
 
     body = "\n".join(textwrap.wrap(base64.b64encode(der).decode(), 64))
     return f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"
-
-
-def _finished(results: Path) -> set[str]:
-    """Idempotency keys of the outcomes that are there. A line cut short by a crash is cut off, its order done again."""
-    if not results.exists():
-        return set()
-    content = results.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    if whole < len(content):
-        with results.open("r+b") as file:
-            file.truncate(whole)
-    return {json.loads(line)["idempotency_key"] for line in content[:whole].splitlines()}
-
-
-def _orders(file: Path, done: set[str]) -> tuple[int, list[bytes]]:
-    """How many orders the file has, and the lines of those that are not done. Every line is read before anything is
-    issued. Errors: InvalidValue naming the first wrong one."""
-    from ca.batch import parse_order
-    from pki.errors import InvalidValue
-
-    total = 0
-    wanted: list[bytes] = []
-    with file.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            total += 1
-            try:
-                order = parse_order(line)
-            except InvalidValue as error:
-                raise InvalidValue(f"line {number}: {error.what}") from error
-            if order.idempotency_key not in done:
-                wanted.append(line)
-    return total, wanted
-
-
-@contextmanager
-def _progress(total: int, *, quiet: bool) -> Iterator[Any]:
-    if quiet:
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("issuing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("issuing", total=total)
-        yield lambda number: bar.advance(task, number)

@@ -29,3 +29,8 @@ class SystemClock:
     def starting_at(cls, at: Instant) -> "SystemClock":
         """A clock that shows `at` now and goes on from there."""
         return cls(shift=at.seconds - int(time.time()))
+
+
+def moment(text: str | None) -> Instant:
+    """The time that an option names (RFC 3339), or now. Errors: InvalidValue."""
+    return Instant.parse(text) if text else SystemClock().now()

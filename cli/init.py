@@ -36,16 +36,15 @@ def init(
     custodians (`--unlock-by custodians --custodian aoi --custodian hina --custodian ren --needed 2`).
     Nothing is ever written over: DIR must not exist or be empty, and so must the database.
     """
-    from cli.clock import SystemClock
+    from cli.clock import moment
     from cli.deployment import create_deployment
     from cli.settings import load_settings, make_settings, with_listen
     from cli.unlocking import opening_of
-    from pki.instant import Instant
 
     settings = make_settings({}) if settings_file is None else load_settings(settings_file)
     if listen is not None:
         settings = with_listen(settings, listen)
-    at = SystemClock().now() if clock is None else Instant.parse(clock)
+    at = moment(clock)
     made = create_deployment(
         folder,
         settings,

@@ -72,17 +72,16 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """What may be done remotely now, with the numbers and the sentences that a clerk reads aloud."""
-    from cli.clock import SystemClock
+    from cli.clock import moment
     from enrollment import ledger
     from enrollment.events import EventKind
     from enrollment.person import PersonId
     from pki.errors import InvalidValue
-    from pki.instant import Instant
 
     remote = {kind.value: kind for kind in EventKind if kind.is_remote}
     if procedure not in remote:
         raise InvalidValue(f"the procedure is one of {', '.join(remote)}")
-    when = Instant.parse(at) if at else SystemClock().now()
+    when = moment(at)
     decision = _read(folder, lambda conn: ledger.judge(conn, PersonId(person), remote[procedure], when))
     if as_json:
         print(json.dumps(decision.to_json(), ensure_ascii=False))

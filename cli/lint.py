@@ -52,10 +52,9 @@ def lint(
     """Judge certificates, CRLs and OCSP responses by rules, each with its clause."""
     from ca.crl_reading import Crl, parse_crl
     from ca.lint_file import Judged, Neighbours, judge_file
-    from cli.clock import SystemClock
+    from cli.clock import moment
     from pki.certificate import Certificate, parse_certificate
     from pki.errors import Error
-    from pki.instant import Instant
 
     def read(path: Path) -> bytes:
         try:
@@ -76,7 +75,7 @@ def lint(
             None if request is None else read(request),
             crl_in(previous),
             crl_in(base),
-            SystemClock().now() if at is None else Instant.parse(at),
+            moment(at),
         )
         judged: list[tuple[Path, Judged]] = [(path, one) for path in files for one in judge_file(read(path), beside)]
     except Error as error:

@@ -88,16 +88,15 @@ def presign(
     `status.presign_hours` in the settings has it done on a schedule.
     """
     from ca.ocsp_presign import Presigner
-    from cli.clock import SystemClock
+    from cli.clock import moment
     from cli.presigning import HASH_NAMES, due_packs, packs_folder
     from cli.settings import load_settings
     from cli.status_plane import StatusPlane, answer_policy, references_of
-    from pki.instant import Instant
 
     if parent is not None and not end_with_parent(parent):
         raise typer.Exit(1)
     settings = load_settings(folder)
-    at = SystemClock().now() if clock is None else Instant.parse(clock)
+    at = moment(clock)
     database = _open(settings)
     told: dict[str, int] = {}
     try:

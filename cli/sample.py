@@ -42,12 +42,11 @@ def sample(
 
     `jitsuin card virtual start FILE` lends such a card to a reader.
     """
-    from cli.clock import SystemClock
+    from cli.clock import moment
     from cli.settings import load_settings
-    from pki.instant import Instant
 
     settings = load_settings(folder)
-    at = SystemClock().now() if clock is None else Instant.parse(clock)
+    at = moment(clock)
     entered = []
     for attributes in people(settings.municipality.name):
         entered.append(enter(settings, attributes, at))

@@ -1,6 +1,7 @@
 """The command `jitsuin`: quick help, commands that break alone, errors as one line or as JSON."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -124,3 +125,13 @@ def test_fields_reach_json_as_text_and_numbers() -> None:
         "todo": "Stop that program, or choose another port with --listen.",
         "fields": {"address": "127.0.0.1:80"},
     }
+
+
+def test_a_reader_who_had_enough_is_no_traceback() -> None:
+    """`jitsuin … | head -1`: the pipe is closed before everything is written."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    line = [sys.executable, "-m", "cli", "ledger", "show", "nowhere", "nobody", "--json"]
+    ran = subprocess.run(line, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    os.close(writing)
+    assert (ran.returncode, ran.stderr) == (1, "")
