@@ -60,7 +60,7 @@ COMMANDS = {
     "ceremony": _Announced("cli.ceremony", _KEEP, "Carry out a reviewed ceremony file."),
     "policy": _Announced("cli.policy", _KEEP, "Check, compare and simulate cap policies."),
     "snapshot": _Announced("cli.snapshot", _KEEP, "Signed, encrypted copies of a municipality: make, verify, restore."),
-    "office": _Announced("cli.office", _KEEP, "The periodic work; municipalities' keys and channels; alarms."),
+    "office": _Announced("cli.office", _KEEP, "The periodic work; questions and incidents; keys, channels, alarms."),
     "party": _Announced("cli.party", _KEEP, "Register relying parties and change their keys."),
     "database": _Announced("cli.database_roles", _KEEP, "PostgreSQL roles and row policies: who can see what."),
     "migrate": _Announced("cli.migrate", _KEEP, "Bring a deployment's database to this version."),

@@ -17,6 +17,7 @@ from ca import inventory
 from ca.directory import Database
 from ca.metrics import Family, counter, crl_families, gauge, report_families, text
 from cli.listening import address_of, open_socket, run_server
+from cli.office_numbers import office_families
 from cli.settings import Settings
 from cli.status_plane import Responders
 from cli.tally import signing_file
@@ -33,9 +34,15 @@ Families = Callable[[], list[Family]]
 
 
 class Watched:
-    """A process's numbers: `database` for what everybody knows, the rest for what this one counted."""
+    """A process's numbers: `database` for what everybody knows, the rest for what this one counted.
 
-    def __init__(self, settings: Settings, database: Database, clock: Clock, responders: Responders | None) -> None:
+    `office`: whether this process serves officers; another one may have no right to ask what waits for them.
+    """
+
+    def __init__(
+        self, settings: Settings, database: Database, clock: Clock, responders: Responders | None, *, office: bool
+    ) -> None:
+        self._office = office
         self._settings, self._database, self._clock, self._responders = settings, database, clock, responders
         self._report: tuple[Instant, list[Family]] | None = None
         self._lock = threading.Lock()
@@ -48,6 +55,7 @@ class Watched:
                 self._report = (at, report_families(inventory.report(self._database, at)))
             families = list(self._report[1])
         families += self._database.read(lambda conn: crl_families(conn, at))
+        families += self._database.read(lambda conn: office_families(conn, at)) if self._office else []
         families += [] if self._responders is None else [self._answered(self._responders)]
         told = text(families)
         try:

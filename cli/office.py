@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from cli.office_cases import case
+from cli.office_incidents import incident
+
 if TYPE_CHECKING:
     from cli.database import Database
     from cli.settings import Settings
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 app = typer.Typer(no_args_is_help=True, help="The periodic work; municipalities' keys and channels; alarms.")
+
+app.add_typer(case, name="case")
+app.add_typer(incident, name="incident")
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The deployment's folder.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]

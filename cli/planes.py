@@ -326,7 +326,7 @@ def open_web(
             max_body=settings.service.max_body,
             checks=checks,
         )
-        watched = Watched(settings, database, clock, planes.responders)
+        watched = Watched(settings, database, clock, planes.responders, office=Planes.office in ROLES[role])
         yield Web(compose("Jitsuin", routers, frame), _addresses(settings, planes, routers), watched, checks)
     finally:
         database.close()

@@ -103,7 +103,12 @@ def asked(conn: Connection, case_id: str, operator: Operator, at: Instant) -> tu
     if case.owner != operator.owner:
         raise NotYours(operator.owner)
     operator.require(Role.SUPERVISOR, at)
-    return case, _line(conn, case.person, case.record)
+    return case, record_of(conn, case)
+
+
+def record_of(conn: Connection, case: Case) -> AccessLine:
+    """The record that a case asks about. Errors: UnknownCase."""
+    return _line(conn, case.person, case.record)
 
 
 def of_owner(conn: Connection, owner: str) -> tuple[Case, ...]:

@@ -23,7 +23,7 @@ from cli.__main__ import COMMANDS, load_command
 from cli.planes import open_web
 from enrollment import emergency, registry, snapshot
 from enrollment.registry import FOUR_ATTRIBUTES
-from enrollment.store import records, work
+from enrollment.store import messages, work
 from pki.purpose import Purpose
 from tests.journeys.mask_world import AT, BASE, SECRET, MaskWorld, every_route, shows
 from tests.support.service import command
@@ -44,6 +44,9 @@ ROWS = {
     "WEBSOCKET /v1/reader-line": "carries commands to a card and its answers, sealed; tests/web of the readers",
     "POST /v1/reader-pairings": NOBODY,
     **dict.fromkeys((
+        "GET /desk/cases", "GET /desk/cases/{case}", "POST /desk/cases/{case}", "GET /desk/incidents",
+        "POST /desk/incidents", "GET /desk/incidents/{incident}", "POST /desk/incidents/{incident}/close",
+        "POST /desk/incidents/{incident}/notify", "POST /desk/incidents/{incident}/scope",
         "GET /desk/", "GET /desk/day", "POST /desk/day", "GET /desk/login", "POST /desk/login/card",
         "POST /desk/login/passkey", "POST /desk/logout", "GET /desk/near-misses", "GET /desk/pairing",
         "POST /desk/passkeys", "GET /desk/people/{person}", "POST /desk/people/{person}/work", "GET /desk/queue",
@@ -117,6 +120,8 @@ COMMAND_ROWS = {
     "ledger show": ["ledger", "show", "{folder}", "{person}"],
     "ledger explain": ["ledger", "explain", "{folder}", "{person}"],
     "ledger verify": ["ledger", "verify", "{folder}", "{person}"],
+    "office case": ["office", "case", "list", "{folder}", "--as", "{owner}-supervisor", "--all"],
+    "office incident": ["office", "incident", "list", "{folder}", "--as", "{owner}-supervisor"],
     "office alarms": ["office", "alarms", "{folder}", "--json"],
     "ca search": ["ca", "search", "{folder}", "--owner", "{person}", "--format", "json"],
     "ca show": ["ca", "show", "{folder}", "0x{serial}", "--json"],
@@ -253,6 +258,7 @@ def test_every_command_has_its_row():
 
 def test_no_command_prints_or_writes_it(walked, world, tmp_path):
     names = {**world.ids, "folder": str(world.folder), "out": str(tmp_path), "keys": str(tmp_path / "keys")}
+    names["owner"] = world.owner
     _run(["snapshot", "keys", names["keys"]])
     for row, line in COMMAND_ROWS.items():
         if isinstance(line, list):
@@ -277,7 +283,7 @@ def _run(arguments: list[str], status: int = 0) -> bytes:
 def test_what_is_told_to_others_and_kept_for_bad_days_does_not_hold_it(walked, world):
     def told(conn):
         subjects = (world.person, "flag:kiosk", f"owner:{world.owner}")
-        return [message.body for subject in subjects for message in records.messages_about(conn, subject)]
+        return [message.body for subject in subjects for message in messages.about(conn, subject)]
 
     bodies = world.database.read(told)
     assert bodies

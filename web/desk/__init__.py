@@ -15,6 +15,8 @@ cards.py      what the desk needs of a card in the agent's reader
 working.py    the pages of guided work
 queue.py      the second person: approvals and confirmations, live
 day.py        end of the day, stock, statistics, near misses
+cases.py      residents' questions about records of access, answered in time
+incidents.py  what went wrong: whom it concerns, telling them, drills
 timeline.py   the trust timeline as a picture with words
 paper.py      receipts as PDF
 words*.py     every sentence, three times

@@ -8,8 +8,10 @@ from fastapi import APIRouter
 
 from pki.errors import Error
 from verifier.challenge import Challenges
+from web.desk.cases import case_pages
 from web.desk.day import day_pages
 from web.desk.entry import Entry, entry_pages
+from web.desk.incidents import incident_pages
 from web.desk.officer import Door, Officer
 from web.desk.parts import Desk
 from web.desk.people import people_pages
@@ -83,4 +85,6 @@ def desk_routes(desk: Desk, check: FilingCheck, policies: frozenset[str], origin
     working_pages(pages, desk)
     queue_pages(pages, desk)
     day_pages(pages, desk)
+    case_pages(pages, desk)
+    incident_pages(pages, desk)
     return DeskRoutes((pages.router,), tuple(pages.guarded))

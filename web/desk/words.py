@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 from typing import Final
 
+from web.desk.words_cases import WORDS as CASES
 from web.desk.words_work import WORDS as WORK
 from web.pages.wording import Words
 from web.pages.words import WORDS as SHARED
+from web.pages.words_records import WORDS as RECORDS
 
 WORDS: Final[Mapping[str, Words]] = {
     **SHARED,
+    **RECORDS,
+    **CASES,
     **WORK,
     "desk": Words("窓口", "{窓口|まどぐち}", "Counter desk"),
     "desk-title": Words("窓口 カードと本人確認", "{窓口|まどぐち}", "Counter desk: cards and identity"),

@@ -1,0 +1,142 @@
+"""Incidents: whom one concerns is computed from the records, another supervisor has all told, a drill reaches nobody.
+
+What the page shows of the people is their number. The notice that the public will read is shown before it is sent.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from fastapi import Response
+
+from enrollment import cases, incidents
+from enrollment.incident import Incident, IncidentKind, IncidentState, Scope
+from enrollment.store import Connection
+from pki.errors import InvalidValue
+from pki.instant import JAPAN, Instant
+from web.desk.officer import Officer
+from web.desk.parts import Desk
+from web.pages.forms import Form
+from web.pages.router import Pages, Visit, see_other
+
+SUPERVISOR = "supervisor"
+_MINUTE = timedelta(seconds=59)
+"""A form says minutes; the last one is meant whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """What the form of the scope begins with."""
+
+    since: str
+    until: str
+    function: str = ""
+    recipient: str = ""
+    affairs: str = ""
+
+
+def incident_pages(pages: Pages, desk: Desk) -> None:
+    """The routes."""
+
+    def mine(conn: Connection, visit: Visit) -> Incident:
+        officer: Officer = visit.who
+        name = str(visit.request.path_params["incident"])[:64]
+        return incidents.theirs(conn, name, officer.operator, desk.clock.now())
+
+    def proposed(conn: Connection, incident: Incident) -> Proposed:
+        """The day of the record that was asked about, and all by the same recipient; else the day it was found."""
+        until = _local(desk.clock.now())
+        for case in cases.behind(conn, incident.incident):
+            line = cases.record_of(conn, case)
+            access = line.access
+            return Proposed(_local(_midnight(line.at)), until, access.function, access.recipient, access.affairs)
+        return Proposed(_local(_midnight(incident.found_at)), until)
+
+    @pages.get("/desk/incidents", SUPERVISOR)
+    def all_of_them(visit: Visit) -> Response:
+        officer: Officer = visit.who
+        found = desk.database.read(lambda conn: incidents.of_owner(conn, officer.operator.owner))
+        return pages.page(visit, "desk/incidents.html", found=found, kinds=tuple(IncidentKind), at=desk.clock.now())
+
+    @pages.post("/desk/incidents", SUPERVISOR)
+    def begin(visit: Visit) -> Response:
+        officer: Officer = visit.who
+        try:
+            kind = IncidentKind(visit.form.get("kind", ""))
+        except ValueError:
+            raise InvalidValue("a kind out of the list") from None
+        drill, at = visit.form.get("drill") == "yes", desk.clock.now()
+        made = desk.database.transaction(
+            lambda conn: incidents.find(conn, kind, officer.operator, at, desk.random, drill=drill)
+        )
+        return see_other(f"/desk/incidents/{made.incident}")
+
+    @pages.get("/desk/incidents/{incident}", SUPERVISOR)
+    def one(visit: Visit) -> Response:
+        officer: Officer = visit.who
+        incident = desk.database.read(lambda conn: mine(conn, visit))
+        return pages.page(
+            visit,
+            "desk/incident.html",
+            incident=incident,
+            told=desk.database.read(lambda conn: incidents.public_notice(conn, incident.incident)),
+            timeline=desk.database.read(lambda conn: incidents.timeline(conn, incident.incident)),
+            proposed=desk.database.read(lambda conn: proposed(conn, incident)),
+            may_tell=incident.state is IncidentState.SCOPED and incident.found_by != officer.operator.operator,
+            at=desk.clock.now(),
+        )
+
+    @pages.post("/desk/incidents/{incident}/scope", SUPERVISOR)
+    def scope(visit: Visit) -> Response:
+        officer: Officer = visit.who
+        within = _scope(visit.form)
+
+        def body(conn: Connection) -> Incident:
+            name = mine(conn, visit).incident
+            return incidents.scope(conn, name, within, officer.operator, desk.clock.now())
+
+        return see_other(f"/desk/incidents/{desk.database.transaction(body).incident}")
+
+    @pages.post("/desk/incidents/{incident}/notify", SUPERVISOR)
+    def notify(visit: Visit) -> Response:
+        officer: Officer = visit.who
+
+        def body(conn: Connection) -> Incident:
+            name = mine(conn, visit).incident
+            return incidents.notify(conn, name, officer.operator, desk.clock.now(), desk.random)
+
+        return see_other(f"/desk/incidents/{desk.database.transaction(body).incident}")
+
+    @pages.post("/desk/incidents/{incident}/close", SUPERVISOR)
+    def close(visit: Visit) -> Response:
+        officer: Officer = visit.who
+
+        def body(conn: Connection) -> Incident:
+            return incidents.close(conn, mine(conn, visit).incident, officer.operator, desk.clock.now())
+
+        return see_other(f"/desk/incidents/{desk.database.transaction(body).incident}")
+
+
+def _scope(form: Form) -> Scope:
+    """Errors: InvalidValue, ScopeUnfit."""
+    named = {name: form.get(name, "")[:200] or None for name in ("function", "recipient", "affairs")}
+    records = tuple(form.get("records", "").split())[:1000]
+    return Scope(_instant(form, "since"), _instant(form, "until") + _MINUTE, **named, records=records)
+
+
+def _instant(form: Form, name: str) -> Instant:
+    """A minute in Japan, as a browser's field says it: 2026-11-23T09:30. Errors: InvalidValue."""
+    try:
+        moment = datetime.fromisoformat(form.get(name, ""))
+    except ValueError:
+        raise InvalidValue("a day and a time") from None
+    if moment.tzinfo is not None:
+        raise InvalidValue("a time in Japan, without a zone")
+    return Instant.from_datetime(moment.replace(tzinfo=JAPAN))
+
+
+def _midnight(at: Instant) -> Instant:
+    return Instant.of_japan(at.jst_date())
+
+
+def _local(at: Instant) -> str:
+    return at.datetime.astimezone(JAPAN).strftime("%Y-%m-%dT%H:%M")
