@@ -8,8 +8,7 @@
 All but id, anchors and leaf may be left out. Files are DER or PEM (one object or several), relative to the batch file.
 """
 
-import base64
-import binascii
+import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,11 +18,12 @@ from typing import Final, TypeVar
 
 from cli.errors import CaseUnusable
 from pki.der import oid
-from pki.errors import Error, InvalidValue
+from pki.errors import Error, InvalidValue, Malformed
 from pki.instant import Instant
 from verifier.evidence import Evidence
 from verifier.host_names import NameKind, PeerName
 from verifier.inputs import PathInputs, Profile, Usage
+from verifier.pem import objects_in
 from verifier.sources import RevocationMode
 
 KEYS: Final = frozenset(
@@ -33,7 +33,9 @@ KEYS: Final = frozenset(
 )
 MAX_FILE_OCTETS: Final = 256 << 20
 MAX_KEPT_OCTETS: Final = 64 << 20
-_BEGIN: Final = b"-----BEGIN "
+_RFC_3339: Final = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}):([0-9]{2})(?:\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
@@ -71,9 +73,11 @@ class Files:
             kept = self._kept.get(name)
             if kept is not None and kept[0] == signature:
                 return kept[1]
-            found = split_pem(path.read_bytes())
+            found = objects_in(path.read_bytes())
         except (OSError, ValueError) as bad:
             raise CaseUnusable(f"the file {name} cannot be read") from bad
+        except Malformed as bad:
+            raise CaseUnusable(f"the file {name} is neither DER nor PEM: {bad.what}") from bad
         if self._octets > MAX_KEPT_OCTETS:
             self._kept, self._octets = {}, 0
         self._kept[name] = (signature, found)
@@ -90,6 +94,7 @@ def read_case(case: Mapping[str, object], files: Files) -> PathCase:
         raise CaseUnusable("'leaf' must be the name of a file")
     first, *others = files.read(leaf)
     anchors = _files(case, "anchors", files)
+    shortest = _number(case.get("min_rsa_bits"), "min_rsa_bits")
     evidence = Evidence(
         (*_files(case, "intermediates", files), *others), _files(case, "crls", files), _files(case, "ocsp", files)
     )
@@ -107,32 +112,10 @@ def read_case(case: Mapping[str, object], files: Files) -> PathCase:
             _flag(case, "inhibit_any_policy"),
             _choice(case, "usage", Usage.ANY),
             _number(case.get("max_depth"), "max_depth"),
-            _number(case.get("min_rsa_bits"), "min_rsa_bits") or PathInputs().min_rsa_bits,
+            PathInputs().min_rsa_bits if shortest is None else shortest,
             _choice(case, "profile", Profile.RFC5280),
         ),
     )
-
-
-def split_pem(octets: bytes) -> list[bytes]:
-    """The objects of a file: itself if it is DER, every block if it is PEM. Errors: CaseUnusable."""
-    if not octets.lstrip().startswith(_BEGIN) and b"\n" + _BEGIN not in octets:
-        return [octets]
-    blocks, at = [], octets.find(_BEGIN)
-    while at >= 0:
-        label, _, rest = octets[at + len(_BEGIN) : at + len(_BEGIN) + 80].partition(b"-----")
-        start = at + len(_BEGIN) + len(label) + 5
-        end = octets.find(b"-----END " + label + b"-----", start)
-        if not rest or end < 0:
-            raise CaseUnusable("a file is neither DER nor PEM")
-        if not label.endswith(b"KEY"):  # certificates are often kept behind their keys
-            try:
-                blocks.append(base64.b64decode(b"".join(octets[start:end].split()), validate=True))
-            except binascii.Error as bad:
-                raise CaseUnusable("a file is neither DER nor PEM") from bad
-        at = octets.find(_BEGIN, end)
-    if not blocks:
-        raise CaseUnusable("a file holds no certificate, CRL or answer")
-    return blocks
 
 
 def _files(case: Mapping[str, object], key: str, files: Files) -> tuple[bytes, ...]:
@@ -145,16 +128,19 @@ def _files(case: Mapping[str, object], key: str, files: Files) -> tuple[bytes, .
 
 
 def _instant(found: object) -> Instant | None:
+    """RFC 3339 5.6: more forms than it has would be read by one reader and not by the next."""
     if found is None:
         return None
+    written = _RFC_3339.fullmatch(found) if isinstance(found, str) else None
+    if written is None:
+        raise CaseUnusable("'at' must be a time like 2026-11-23T00:00:00Z")
+    day, minute, second, zone = written.groups()
     try:
-        return Instant.parse(found) if isinstance(found, str) else _no_instant()
-    except InvalidValue as bad:
-        raise CaseUnusable("'at' must be a time like 2026-11-23T00:00:00Z") from bad
-
-
-def _no_instant() -> Instant:
-    raise InvalidValue("a time is a text")
+        # 5.7: the sixtieth second is a leap second; the seconds of certificates do not count it
+        at = Instant.parse(f"{day}T{minute}:{'59' if second == '60' else second}{zone.upper()}")
+    except (InvalidValue, OverflowError) as bad:
+        raise CaseUnusable("'at' must be a time that exists") from bad
+    return at
 
 
 def _policies(found: object) -> frozenset[str] | None:

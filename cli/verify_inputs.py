@@ -64,9 +64,10 @@ def used_well(command: Callable[..., None]) -> Callable[..., None]:
 
 def anchors_in(files: list[Path]) -> "list[TrustAnchor]":
     """Every certificate in some files as an anchor. Errors: Malformed, OSError."""
-    from verifier.anchors import anchor_of, split_pem
+    from verifier.anchors import anchor_of
+    from verifier.pem import objects_in
 
-    return [anchor_of(der) for each in files for der in split_pem(each.read_bytes())]
+    return [anchor_of(der) for each in files for der in objects_in(each.read_bytes())]
 
 
 def moment(at: str | None) -> tuple[Instant, bool]:
@@ -79,13 +80,11 @@ def moment(at: str | None) -> tuple[Instant, bool]:
 def evidence_from(
     certificates: list[Path], crls: list[Path], ocsp: list[Path], stored: Path | None = None
 ) -> "Evidence":
-    from verifier.anchors import split_pem
     from verifier.evidence import Evidence
+    from verifier.pem import objects_in
 
     found = Evidence(
-        tuple(der for each in certificates for der in split_pem(each.read_bytes())),
-        tuple(_der(each, "X509 CRL") for each in crls),
-        tuple(each.read_bytes() for each in ocsp),
+        *(tuple(der for each in kind for der in objects_in(each.read_bytes())) for kind in (certificates, crls, ocsp))
     )
     if stored is None:
         return found
@@ -94,21 +93,6 @@ def evidence_from(
     if not isinstance(inner, dict):
         raise Malformed("evidence as an object expected")
     return found + Evidence.from_json(inner)
-
-
-def _der(file: Path, label: str) -> bytes:
-    octets = file.read_bytes()
-    if not octets.lstrip().startswith(b"-----BEGIN"):
-        return octets
-    import base64
-
-    lines = octets.strip().splitlines()
-    if lines[0] != f"-----BEGIN {label}-----".encode() or lines[-1] != f"-----END {label}-----".encode():
-        raise Malformed(f"one {label} in PEM expected")
-    try:
-        return base64.b64decode(b"".join(lines[1:-1]), validate=True)
-    except ValueError as bad:
-        raise Malformed(f"one {label} in PEM expected") from bad
 
 
 def json_object(file: Path) -> dict[str, Any]:

@@ -1,6 +1,9 @@
 """`jitsuin verify path`: certification paths in bulk, one JSON object a line in, one out, in order."""
 
+import io
 import json
+import math
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,12 +33,17 @@ IN_WORDS = {
 
 @app.command("path")
 def path(
-    batch: Annotated[Path, typer.Option(help="Cases, one JSON object a line (see docs/verify-path.md).", exists=True)],
+    batch: Annotated[
+        Path, typer.Option(help="Cases, one JSON object a line (see docs/verify-path.md).", exists=True, dir_okay=False)
+    ],
     explain: Annotated[bool, typer.Option("--explain", help="Tell the steps for people instead of JSON.")] = False,
 ) -> None:
     """Judge certification paths: PASSED, FAILED or INDETERMINATE for each case, with the reason."""
     from cli.clock import SystemClock
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # an id may hold half of a surrogate pair, or characters that the terminal has not
+        sys.stdout.reconfigure(errors="backslashreplace")
     for line in answers(batch, SystemClock().now, explain=explain):
         typer.echo(line)
 
@@ -52,9 +60,7 @@ def answers(batch: Path, now: Callable[[], Instant], *, explain: bool = False) -
                 started = time.perf_counter()
                 identifier, result = _judge(line, files, now, cache)
                 millis = round((time.perf_counter() - started) * 1000, 3)
-                said = _explained(identifier, result, number) if explain else _line(identifier, result, millis)
-                # half of a surrogate pair, which JSON lets an id or a name be, can be written in no other way
-                yield said.encode("utf-8", "backslashreplace").decode()
+                yield _explained(identifier, result, number) if explain else _line(identifier, result, millis)
 
 
 def _judge(
@@ -64,7 +70,7 @@ def _judge(
 
     identifier: object = None
     try:
-        case: Any = json.loads(line)
+        case: Any = json.loads(line, object_pairs_hook=_each_once, parse_float=_finite, parse_constant=_finite)
         if not isinstance(case, dict):
             return None, "a case must be a JSON object"
         identifier = case.get("id")
@@ -75,6 +81,24 @@ def _judge(
         return identifier, "the line is not JSON"
     except Exception as fault:
         return identifier, f"the case could not be judged: {type(fault).__name__}"
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, in which no name stands twice: of two leaves nobody could say which one was judged."""
+    from cli.errors import CaseUnusable
+
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise CaseUnusable("a field stands twice in one object")
+    return found
+
+
+def _finite(written: str) -> float:
+    """NaN and infinities, which Python reads, are no JSON (RFC 8259 6); given back in an id they would be none."""
+    number = float(written)
+    if not math.isfinite(number):
+        raise ValueError(written)
+    return number
 
 
 def _validate(
@@ -118,7 +142,7 @@ def _line(identifier: object, result: "Result | str", millis: float) -> str:
             "policies": list(result.policies),
             "path": list(result.path),
         }
-    return json.dumps({"id": identifier, **answer, "millis": millis}, ensure_ascii=False)
+    return json.dumps({"id": identifier, **answer, "millis": millis})
 
 
 def _explained(identifier: object, result: "Result | str", number: int) -> str:

@@ -42,12 +42,12 @@ def verdict(
     or that verifying anew does not confirm, is 1.
     """
     from pki.certificate import Certificate
-    from verifier.anchors import split_pem
     from verifier.errors import FormatFailure
     from verifier.judge import Trust
+    from verifier.pem import objects_in
     from verifier.verdict import check_verdict
 
-    services = [Certificate(der) for each in service for der in split_pem(each.read_bytes())]
+    services = [Certificate(der) for each in service for der in objects_in(each.read_bytes())]
     again = document is not None or signature is not None
     if again and not anchor:
         raise Malformed("--anchor expected with --document or --signature")

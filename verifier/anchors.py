@@ -3,11 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509 import load_pem_x509_certificates
-
 from pki.certificate import Certificate
-from pki.errors import Malformed
 from verifier.certificate import ParsedCertificate, parse
 
 
@@ -38,13 +34,3 @@ def anchor_of(certificate: ParsedCertificate | Certificate | bytes) -> TrustAnch
 def anchors_of(certificates: Iterable[ParsedCertificate | Certificate | bytes]) -> tuple[TrustAnchor, ...]:
     """One anchor each. Errors: Malformed."""
     return tuple(anchor_of(certificate) for certificate in certificates)
-
-
-def split_pem(octets: bytes) -> list[bytes]:
-    """The certificates of a file in DER, or in PEM with one or more of them. Errors: Malformed."""
-    if b"-----BEGIN" not in octets:
-        return [octets]
-    try:
-        return [found.public_bytes(Encoding.DER) for found in load_pem_x509_certificates(octets)]
-    except ValueError as bad:
-        raise Malformed("certificates in PEM expected") from bad

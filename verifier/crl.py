@@ -69,6 +69,7 @@ class ParsedCrl:
         "_version",
         "authority_key",
         "base_number",
+        "expired_since",
         "fingerprint",
         "has_critical_number",
         "inner_algorithm",
@@ -94,6 +95,8 @@ class ParsedCrl:
     has_critical_number: bool
     base_number: int | None
     """BaseCRLNumber: set in a delta CRL only."""
+    expired_since: int | None
+    """expiredCertsOnCRL (X.509 9.5.2.8): what expired at that second or later is still listed."""
     scope: Scope
     authority_key: AuthorityKeyIdentifier | None
     unknown_critical_extension: bool
@@ -122,6 +125,15 @@ class ParsedCrl:
         if self._entries is None and (self.scope.indirect or self._octets.find(_TRUE, *self._region) >= 0):
             self.index()
         return self._has_critical_entries
+
+    def speaks_of(self, not_after: int, skew: int) -> bool:
+        """Whether a certificate that ends at `not_after` would be listed if it were revoked.
+
+        Source: RFC 5280 5: entries may be removed once the certificate has expired; X.509 9.5.2.8.
+        """
+        return self.this_update <= not_after + skew or (
+            self.expired_since is not None and self.expired_since <= not_after
+        )
 
     def find(self, issuer: bytes, serial: int) -> Entry | None:
         """What the CRL says of the certificate of `issuer` (encoded) with that number.
@@ -200,7 +212,7 @@ def _read_tbs(made: ParsedCrl, der: bytes, at: int, end: int) -> None:
     if at < end and der[at] == SEQUENCE:
         revoked = expect(der, at, end, SEQUENCE, "revokedCertificates")
         at = revoked[1]
-    made.number = made.base_number = made.authority_key = None
+    made.number = made.base_number = made.authority_key = made.expired_since = None
     made.scope = Scope()
     made.has_critical_number = made.unknown_critical_extension = False
     if at < end:
@@ -244,6 +256,9 @@ def _read_extensions(made: ParsedCrl, der: bytes, at: int, end: int) -> None:
             made.scope = _scope(value)
         elif identifier == ext.AKI:
             made.authority_key = ext.authority_key_identifier(value)
+        elif identifier == _EXPIRED_CERTS_ON_CRL:
+            start, stop = only(value, 0x18, "ExpiredCertsOnCRL")
+            made.expired_since = moment(0x18, value[start:stop])
         elif critical and identifier not in _PROCESSED:
             made.unknown_critical_extension = True
 

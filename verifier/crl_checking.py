@@ -120,6 +120,9 @@ class CrlChecker:
                 if index == 0 and self._oldest is not None and finding.this_update < self._oldest and not finding.entry:
                     why = "its CRL is older than the policy allows"
                     continue
+                if not finding.entry and not crl.speaks_of(certificate.not_after, self._skew):
+                    why = "its CRL is from after its end, and may no longer list the expired (RFC 5280 5)"
+                    continue
                 findings[crl.fingerprint] = finding
                 covered |= crl_scope.reasons_of(crl, point)  # (d), (e), (l)
         found = list(findings.values())
@@ -142,10 +145,13 @@ class CrlChecker:
         this_update = crl.this_update
         evidence: tuple[bytes, ...] = (crl.fingerprint,)
         if delta is not None:
-            this_update, evidence = max(this_update, delta.this_update), (crl.fingerprint, delta.fingerprint)
             changed = delta.find(certificate.issuer, certificate.serial)  # (i)
-            if changed is not None:
-                entry = _unless_removed(changed)  # (k)
+            # once it has expired, its entry is removed too (5.3.1), which takes nothing back
+            is_removed = changed is not None and changed.reason is Reason.REMOVE_FROM_CRL
+            if delta.speaks_of(certificate.not_after, self._skew) or (changed is not None and not is_removed):
+                this_update, evidence = max(this_update, delta.this_update), (crl.fingerprint, delta.fingerprint)
+                if changed is not None:
+                    entry = _unless_removed(changed)  # (k)
         return Finding(entry, this_update, crl.next_update, evidence, crl.issuer + crl.scope.encoded)
 
     def _delta(self, crl: ParsedCrl, path: ValidPath, index: int) -> ParsedCrl | None:

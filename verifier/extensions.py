@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from pki import oids
 from pki.der import oid
 from pki.errors import Malformed
-from verifier.walk import SEQUENCE, bits, dotted, element, expect, integer, only, row, small, truth
+from verifier.walk import SEQUENCE, bits, count, dotted, element, expect, integer, only, row, truth
 
 
 def key_of(dotted_oid: str) -> bytes:
@@ -101,7 +101,8 @@ def basic_constraints(value: bytes) -> tuple[bool, int | None, bool]:
         ca = truth(value, start, at)
         encoded_default = not ca
     if at < end:
-        length, at = small(value, at, end, "pathLenConstraint")
+        start, at = expect(value, at, end, 0x02, "pathLenConstraint")
+        length = count(value, start, at, "pathLenConstraint")
     if at != end:
         raise Malformed("BasicConstraints with more than two fields", at)
     return ca, length, encoded_default
@@ -173,23 +174,16 @@ def policy_constraints(value: bytes) -> tuple[int | None, int | None]:
         if tag not in (0x80, 0x81) or tag <= last:
             raise Malformed("requireExplicitPolicy or inhibitPolicyMapping expected", at)
         last = tag
-        found[tag] = _skip(value, content, end)
+        found[tag] = count(value, content, end, "SkipCerts")
     if not found:
         raise Malformed("PolicyConstraints is empty", start)
     return found.get(0x80), found.get(0x81)
 
 
-def _skip(data: bytes, start: int, stop: int) -> int:
-    count = integer(data, start, stop)
-    if not 0 <= count < 1 << 31:
-        raise Malformed("SkipCerts out of range", start)
-    return count
-
-
 def inhibit_any_policy(value: bytes) -> int:
     """SkipCerts. Errors: Malformed."""
     start, stop = only(value, 0x02, "InhibitAnyPolicy")
-    return _skip(value, start, stop)
+    return count(value, start, stop, "SkipCerts")
 
 
 def general_names(data: bytes, start: int, stop: int, what: str) -> tuple[GeneralName, ...]:

@@ -32,6 +32,8 @@ MAX_EXPONENT_BITS: Final = 64
 ROCA_PRIMES: Final = (3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97,
                       101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167)  # fmt: skip
 ROCA_GENERATOR: Final = 65537
+_POINT_FORMS: Final = frozenset(b"\x02\x03\x04")
+"""Compressed and uncompressed (SEC 1 2.3.3)."""
 _CURVES: Final = frozenset(
     {"secp256r1", "secp384r1", "secp521r1", "brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1"}
 )
@@ -116,6 +118,8 @@ def load_key(spki: bytes) -> Key:
         curve = public.curve.name
         if curve not in _CURVES:
             raise UnacceptableKey(f"a key on the curve {curve}")
+        if der.read_whole(spki).children()[1].bits()[0] not in _POINT_FORMS:
+            raise UnacceptableKey("a point in the hybrid form (RFC 5480 2.2)")
         return Key(KeyKind.EC, public.key_size, spki, public, curve=curve, weight=1 if curve == "secp256r1" else 4)
     if kind is KeyKind.DSA:
         bits = public.key_size

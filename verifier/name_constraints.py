@@ -97,7 +97,9 @@ class NameSpace:
                 raise NameRefused(f"{_KIND[kind]} is outside the permitted subtrees")
         excluded = self._excluded.get(kind, ())
         meter.spend("name_comparisons", len(excluded))
-        if any(_within(name, subtree) or _may_reach(name, subtree) for subtree in excluded):
+        if any(
+            _within(name, subtree) or _may_reach(name, subtree) or _maps_into(name, subtree) for subtree in excluded
+        ):
             raise NameRefused(f"{_KIND[kind]} is inside an excluded subtree")
 
 
@@ -173,8 +175,6 @@ def _within(name: GeneralName, subtree: Subtree) -> bool:
         return whole[: len(prefix)] == prefix
     if kind == IP_ADDRESS:
         address, half = name.value, len(constraint) // 2
-        if len(address) == 16 and half == 4 and address.startswith(_MAPPED_IPV4):
-            address = address[12:]
         if len(address) != half:
             return False
         mask = int.from_bytes(constraint[half:])
@@ -203,6 +203,18 @@ def _may_reach(name: GeneralName, subtree: Subtree) -> bool:
         return False
     base, limit = name.value[2:].lower(), subtree.value.lower()
     return limit.endswith(b"." + base) and b"." not in limit[: -len(base) - 1]
+
+
+def _maps_into(name: GeneralName, subtree: Subtree) -> bool:
+    """Whether an IPv4 address written as an IPv6 one, or the range, hides that it is excluded (RFC 4291 2.5.5.2).
+
+    To be permitted an address must be of the range's own family, as 4.2.1.10 has it.
+    """
+    if name.kind != IP_ADDRESS:
+        return False
+    if len(name.value) == 4:
+        return _within(GeneralName(IP_ADDRESS, _MAPPED_IPV4 + name.value), subtree)
+    return name.value.startswith(_MAPPED_IPV4) and _within(GeneralName(IP_ADDRESS, name.value[12:]), subtree)
 
 
 def _canonical(encoded: bytes) -> CanonicalName:

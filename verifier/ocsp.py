@@ -21,7 +21,8 @@ from verifier.walk import SEQUENCE, element, expect, integer, moment, only, row
 MAX_OCTETS: Final = 1 << 20
 _BASIC: Final = key_of(oids.OCSP_BASIC)
 _NONCE: Final = key_of(oids.OCSP_NONCE)
-_PROCESSED: Final = frozenset({_NONCE, key_of(oids.OCSP_ARCHIVE_CUTOFF), key_of(oids.OCSP_CRL_REFERENCE)})
+_ARCHIVE_CUTOFF: Final = key_of(oids.OCSP_ARCHIVE_CUTOFF)
+_PROCESSED: Final = frozenset({_NONCE, _ARCHIVE_CUTOFF, key_of(oids.OCSP_CRL_REFERENCE)})
 HASHES: Final = {
     key_of(oids.SHA1): "sha1",
     key_of(oids.SHA256): "sha256",
@@ -44,6 +45,14 @@ class SingleResponse:
     this_update: int
     next_update: int | None
     has_unknown_critical: bool
+    archive_cutoff: int | None = None
+    """RFC 6960 4.4.4: what expired at that second or later is still known to the responder."""
+
+    def speaks_of(self, not_after: int, skew: int) -> bool:
+        """Whether a certificate that ends at `not_after` would be said to be revoked if it were."""
+        return self.this_update <= not_after + skew or (
+            self.archive_cutoff is not None and self.archive_cutoff <= not_after
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +183,7 @@ def _single(der: bytes, tag: int, at: int, start: int, end: int) -> SingleRespon
         raise Malformed("a certStatus expected", after)
     content, at = expect(der, at, end, 0x18, "thisUpdate")
     this_update = moment(0x18, der[content:at])
-    next_update, unknown = None, False
+    next_update, unknown, cutoff = None, False, None
     if at < end and der[at] == 0xA0:
         content, stop = expect(der, at, end, 0xA0, "nextUpdate")
         inner, over = expect(der, content, stop, 0x18, "nextUpdate")
@@ -185,9 +194,11 @@ def _single(der: bytes, tag: int, at: int, start: int, end: int) -> SingleRespon
         content, stop = expect(der, at, end, 0xA1, "singleExtensions")
         if stop != end:
             raise Malformed("octets after singleExtensions", stop)
-        unknown = any(
-            critical and identifier not in _PROCESSED for identifier, critical, _ in read_extensions(der, content, stop)
-        )
+        for identifier, critical, value in read_extensions(der, content, stop):
+            if identifier == _ARCHIVE_CUTOFF:
+                first, last = only(value, 0x18, "ArchiveCutoff")
+                cutoff = moment(0x18, value[first:last])
+            unknown |= critical and identifier not in _PROCESSED
     return SingleResponse(
         HASHES.get(der[oid:past]),
         der[parts[0][2] : parts[0][3]],
@@ -198,6 +209,7 @@ def _single(der: bytes, tag: int, at: int, start: int, end: int) -> SingleRespon
         this_update,
         next_update,
         unknown,
+        cutoff,
     )
 
 

@@ -81,6 +81,8 @@ class OcspChecker:
                     why = fault
                 elif answer.unknown:
                     unknown, why = True, "the OCSP responder does not know it"
+                elif answer.revoked is None and not answer.speaks_of(certificate.not_after, self._skew):
+                    why = "the OCSP answer is from after its end, and the responder may have forgotten the expired"
                 else:
                     findings.append(
                         Finding(answer.revoked, answer.this_update, answer.next_update, (response.fingerprint,))

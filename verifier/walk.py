@@ -99,13 +99,12 @@ def integer(data: bytes, start: int, stop: int) -> int:
     return int.from_bytes(data[start:stop], signed=True)
 
 
-def small(data: bytes, at: int, end: int, what: str) -> tuple[int, int]:
-    """(value, end) of an INTEGER from 0 to 2^31 at `at`. Errors: Malformed."""
-    start, stop = expect(data, at, end, 0x02, what)
+def count(data: bytes, start: int, stop: int, what: str) -> int:
+    """An INTEGER (0..MAX) whose content is given; beyond 2^31 it is as good as that. Errors: Malformed."""
     value = integer(data, start, stop)
-    if not 0 <= value < 1 << 31:
-        raise Malformed(f"{what} out of range", at)
-    return value, stop
+    if value < 0:
+        raise Malformed(f"{what} that is negative", start)
+    return min(value, 1 << 31)
 
 
 def truth(data: bytes, start: int, stop: int) -> bool:

@@ -4,6 +4,8 @@ import base64
 import json
 import os
 import random
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,15 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.verify_path import answers, app
+from pki import der, oids
 from pki.instant import Instant
-from tests.verifier.path_world import AT, DAY, Ca, alternative_names, dns, entry
+from tests.verifier.path_world import AT, DAY, Ca, alternative_names, authority_key, dns, entry, extension
 
 ROOT, SUB = Ca("Root"), Ca("Sub")
+SHORT_RSA = der.sequence(
+    der.sequence(der.oid(oids.RSA_ENCRYPTION), der.null()),
+    der.bit_string(der.sequence(der.integer(2**1023 + 9), der.integer(65537))),
+)
 
 
 @pytest.fixture
@@ -148,11 +155,19 @@ def test_what_cannot_be_read_is_failed_with_a_reason(folder: Path, wrong: dict[s
     assert next_one["indication"] == "PASSED"
 
 
-@pytest.mark.parametrize("line", ["not JSON", "[]", "5", "null", '{"id": "x"', '{"id": {}}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "line", ["not JSON", "[]", "5", "null", '{"id": "x"', '{"id": {}}', "[" * 100_000, '{"id": NaN}', '{"id": 1e999}']
+)
 def test_lines_that_are_no_cases(folder: Path, line: str) -> None:
     broken, next_one = ask(folder, line, case())
     assert broken["indication"] == "FAILED"
     assert next_one["indication"] == "PASSED"
+
+
+def test_a_field_that_stands_twice_is_not_chosen_from(folder: Path) -> None:
+    twice = json.dumps(case()).replace('"leaf": "leaf.der"', '"leaf": "junk", "leaf": "leaf.der"')
+    (broken,) = ask(folder, twice)
+    assert "twice" in broken["reason"]
 
 
 def test_what_is_no_file_is_not_waited_for(folder: Path) -> None:
@@ -174,6 +189,84 @@ def test_whatever_an_id_is_it_comes_back(folder: Path) -> None:
             assert told.exit_code == 0, told.exception
         (answer,) = answers(batch, lambda: AT)
         assert json.loads(answer.encode())["id"] == identifier
+
+
+@pytest.mark.parametrize("locale", [{}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])
+def test_a_terminal_without_the_characters_of_an_id_ends_nothing(folder: Path, locale: dict[str, str]) -> None:
+    batch = folder / "cases.jsonl"
+    batch.write_text(json.dumps(case(id="実\ud800")) + "\n" + json.dumps(case()) + "\n")
+    for options in ([], ["--explain"]):
+        command = [sys.executable, "-m", "cli", "verify", "path", "--batch", str(batch), *options]
+        done = subprocess.run(command, capture_output=True, env={**os.environ, **locale}, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count(b"PASSED") == 2
+        if not options:
+            assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == ["実\ud800", "x"]
+
+
+def test_a_certificate_that_carries_another_in_its_text_is_not_that_other(folder: Path) -> None:
+    """A DER file is DER: the PEM inside must not be what is judged."""
+    good = (folder / "chain.pem").read_bytes()
+    (folder / "trojan").write_bytes(Ca("Stranger").leaf(extension("1.2.3", b"\n" + good)))
+    (answer,) = ask(folder, case(leaf="trojan"))
+    assert answer["sub_indication"] == "NO_CERTIFICATE_CHAIN_FOUND"
+
+
+def test_files_as_other_tools_leave_them(folder: Path) -> None:
+    pem = (folder / "chain.pem").read_bytes()
+    forms = {
+        "mark": b"\xef\xbb\xbf" + pem,
+        "crlf": pem.replace(b"\n", b"\r\n"),
+        "cr": pem.replace(b"\n", b"\r"),
+        "noise": b"Bag Attributes\n  x: y\n-----BEGIN EC PARAMETERS-----\nBgA=\n-----END EC PARAMETERS-----\n  "
+        + pem
+        + b"x",
+    }
+    for name, octets in forms.items():
+        (folder / name).write_bytes(octets)
+        (answer,) = ask(folder, case(leaf=name))
+        assert answer["indication"] == "PASSED", (name, answer)
+
+
+@pytest.mark.parametrize(
+    ("at", "fits"),
+    [
+        ("2026-11-23T09:00:00+09:00", True),
+        ("2026-11-23t00:00:00z", True),
+        ("2026-11-22T23:59:59.999999999Z", True),
+        ("2016-12-31T23:59:60Z", True),
+        ("0001-01-01T00:00:00+14:00", True),
+        ("20261123T000000Z", False),
+        ("2026-W48-1T00:00:00Z", False),
+        ("2026-11-23T00:00Z", False),
+        ("2026-11-23T00:00:00", False),
+        ("2026-11-23T00:00:00+0900", False),
+        ("2026-02-30T00:00:00Z", False),
+    ],
+)
+def test_times_are_those_of_rfc_3339(folder: Path, at: str, fits: bool) -> None:
+    (answer,) = ask(folder, case(at=at))
+    assert ("'at'" in answer["reason"]) is not fits
+
+
+def test_a_leap_second_is_the_last_second_before_it(folder: Path) -> None:
+    (folder / "until").write_bytes(SUB.leaf(end=Instant.parse("2026-11-23T00:59:59Z")))
+    found = ask(folder, *(case(leaf="until", at=f"2026-11-23T00:{last}Z") for last in ("59:59", "59:60")))
+    assert [answer["indication"] for answer in found] == ["PASSED", "PASSED"]
+    (after,) = ask(folder, case(leaf="until", at="2026-11-23T01:00:00Z"))
+    assert after["sub_indication"] == "EXPIRED"
+
+
+def test_a_byte_order_mark_before_the_first_line(folder: Path) -> None:
+    batch = folder / "cases.jsonl"
+    batch.write_bytes(b"\xef\xbb\xbf" + json.dumps(case(id=1)).encode() + b"\r\n" + json.dumps(case(id=2)).encode())
+    assert [json.loads(line)["id"] for line in answers(batch, lambda: AT)] == [1, 2]
+
+
+def test_no_rsa_key_is_too_short_for_a_caller_who_says_zero(folder: Path) -> None:
+    (folder / "short").write_bytes(SUB.issue("leaf", SHORT_RSA, authority_key(SUB.key)))
+    found = ask(folder, *(case(leaf="short", **how) for how in ({}, {"min_rsa_bits": 0}, {"min_rsa_bits": 1024})))
+    assert [answer["indication"] for answer in found] == ["INDETERMINATE", "PASSED", "PASSED"]
 
 
 def test_entries_of_a_crl_that_cannot_be_read_fail_the_case(folder: Path) -> None:

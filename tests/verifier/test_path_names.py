@@ -117,6 +117,11 @@ ADDRESSES = [
     ("2001:db8::1", "192.0.2.0/24", None, False),
     ("2001:db8::1", None, "192.0.2.0/24", True),
     ("::ffff:192.0.2.1", None, "192.0.2.0/24", False),
+    ("192.0.2.1", None, "::ffff:192.0.2.0/120", False),
+    # … but what is written in one family is not permitted by a range of the other
+    ("::ffff:192.0.2.1", "192.0.2.0/24", None, False),
+    ("192.0.2.1", "::ffff:192.0.2.0/120", None, False),
+    ("::ffff:192.0.2.1", "::ffff:192.0.2.0/120", None, True),
     ("192.0.2.1", "0.0.0.0/0", None, True),
     ("192.0.2.1", None, "0.0.0.0/0", False),
 ]

@@ -8,6 +8,7 @@ from functools import cache
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from pki import der, oids
 from pki.instant import Instant
@@ -245,6 +246,11 @@ class TestPathLength:
         assert holds(SUB.leaf(), ROOT.ca(SUB), inputs=PathInputs(max_depth=most)) is fits
         assert holds(ROOT.leaf(), inputs=PathInputs(max_depth=0))
 
+    @pytest.mark.parametrize("length", [2**31 - 1, 2**31, 2**64, 2**2000])
+    def test_any_number_is_a_limit(self, length: int) -> None:
+        """INTEGER (0..MAX) (4.2.1.9)."""
+        assert holds(SUB.leaf(), ROOT.ca(SUB, length=length))
+
     def test_the_callers_limit_does_not_count_self_issued_ones(self) -> None:
         renewed = Ca("Sub, next key", SUB.named)
         assert holds(renewed.leaf(), SUB.ca(renewed), ROOT.ca(SUB), inputs=PathInputs(max_depth=1))
@@ -329,6 +335,18 @@ class TestAlgorithms:
         small = ec_key("small", ec.SECP192R1)
         weak = ROOT.issue(name("leaf"), small, authority_key(ROOT.key))
         assert "secp192r1" in refusal(weak)
+
+    @pytest.mark.parametrize(("form", "fits"), [(2, True), (4, True), (6, False)])
+    @pytest.mark.parametrize("curve", [ec.SECP256R1, ec.SECP384R1])
+    def test_forms_of_a_point(self, form: int, fits: bool, curve: type[ec.EllipticCurve]) -> None:
+        """RFC 5480 2.2: compressed may be, hybrid must not."""
+        key = ec_key("leaf", curve).public_key()
+        compressed = key.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+        whole = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        point = {2: compressed, 4: whole, 6: bytes([4 + compressed[0]]) + whole[1:]}[form]
+        identifier = der.read_whole(spki(ec_key("leaf", curve))).children()[0].raw
+        public = der.sequence(identifier, der.bit_string(point))
+        assert holds(ROOT.issue(name("leaf"), public, authority_key(ROOT.key))) is fits
 
     def test_explicit_curve_parameters_are_refused(self) -> None:
         # CVE-2020-0601: the curve of a chosen generator
@@ -532,6 +550,11 @@ class TestPolicies:
         leaf = SUB.leaf(policies(self.TWO))
         assert self.judged(leaf, sub) == (self.ONE,)
         assert self.judged(leaf, sub, inhibit_policy_mapping=True, require_explicit_policy=True) is None
+
+    def test_any_number_of_certificates_may_be_skipped(self) -> None:
+        """SkipCerts ::= INTEGER (0..MAX) (4.2.1.11, 4.2.1.14)."""
+        skipping = policy_constraints(2**40, 2**40), extension(oids.INHIBIT_ANY_POLICY, der.integer(2**40), True)
+        assert holds(SUB.leaf(), ROOT.ca(SUB, *skipping))
 
     def test_any_policy_must_not_be_mapped(self) -> None:
         for pair in ((oids.ANY_POLICY, self.ONE), (self.ONE, oids.ANY_POLICY)):

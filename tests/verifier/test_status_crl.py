@@ -150,6 +150,22 @@ class TestFreshness:
         assert result.revoked.since == AT + 5 * DAY
         assert judge(crls, at=AT + 6 * DAY, known_at=later).sub_indication is SubIndication.REVOKED
 
+    def test_what_has_expired_may_no_longer_be_listed(self) -> None:
+        """RFC 5280 5: revoked while valid, taken off the list since; a CRL from after its end cannot say "good"."""
+        end, later = AT + DAY, AT + 20 * DAY
+        leaf = SUB.leaf(serial=7, end=end)
+        upper = ROOT.crl(this=later + -DAY, then=later + DAY)
+        window = {"this": later + -DAY, "then": later + DAY}
+        forgetful = judge([upper, SUB.crl(**window)], leaf, known_at=later)  # type: ignore[arg-type]
+        assert forgetful.indication is Indication.INDETERMINATE
+        assert "expired" in forgetful.reason
+        # one that was made while it was valid can, and so can one that keeps the expired (X.509 9.5.2.8)
+        assert judge([upper, SUB.crl(this=end, then=later)], leaf, known_at=later).passed
+        for since, good in ((AT, True), (end, True), (end + timedelta(seconds=1), False)):
+            keeping = extension("2.5.29.60", der.generalized_time(since))
+            assert judge([upper, SUB.crl(**window, more=[keeping])], leaf, known_at=later).passed is good  # type: ignore[arg-type]
+        assert judge([upper, SUB.crl(entry(7), **window)], leaf, known_at=later).sub_indication is SubIndication.REVOKED  # type: ignore[arg-type]
+
     def test_an_invalidity_date_reaches_back(self) -> None:
         later = AT + 20 * DAY
         invalid = extension(oids.INVALIDITY_DATE, der.generalized_time(AT + -DAY))
@@ -312,6 +328,21 @@ class TestDelta:
         assert not judge([ROOT_CRL, self.BASE], held).passed
         removing = SUB.crl(entry(9, reason=8), number=6, base=5)
         assert judge([ROOT_CRL, self.BASE, removing], held).passed
+
+    def test_removing_what_expired_takes_nothing_back(self) -> None:
+        """RFC 5280 5.3.1: removeFromCRL is also written of a certificate that expired, whatever it was revoked for."""
+        end, later = AT + DAY, AT + 20 * DAY
+        leaf, upper = SUB.leaf(serial=7, end=end), ROOT.crl(this=later + -DAY, then=later + DAY)
+        base = SUB.crl(entry(7, AT + -3 * DAY, 1), this=AT, then=later + DAY, number=5)
+        removing = SUB.crl(entry(7, reason=8), this=later + -DAY, then=later + DAY, number=6, base=5)
+        assert judge([upper, base, removing], leaf, known_at=later).sub_indication is SubIndication.REVOKED
+        adding = SUB.crl(entry(7, AT + -DAY), this=later + -DAY, then=later + DAY, number=6, base=5)
+        plain = SUB.crl(this=AT, then=later + DAY, number=5)
+        assert judge([upper, plain, adding], leaf, known_at=later).sub_indication is SubIndication.REVOKED
+
+    def test_removed_from_a_complete_crl_is_not_revoked(self) -> None:
+        """6.3.3 (k), by the letter: such an entry is one too many, and no revocation."""
+        assert judge([ROOT_CRL, SUB.crl(entry(7, reason=8))]).passed
 
     def test_says_nothing_alone_or_on_another_base(self) -> None:
         assert not judge([ROOT_CRL, SUB.crl(number=6, base=5)]).passed
