@@ -11,6 +11,7 @@ import typer
 
 from cli.office_cases import case
 from cli.office_incidents import incident
+from cli.office_messages import messages, retry
 
 if TYPE_CHECKING:
     from cli.database import Database
@@ -22,6 +23,8 @@ app = typer.Typer(no_args_is_help=True, help="The periodic work; municipalities'
 
 app.add_typer(case, name="case")
 app.add_typer(incident, name="incident")
+app.command()(messages)
+app.command()(retry)
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The deployment's folder.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]

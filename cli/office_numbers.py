@@ -4,7 +4,7 @@ from collections import Counter
 
 from ca.metrics import Family, gauge
 from enrollment import cases, incidents
-from enrollment.store import Connection, peers, people
+from enrollment.store import Connection, messages, peers, people
 from pki.instant import Instant
 
 
@@ -21,7 +21,12 @@ def office_families(conn: Connection, at: Instant) -> list[Family]:
         untold_late.append((label, sum(one.overdue(at) for one in open_)))
         kinds = Counter(one.kind for one in peers.alarms_of(conn, town.code))
         alarms += [({**label, "kind": kind}, number) for kind, number in sorted(kinds.items())]
+    outgoing, oldest, aside = messages.numbers(conn)
+    waits = max(0, at.seconds - oldest.seconds) if oldest is not None else 0
     return [
+        gauge("jitsuin_messages_waiting", "Messages to others that wait to be delivered.", ({}, outgoing)),
+        gauge("jitsuin_messages_waiting_seconds", "How long the oldest of them has been due.", ({}, waits)),
+        gauge("jitsuin_messages_set_aside", "Messages that nobody can deliver: an officer must look.", ({}, aside)),
         gauge("jitsuin_cases_waiting", "Residents' questions that wait for an answer.", *waiting),
         gauge("jitsuin_cases_overdue", "Residents' questions whose day is past.", *late),
         gauge("jitsuin_incidents_waiting", "Incidents of which nobody was told yet.", *untold),

@@ -1,7 +1,7 @@
 """The office's periodic work: what becomes due without anybody asking. Any number of instances share it.
 
     deliver     what others are to be told, flags to channels first of all, letters to whoever prints them; tried again
-                with growing pauses
+                with growing pauses; what nobody knows is set aside, with an alarm
     release     what has waited long enough at the gate takes effect
     watch       alarms begin and end: flags that no channel acknowledged, a brake that is pulled
     terms       flags that lapse (and go on masking), approvals that nobody used, deadlines, old nonces
@@ -42,7 +42,7 @@ from enrollment import bookings, code_letters, deciding, gateway_release, lapses
 from enrollment.errors import Braked
 from enrollment.gateway_schema import MessageKind
 from enrollment.outbox import Message
-from enrollment.store import Connection, care, gate, peers, people, records
+from enrollment.store import Connection, care, gate, messages, peers, people
 from pki.errors import Error, InvalidValue
 from pki.http_signature import RequestKey
 from pki.instant import Instant
@@ -140,6 +140,9 @@ class OfficeWork:
             code_letters.TOPIC: lambda message: letters.post(message, self.post, at),
         }
         delivered, failed = outbox.deliver(self.database, handlers, at)
+        aside = outbox.set_aside_unknown(self.database, handlers, at)
+        if aside:
+            log.error("deliver: %d set aside: nobody knows their topics", aside)
         if failed:
             log.warning("deliver: %d not taken, tried again later", failed)
         return delivered
@@ -256,7 +259,7 @@ def _uncompared(conn: Connection, at: Instant) -> list[str]:
 
 
 def _has_messages(_office: OfficeWork, conn: Connection, at: Instant) -> bool:
-    return bool(records.messages_due(conn, at, 1, [protection.FLAG_TOPIC, "gateway.braked", code_letters.TOPIC]))
+    return messages.any_due(conn, at)
 
 
 def _has_deaths(_office: OfficeWork, conn: Connection, _at: Instant) -> bool:

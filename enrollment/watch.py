@@ -1,13 +1,15 @@
 """What nobody may overlook, as alarms that stand until their reason is gone; and the daily comparison with channels."""
 
 from collections.abc import Mapping, Set
+from contextlib import suppress
 from typing import Final
 
 from enrollment import protection
 from enrollment.canonical import Json, canonical
-from enrollment.person import Random
+from enrollment.errors import UnknownChannel, UnknownPerson
+from enrollment.person import PersonId, Random
 from enrollment.protection import Reconciled
-from enrollment.store import Connection, care, disclosure, gate, people
+from enrollment.store import Connection, care, disclosure, gate, messages, people
 from enrollment.store import peers as rows
 from pki.instant import Instant
 
@@ -17,6 +19,7 @@ SILENT: Final = "channel-silent"
 BRAKED: Final = "gateway-braked"
 CASE_OVERDUE: Final = "case-overdue"
 INCIDENT_OVERDUE: Final = "incident-overdue"
+SET_ASIDE: Final = "message-set-aside"
 """The kinds of alarm."""
 
 
@@ -43,6 +46,10 @@ def look(conn: Connection, at: Instant, random: Random) -> tuple[int, int]:
             if incident.overdue(at) and not incident.drill:
                 detail = _detail(incident=incident.incident, due_at=incident.due_at.iso())
                 found[INCIDENT_OVERDUE, incident.incident] = (municipality.code, detail)
+    for message in messages.all_set_aside(conn):
+        owner = _owner_of(conn, message.subject)
+        detail = _detail(topic=message.topic, because=message.because, since=message.set_aside_at.iso())
+        found.setdefault((SET_ASIDE, f"{owner}/{message.topic}"), (owner, detail))
     begun = 0
     for (kind, subject), (owner, detail) in found.items():
         if rows.raise_alarm(conn, kind, subject, owner, detail, at):
@@ -51,7 +58,7 @@ def look(conn: Connection, at: Instant, random: Random) -> tuple[int, int]:
                 channel, _, flag = subject.partition("/")
                 _tell_again(conn, channel, {flag}, at, random)
     ended = 0
-    for kind in (UNACKNOWLEDGED, BRAKED, CASE_OVERDUE, INCIDENT_OVERDUE):
+    for kind in (UNACKNOWLEDGED, BRAKED, CASE_OVERDUE, INCIDENT_OVERDUE, SET_ASIDE):
         for alarm in rows.standing_alarms(conn, kind):
             if (alarm.kind, alarm.subject) not in found:
                 ended += rows.end_alarm(conn, alarm.kind, alarm.subject, at)
@@ -88,6 +95,16 @@ def _tell_again(conn: Connection, channel: str, flags: Set[str], at: Instant, ra
     for flag in protection.flags_for(conn, channel):
         if flag.flag in flags:
             protection.tell_again(conn, channel, flag, at, random)
+
+
+def _owner_of(conn: Connection, subject: str) -> str:
+    """The municipality that a message's subject belongs to; of what belongs to none, the first one here."""
+    kind, _, name = subject.partition(":")
+    if kind == "owner":
+        return name
+    with suppress(UnknownChannel, UnknownPerson):
+        return care.channel_owner(conn, name) if kind == "flag" else people.owner_of(conn, PersonId(subject))
+    return min((one.code for one in people.municipalities(conn)), default="")
 
 
 def silent(conn: Connection, channel: str, at: Instant) -> bool:

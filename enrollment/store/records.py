@@ -1,6 +1,5 @@
-"""Evidence, approvals, confirmations, filings, requests already answered, and what is to be told to others."""
+"""Evidence, approvals, confirmations, filings, and requests already answered."""
 
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,7 +7,6 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from enrollment.approvals import Approval, ApprovalState
-from enrollment.canonical import canonical
 from enrollment.counters import Affair
 from enrollment.errors import Stale
 from enrollment.evidence import InPersonEvidence, parse_evidence
@@ -282,110 +280,3 @@ def put_outcome(conn: Connection, client: str, key: str, request: str, outcome: 
         if is_unique_violation(error):
             raise Stale("the request") from error
         raise
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """Something others are to be told. `number` orders the messages about one subject."""
-
-    subject: str
-    number: int
-    message: str
-    topic: str
-    body: str
-    at: Instant
-    due_at: Instant
-    attempts: int = 0
-
-
-def put_message(conn: Connection, subject: str, message: str, topic: str, body: Any, at: Instant, due: Instant) -> None:
-    """Add to the outbox, after all other messages about `subject`. Errors: Stale if another came at the same moment."""
-    query = select(func.coalesce(func.max(t.outbox.c.number), 0)).where(t.outbox.c.subject == subject)
-    number = conn.execute(query).scalar_one() + 1
-    try:
-        conn.execute(
-            insert(t.outbox).values(
-                subject=subject,
-                number=number,
-                message=message,
-                topic=topic,
-                body=canonical(body).decode(),
-                at=at.seconds,
-                due_at=due.seconds,
-                attempts=0,
-            )
-        )
-    except IntegrityError as error:
-        if is_unique_violation(error):
-            raise Stale("the outbox") from error
-        raise
-
-
-def messages_due(conn: Connection, at: Instant, limit: int, topics: Collection[str]) -> list[Message]:
-    """Undelivered messages on these topics whose time has come, oldest first; none before an earlier one of its subject
-    that is on one of them too."""
-    o = t.outbox
-    earlier = o.alias("earlier")
-    blocked = (
-        select(earlier.c.number)
-        .where(
-            earlier.c.subject == o.c.subject,
-            earlier.c.number < o.c.number,
-            earlier.c.delivered_at.is_(None),
-            earlier.c.topic.in_(topics),
-        )
-        .exists()
-    )
-    query = (
-        select(o)
-        .where(o.c.delivered_at.is_(None), o.c.due_at <= at.seconds, o.c.topic.in_(topics), ~blocked)
-        .order_by(o.c.due_at, o.c.subject, o.c.number)
-        .limit(limit)
-    )
-    return [
-        Message(
-            row["subject"],
-            row["number"],
-            row["message"],
-            row["topic"],
-            row["body"],
-            Instant(row["at"]),
-            Instant(row["due_at"]),
-            row["attempts"],
-        )
-        for row in conn.execute(query).mappings()
-    ]
-
-
-def message_delivered(conn: Connection, message: str, at: Instant) -> None:
-    """Note the delivery; a second note changes nothing."""
-    o = t.outbox
-    conn.execute(update(o).where(o.c.message == message, o.c.delivered_at.is_(None)).values(delivered_at=at.seconds))
-
-
-def message_failed(conn: Connection, message: str, retry_at: Instant) -> None:
-    """Note a failed attempt and when to try again."""
-    o = t.outbox
-    conn.execute(
-        update(o)
-        .where(o.c.message == message, o.c.delivered_at.is_(None))
-        .values(attempts=o.c.attempts + 1, due_at=retry_at.seconds)
-    )
-
-
-def messages_about(conn: Connection, subject: str) -> list[Message]:
-    """Everything that was or will be told about `subject`, in order."""
-    query = select(t.outbox).where(t.outbox.c.subject == subject).order_by(t.outbox.c.number)
-    return [
-        Message(
-            row["subject"],
-            row["number"],
-            row["message"],
-            row["topic"],
-            row["body"],
-            Instant(row["at"]),
-            Instant(row["due_at"]),
-            row["attempts"],
-        )
-        for row in conn.execute(query).mappings()
-    ]

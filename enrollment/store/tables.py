@@ -314,6 +314,8 @@ outbox = Table(
     _instant("due_at"),
     _instant("delivered_at", null=True),
     _number("attempts"),
+    _instant("set_aside_at", null=True),
+    _text("set_aside_because", null=True),
     UniqueConstraint("message", name="uq_enrollment_outbox_message"),
     Index("ix_enrollment_outbox_due", "delivered_at", "due_at"),
     info={"shard": "person"},

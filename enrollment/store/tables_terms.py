@@ -34,6 +34,19 @@ pieces = Table(
 )
 """Evidence that a person lives somewhere; the place itself only as a digest under the person's id."""
 
+statements = Table(
+    "enrollment_statements",
+    METADATA,
+    _text("piece", key=True),
+    _text("person"),
+    _octets("document"),
+    _octets("signature"),
+    _text("report"),
+    Index("ix_enrollment_statements_person", "person"),
+    info={"shard": "person"},
+)
+"""What a holder signed with the key for log-ins about where they live, for the piece of evidence that it became."""
+
 letters = Table(
     "enrollment_letters",
     METADATA,

@@ -13,7 +13,7 @@ from enrollment import bookings, protection, registry
 from enrollment.counters import Affair
 from enrollment.gateway import Gateway
 from enrollment.signed import OwnerKeys
-from enrollment.store import gate, peers, records
+from enrollment.store import gate, messages, peers
 from enrollment.store import people as rows
 from fixtures.peers.record import ResidentRecord
 from pki.http_signature import RequestKey
@@ -114,7 +114,7 @@ class Town:
                 [rows.person_of(conn, person).attributes.address for person in self.people],
                 gate.count_by_state(conn, TOWN),
                 flags.state if flags else None,
-                [one.attempts for one in records.messages_due(conn, NOON + timedelta(days=1), 9, ["protection.flag"])],
+                [one.attempts for one in messages.due(conn, NOON + timedelta(days=1), 9, ["protection.flag"])],
                 sorted(one.kind for one in peers.alarms_of(conn, TOWN)),
             )
 

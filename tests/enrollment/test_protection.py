@@ -23,7 +23,7 @@ from enrollment.errors import (
 )  # fmt: skip
 from enrollment.flags import FlagState
 from enrollment.registry import FOUR_ATTRIBUTES, Access, Field
-from enrollment.store import care, records
+from enrollment.store import care, messages
 from enrollment.store import people as rows
 from tests.enrollment.office import open_office
 from tests.enrollment.town import AT, OTHER_TOWN, TOWN, found, hanako, resident
@@ -167,11 +167,11 @@ def test_one_address_can_be_seen_once_by_two_peoples_leave(desk):
 
 def test_every_channel_is_told_in_the_same_transaction_and_silence_is_an_alarm(desk):
     flag = desk.do("apply", who="clerk")
-    told = [desk.database.read(lambda conn, c=c: records.messages_about(conn, f"flag:{c}")) for c in CHANNELS]
-    assert [len(messages) for messages in told] == [1, 1]
-    for messages in told:
+    told = [desk.database.read(lambda conn, c=c: messages.about(conn, f"flag:{c}")) for c in CHANNELS]
+    assert [len(one) for one in told] == [1, 1]
+    for one in told:
         for secret in (ADDRESS, desk.person, "実印"):
-            assert secret not in messages[0].body
+            assert secret not in one[0].body
     late = AT + protection.ACKNOWLEDGE + timedelta(seconds=1)
 
     def alarms():
@@ -214,7 +214,7 @@ def test_moving_on_begins_provisionally_in_the_new_town(desk):
     desk.database.transaction(move)
     flag = desk.flag()
     assert (flag.owner, flag.state, flag.contact_desk) == (OTHER_TOWN, FlagState.PROVISIONAL, "other-main")
-    assert len(desk.database.read(lambda conn: records.messages_about(conn, "flag:other-system"))) == 1
+    assert len(desk.database.read(lambda conn: messages.about(conn, "flag:other-system"))) == 1
     with pytest.raises(NotYours):
         desk.do("confirm", who="boss")
     desk.do("confirm", who="other-boss")
@@ -253,7 +253,7 @@ def test_every_way_in_which_an_address_could_come_out(sqlite_database, tmp_path)
             "filing result": str(office.moves.result(moved.filing, AT)),
             "accesses": str(office.database.read(lambda conn: disclose(conn, person))),
             "ledger": str([event.body() for event in office.events(person)]),
-            "outbox": str(office.database.read(lambda conn: records.messages_about(conn, person))),
+            "outbox": str(office.database.read(lambda conn: messages.about(conn, person))),
         }
         certificate = office.moves.result(moved.filing, AT).certificate
         out["certificate"] = certificate.decode("utf-8", "replace") if certificate else ""

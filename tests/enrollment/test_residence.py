@@ -23,8 +23,8 @@ from enrollment.errors import (
 )  # fmt: skip
 from enrollment.events import EventKind
 from enrollment.proofs import COMMON_MINIMUM, Piece, Proof, parse_requirement
+from enrollment.store import messages
 from enrollment.store import people as rows
-from enrollment.store import records
 from pki.errors import Error, InvalidValue
 from tests.enrollment.town import AT, OTHER_TOWN, TOWN, found, hanako, resident
 
@@ -300,6 +300,6 @@ def test_deadlines_run_once_and_end_once(town):
     assert one.due_at == AT + timedelta(days=1)
     late = AT + timedelta(days=2)
     assert lapses.settle(town.database, late, town.random) == 1
-    messages = town.database.read(lambda c: records.messages_about(c, town.person))
-    assert [message.topic for message in messages] == ["deadline.missed"]
+    told = town.database.read(lambda c: messages.about(c, town.person))
+    assert [message.topic for message in told] == ["deadline.missed"]
     assert town.database.transaction(lambda c: deadlines.end(c, town.person, DeadlineKind.IN_PERSON, late)) == 0
