@@ -1,14 +1,15 @@
 """Paper: a receipt as PDF with a code that checks it. A character that no font here has stops the print."""
 
 import io
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 import segno
-from fontTools.ttLib import TTCollection, TTFont
+import uharfbuzz
 from fpdf import FPDF
 
 from web.errors import GlyphMissing
@@ -31,6 +32,10 @@ FONTS: Final = (
 the others for names that it lacks. What is not installed is passed over."""
 
 
+_ALWAYS: Final = "0123456789: "
+"""What is printed besides the words that are handed in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Paper:
     """What is printed: words that are already in one language. `repr` shows none of it."""
@@ -48,31 +53,45 @@ class Paper:
         return "Paper(…)"
 
 
+class _Marked(FPDF):
+    """Pages that say of themselves that they are not real: in a frame above and below everything, and across."""
+
+    mark = ""
+    mark_font = ""
+
+    def header(self) -> None:
+        if not self.mark:
+            return
+        self.set_text_color(160, 0, 0)
+        self.set_draw_color(160, 0, 0)
+        for y in (6.0, 196.0):
+            self.set_font(self.mark_font, size=11)
+            self.rect(10, y, 128, 8)
+            self.text(74 - self.get_string_width(self.mark) / 2, y + 5.6, self.mark)
+        self.set_text_color(235, 190, 190)
+        size = 11 * 120 / max(self.get_string_width(self.mark), 1)
+        self.set_font(self.mark_font, size=size)
+        with self.rotation(25, 74, 168):
+            self.text(74 - self.get_string_width(self.mark) / 2, 168, self.mark)
+        self.set_text_color(0, 0, 0)
+        self.set_xy(self.l_margin, 18)
+
+
 def receipt_pdf(paper: Paper, fonts: Sequence[FontFile] = FONTS) -> bytes:
     """The receipt, A5. Errors: GlyphMissing, before anything is made."""
     texts = [paper.title, paper.office, paper.check, paper.prints_label, paper.watermark, paper.address]
     texts += [text for line in paper.lines for text in line]
     usable = [font for font in fonts if font.path.exists()]
-    require_glyphs("".join(texts), usable)
-    pdf = FPDF(format=(148, 210))
+    require_glyphs("".join(texts) + _ALWAYS, usable)
+    pdf = _Marked(format=(148, 210))
     pdf.set_title(paper.title)
-    names = [f"f{index}" for index, _ in enumerate(usable)]
-    for name, font in zip(names, usable, strict=True):
-        if font is usable[0] or not _covers(usable[0], "".join(texts)):
-            pdf.add_font(name, fname=font.path, collection_font_number=font.number)
-    added = [name for name in names if name in pdf.fonts]
-    pdf.set_fallback_fonts(added[1:])
+    added = _add_fonts(pdf, "".join(texts) + _ALWAYS, usable)
+    pdf.mark, pdf.mark_font = paper.watermark, added[0]
     pdf.add_page()
-    if paper.watermark:
-        pdf.set_font(added[0], size=26)
-        pdf.set_text_color(225, 150, 150)
-        with pdf.rotation(30, 74, 105):
-            pdf.text(20, 110, paper.watermark)
-    pdf.set_text_color(0, 0, 0)
     pdf.set_font(added[0], size=20)
     pdf.cell(0, 14, paper.title, new_x="LMARGIN", new_y="NEXT")
     pdf.set_font(added[0], size=11)
-    pdf.cell(0, 8, paper.office, new_x="LMARGIN", new_y="NEXT")
+    pdf.multi_cell(0, 8, paper.office, new_x="LMARGIN", new_y="NEXT")
     pdf.ln(4)
     for label, value in paper.lines:
         pdf.cell(42, 9, label)
@@ -99,16 +118,40 @@ def require_glyphs(text: str, fonts: Sequence[FontFile]) -> None:
         raise GlyphMissing(", ".join(f"U+{ord(character):04X}" for character in missing))
 
 
-def _covers(font: FontFile, text: str) -> bool:
-    known = _characters(font)
-    return all(ord(character) in known or ord(character) < 0x20 for character in text)
+def _add_fonts(pdf: FPDF, text: str, fonts: Sequence[FontFile]) -> list[str]:
+    """Give the document what `text` needs of each font; the names, the first one for most of it.
+
+    Cut down by HarfBuzz before anything else reads them: the whole of Noto CJK costs half a second a document.
+    """
+    left = {ord(character) for character in text if ord(character) >= 0x20}
+    names = []
+    with tempfile.TemporaryDirectory(prefix="jitsuin-font-") as place:
+        for index, font in enumerate(fonts):
+            mine = left & _characters(font)
+            left -= mine
+            if mine:
+                path = Path(place) / f"{index}.otf"
+                path.write_bytes(_cut(font, mine))
+                names.append(f"f{index}")
+                pdf.add_font(names[-1], fname=path)
+        pdf.set_fallback_fonts(names[1:])
+    return names
+
+
+def _cut(font: FontFile, characters: Iterable[int]) -> bytes:
+    """A font with these characters alone."""
+    wanted = uharfbuzz.SubsetInput()
+    wanted.sets(uharfbuzz.SubsetInputSets.UNICODE).update(characters)
+    return bytes(uharfbuzz.subset(_face(font), wanted).blob.data)
+
+
+@cache
+def _face(font: FontFile) -> uharfbuzz.Face:
+    """The font; its file is mapped, not read."""
+    return uharfbuzz.Face(uharfbuzz.Blob.from_file_path(str(font.path)), font.number)
 
 
 @cache
 def _characters(font: FontFile) -> frozenset[int]:
     """The code points that a font has glyphs for; read once."""
-    if font.path.suffix == ".ttc":
-        with TTCollection(font.path, lazy=True) as collection:
-            return frozenset(collection.fonts[font.number].getBestCmap() or {})
-    with TTFont(font.path, lazy=True) as one:
-        return frozenset(one.getBestCmap() or {})
+    return frozenset(_face(font).unicodes)

@@ -1,27 +1,34 @@
 """The pages of guided work: each shows the step that the work waits for, whoever left it there."""
 
+from collections.abc import Callable
 from datetime import date
+from typing import Final
+from typing import Final
 
 from fastapi import Response
 
 from enrollment import catalogue, ledger, protection
 from enrollment.errors import OutputBlocked
 from enrollment.evidence import DocumentSeen
-from enrollment.registry import Field
+from enrollment.registry import FOUR_ATTRIBUTES, Field
 from enrollment.store import work as card_rows
 from pki.card_state import CardState
-from pki.errors import InvalidValue
+from pki.errors import InvalidValue, Retryable
 from pki.instant import Instant
 from web.desk import work as works
 from web.desk.beginnings import Beginnings
 from web.desk.card_work import CardWork
+from web.desk.changes import Changes
 from web.desk.checks import Checks, Shown
 from web.desk.decisions import Decisions
+from web.desk.login_codes import GivenCodes
 from web.desk.officer import Officer
 from web.desk.paper import Paper, receipt_pdf
 from web.desk.parts import Desk
 from web.desk.people import CLERK
-from web.desk.work import State, Work
+from web.desk.pin_resets import PinResets
+from web.desk.work import Kind, State, Work
+from web.desk.writing import masked, substitutes, typed
 from web.errors import NoSuchWork
 from web.language import Language
 from web.pages.rendering import minute
@@ -29,11 +36,21 @@ from web.pages.router import ANYBODY, Pages, Visit, see_other
 from web.pages.wording import plain_speaker
 from web.problems import problem_of
 from web.store import desk as rows
+from web.store import entries
+
+_PRINTERS: Final = 5
+"""So many may print the same receipt at the same moment, and each paper says another number."""
+
+
+WRITTEN_DOWN: Final = frozenset({Kind.CHANGE, Kind.OFFICIAL_CHANGE})
+"""Work whose details are a person's attributes."""
+_NAME: Final = frozenset({Field.NAME})
 
 
 def working_pages(pages: Pages, desk: Desk) -> None:
     """The routes."""
     beginnings, checks, decisions, card_work = Beginnings(desk), Checks(desk), Decisions(desk), CardWork(desk)
+    pin_resets, changes, codes = PinResets(desk), Changes(desk), GivenCodes(desk)
 
     def load(visit: Visit) -> Work:
         officer: Officer = visit.who
@@ -45,7 +62,9 @@ def working_pages(pages: Pages, desk: Desk) -> None:
 
     def show(visit: Visit, work: Work, **values: object) -> Response:
         officer: Officer = visit.who
-        view = desk.look(officer, work.person, f"work:{work.kind.value}", frozenset({Field.NAME}))
+        seen = FOUR_ATTRIBUTES if work.kind in WRITTEN_DOWN and work.state is State.DETAILS else _NAME
+        view = desk.look(officer, work.person, f"work:{work.kind.value}", seen)
+        entry = desk.database.read(lambda conn: entries.read(conn, work.id))
         flag = desk.database.read(lambda conn: protection.standing(conn, work.person))
         language = pages.renderer.language(visit.request)
         failure = desk.errands.failure(work.id)
@@ -58,6 +77,8 @@ def working_pages(pages: Pages, desk: Desk) -> None:
             "desk/work.html",
             work=work,
             name=view.shown[Field.NAME],
+            view=view,
+            entry=masked(entry, protected=flag is not None),
             flag=flag,
             position=steps.index(work.state) if work.state in steps else len(steps),
             documents=[*accepted.documents.values()],
@@ -76,6 +97,20 @@ def working_pages(pages: Pages, desk: Desk) -> None:
     def _stoppable(work: Work) -> list[object]:
         cards = desk.database.read(lambda conn: card_rows.cards_of(conn, work.person))
         return [card for card in cards if card.state in (CardState.ACTIVE, CardState.SUSPENDED, CardState.PREPARED)]
+
+    def write_down(visit: Visit, work: Work) -> Response:
+        """What changes. Of a character that no certificate carries the clerk is told first, and shows the person."""
+        form = visit.form
+        fields = {name: form.get(name, "") for name in ("name", "reading", "address", "gender", "born")}
+        new = typed(**fields)
+        found = substitutes((new.name or "") + (new.address or ""))
+        if found and form.get("shown") != "yes":
+            return show(visit, work, fields=fields, substitutes=found)
+        if work.kind is Kind.OFFICIAL_CHANGE:
+            changes.official(visit.who, work, new)
+        else:
+            changes.write_down(visit.who, work, new)
+        return see_other(f"/desk/work/{work.id}")
 
     @pages.get("/desk/work/{work}", CLERK)
     def work_page(visit: Visit) -> Response:
@@ -106,18 +141,36 @@ def working_pages(pages: Pages, desk: Desk) -> None:
                     documents.append(DocumentSeen(kind, date.fromisoformat(expires) if expires else None))
                 except ValueError:
                     raise InvalidValue("a date of expiry") from None
-        checks.record(visit.who, work, Shown(tuple(documents), form.get("photo") == "yes"))
+        shown = Shown(tuple(documents), form.get("photo") == "yes")
+        match work.kind:
+            case Kind.PIN_RESET:
+                pin_resets.record(visit.who, work, shown, form.get("chosen", ""), form.get("purpose", ""))
+            case Kind.CHANGE:
+                changes.record(visit.who, work, shown)
+            case Kind.LOGIN_CODE:
+                codes.record(visit.who, work, shown)
+            case _:
+                checks.record(visit.who, work, shown)
         return see_other(f"/desk/work/{work.id}")
 
     @pages.post("/desk/work/{work}/details", CLERK)
     def details(visit: Visit) -> Response:
         work = load(visit)
+        if work.kind in WRITTEN_DOWN:
+            return write_down(visit, work)
         decisions.details(visit.who, work, visit.form.get("chosen", ""), visit.form.get("reason", ""))
         return see_other(f"/desk/work/{work.id}")
 
     @pages.post("/desk/work/{work}/carry-out", CLERK)
     def carry_out(visit: Visit) -> Response:
-        work = decisions.carry_out(visit.who, load(visit))
+        work = load(visit)
+        match work.kind:
+            case Kind.PIN_RESET:
+                pin_resets.permit(visit.who, work)
+            case Kind.CHANGE:
+                changes.carry_out(visit.who, work)
+            case _:
+                decisions.carry_out(visit.who, work)
         return see_other(f"/desk/work/{work.id}")
 
     @pages.post("/desk/work/{work}/see", CLERK)
@@ -132,6 +185,24 @@ def working_pages(pages: Pages, desk: Desk) -> None:
         work = load(visit)
         card_work.with_card(visit.who, work)
         return see_other(f"/desk/work/{work.id}")
+
+    @pages.post("/desk/work/{work}/again", CLERK)
+    def again(visit: Visit) -> Response:
+        """A permission is over: back to who stands there."""
+        work = pin_resets.again(load(visit))
+        return see_other(f"/desk/work/{work.id}")
+
+    @pages.post("/desk/work/{work}/later", CLERK)
+    def later(visit: Visit) -> Response:
+        """The card was not brought."""
+        work = changes.later(visit.who, load(visit))
+        return see_other(f"/desk/work/{work.id}")
+
+    @pages.post("/desk/work/{work}/code", CLERK)
+    def give_code(visit: Visit) -> Response:
+        """The code is in this one answer, and on the receipt that is printed from it."""
+        work, code = codes.give(visit.who, load(visit))
+        return show(visit, work, code=code)
 
     @pages.post("/desk/work/{work}/give-up", CLERK)
     def give_up(visit: Visit) -> Response:
@@ -152,19 +223,30 @@ def working_pages(pages: Pages, desk: Desk) -> None:
         except OutputBlocked:
             desk.near_miss(officer, "print-of-protected")
             raise
-        found = desk.database.read(lambda conn: rows.receipt_of_work(conn, work.id))
-        if found is None:
-            raise InvalidValue("a receipt of work that is done")
         view = desk.look(officer, work.person, "receipt", frozenset({Field.NAME}))
-        language = pages.renderer.language(visit.request)
-        say = plain_speaker(pages.renderer.book, language)
-        paper = Paper(
+        say = plain_speaker(pages.renderer.book, pages.renderer.language(visit.request))
+        for _ in range(_PRINTERS):
+            found = desk.database.read(lambda conn: rows.receipt_of_work(conn, work.id))
+            if found is None:
+                raise InvalidValue("a receipt of work that is done")
+            number = found.prints + 1
+            octets = receipt_pdf(_paper(officer, work, found, view.shown[Field.NAME], say))
+            counted = desk.database.transaction(
+                lambda conn, one=found.receipt, number=number: rows.receipt_printed(conn, one, number)  # type: ignore[misc]
+            )
+            if counted:
+                headers = {"content-disposition": f'inline; filename="receipt-{found.receipt}.pdf"'}
+                return Response(octets, media_type="application/pdf", headers=headers)
+        raise Retryable("the receipt")
+
+    def _paper(officer: Officer, work: Work, found: rows.ReceiptRow, name: str, say: Callable[..., str]) -> Paper:
+        return Paper(
             title=say("receipt"),
             office=officer.counter.name_ja,
             lines=(
                 (say("receipt-number"), found.receipt),
                 (say("kind"), say(f"work-{work.kind.value}")),
-                (say("name"), view.shown[Field.NAME]),
+                (say("name"), name),
                 (say("near-when"), minute(found.issued_at)),
                 (say("at-desk"), officer.counter.name_ja),
             ),
@@ -174,10 +256,6 @@ def working_pages(pages: Pages, desk: Desk) -> None:
             prints_label=say("receipt-prints"),
             watermark=say("training") if desk.training else "",
         )
-        octets = receipt_pdf(paper)
-        desk.database.transaction(lambda conn: rows.receipt_printed(conn, found.receipt))
-        headers = {"content-disposition": f'inline; filename="receipt-{found.receipt}.pdf"'}
-        return Response(octets, media_type="application/pdf", headers=headers)
 
     @pages.get("/receipts/{number}", ANYBODY)
     def receipt_page(visit: Visit) -> Response:

@@ -163,10 +163,11 @@ def _receipt(r: Any) -> ReceiptRow | None:
     return ReceiptRow(r["receipt"], r["work"], r["owner"], r["counter"], r["kind"], at, r["prints"])
 
 
-def receipt_printed(conn: Connection, receipt: str) -> int:
-    """Count a print; how many there are now."""
-    conn.execute(update(RECEIPTS).where(RECEIPTS.c.receipt == receipt).values(prints=RECEIPTS.c.prints + 1))
-    return int(conn.execute(select(RECEIPTS.c.prints).where(RECEIPTS.c.receipt == receipt)).scalar_one())
+def receipt_printed(conn: Connection, receipt: str, number: int) -> bool:
+    """Count its print of that number; False if somebody printed it meanwhile."""
+    r = RECEIPTS.c
+    done = conn.execute(update(RECEIPTS).where(r.receipt == receipt, r.prints == number - 1).values(prints=number))
+    return done.rowcount == 1
 
 
 @dataclass(frozen=True, slots=True)
