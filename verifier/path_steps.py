@@ -231,7 +231,9 @@ def _basic(
     checks.append(Check("RFC 5280 6.1.3 (a)", certificate.fingerprint, True))
     if inputs.profile is Profile.STRICT:
         _refuse(profile.violation_of_any(certificate, key, inputs.usage), certificate)
-        _refuse(profile.violation_of_subordinate(certificate, state.issuer_identifier), certificate)
+        if not certificate.self_issued or certificate.spki != state.working_key:
+            # 4.2.1.1: who certifies its own key need not name it
+            _refuse(profile.violation_of_subordinate(certificate, state.issuer_identifier), certificate)
     # 6.1.3 (b), (c)
     if not state.space.is_open and (last or not certificate.self_issued):
         try:

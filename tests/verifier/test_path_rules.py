@@ -210,6 +210,10 @@ class TestWhoMayIssue:
         own = ROOT.issue(ROOT.named, ROOT.key, key_usage(0))
         assert holds(own, anchor=anchor_of(own))
 
+    def test_a_root_asked_about_itself_need_not_name_its_own_key(self) -> None:
+        """RFC 5280 4.2.1.1: the exception for self-signed certificates."""
+        assert holds(ROOT.root(), anchor=ROOT.anchor(), inputs=STRICT)
+
     def test_an_intermediate_without_key_usage_passes_unless_strict(self) -> None:
         """RFC 5280 4.2.1.3 binds who issues it; 6.1.4 (n) looks at the extension only where it is."""
         named = (basic_constraints(), subject_key(SUB.key), authority_key(ROOT.key))

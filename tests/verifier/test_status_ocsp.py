@@ -180,6 +180,21 @@ class TestWhen:
         assert judge(answer, known_at=later).passed
         assert judge(answer, at=AT + 2 * DAY, known_at=later).sub_indication is SubIndication.REVOKED
 
+    def test_what_has_expired_may_be_forgotten(self) -> None:
+        """RFC 6960 2.2, 4.4.4: "good" says only that nothing is known, unless the archive cutoff reaches back."""
+        end, later = AT + DAY, AT + 9 * DAY
+        leaf = ROOT.leaf(serial=7, end=end)
+        window = {"this": later + -HOUR, "then": later + HOUR}
+        forgetful = judge(ROOT.answer(7, **window), leaf=leaf, known_at=later)  # type: ignore[arg-type]
+        assert forgetful.indication is Indication.INDETERMINATE
+        assert "expired" in forgetful.reason
+        for cutoff, good in ((AT, True), (end, True), (end + SECOND, False)):
+            keeping = extension(oids.OCSP_ARCHIVE_CUTOFF, der.generalized_time(cutoff))
+            single = ROOT.single(7, b"\x80\x00", later + -HOUR, later + HOUR, more=[keeping])
+            assert judge(ROOT.answer(7, singles=[single], **window), leaf=leaf, known_at=later).passed is good  # type: ignore[arg-type]
+        gone = ROOT.answer(7, revoked(AT + -DAY), **window)  # type: ignore[arg-type]
+        assert judge(gone, leaf=leaf, known_at=later).sub_indication is SubIndication.REVOKED
+
 
 class TestNonce:
     RULES = StatusRules(nonce=bytes(range(32)))
