@@ -1,11 +1,12 @@
 """What the desk's pages work with: handed in once, and the same for all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from enrollment.issuing import Issuing
 from enrollment.person import PersonId
-from enrollment.registry import Access, Field, View, look
+from enrollment.pin_reset import DEFAULT, PinResetRule
+from enrollment.registry import Access, Field, View, look, look_all
 from enrollment.store import Database
 from pki.instant import Clock
 from web.desk.cards import ReaderCards
@@ -37,8 +38,14 @@ class Desk:
 
     def look(self, officer: Officer, person: PersonId, reason: str, fields: frozenset[Field]) -> View:
         """See these fields of somebody; the record that we look comes first. Errors: UnknownPerson, NotYours."""
-        access = Access("desk", reason, "jpki", officer.operator.owner, officer.place, fields, LEGAL_BASIS)
-        return look(self.database, person, access, self.clock.now(), self.random)
+        return look(self.database, person, _access(officer, reason, fields), self.clock.now(), self.random)
+
+    def look_all(
+        self, officer: Officer, people: Sequence[tuple[PersonId, str]], fields: frozenset[Field]
+    ) -> list[View]:
+        """The same for each person and reason, recorded together: a list costs what one look does."""
+        looks = [(person, _access(officer, reason, fields)) for person, reason in people]
+        return look_all(self.database, looks, self.clock.now(), self.random) if looks else []
 
     def residents_reader(self, officer: Officer) -> tuple[Line, str]:
         """The line and the one reader with a card that is not the officer's own.
@@ -61,3 +68,7 @@ class Desk:
             self.random(12).hex(), operator.owner, officer.counter.counter, operator.operator, self.clock.now(), what
         )
         self.database.transaction(lambda conn: rows.add_near_miss(conn, miss))
+
+
+def _access(officer: Officer, reason: str, fields: frozenset[Field]) -> Access:
+    return Access("desk", reason, "jpki", officer.operator.owner, officer.place, fields, LEGAL_BASIS)

@@ -83,7 +83,7 @@ def people_pages(pages: Pages, desk: Desk, passkeys: Passkeys) -> None:
             raise InvalidValue("a reason out of the list")
         name = visit.form.get("name", "")
         ids = desk.database.read(lambda conn: find(conn, officer.operator.owner, name, born))
-        found = [desk.look(officer, person, f"search:{reason}", _IN_A_LIST) for person in ids]
+        found = desk.look_all(officer, [(person, f"search:{reason}") for person in ids], _IN_A_LIST)
         flag = next((view.flag for view in found if view.flag is not None), None)
         return home_page(visit, searched=True, found=found, flag=flag)
 

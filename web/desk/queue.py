@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from fastapi import Response
 
-from enrollment import protection
 from enrollment.approvals import DECIDERS
 from enrollment.errors import RoleMissing, SamePerson
 from enrollment.operators import Role
@@ -45,12 +44,14 @@ def queue_pages(pages: Pages, desk: Desk) -> None:
     @pages.get("/desk/queue", SOMEBODY)
     def queue(visit: Visit) -> Response:
         officer: Officer = visit.who
+        waiting = mine(officer)
+        views = desk.look_all(
+            officer, [(work.person, f"decide:{work.kind.value}") for work in waiting], frozenset({Field.NAME})
+        )
         lines = []
-        for work in mine(officer):
-            view = desk.look(officer, work.person, f"decide:{work.kind.value}", frozenset({Field.NAME}))
-            flag = desk.database.read(lambda conn, one=work: protection.standing(conn, one.person))  # type: ignore[misc]
+        for work, view in zip(waiting, views, strict=True):
             until = work.body.get("until")
-            lines.append(Waiting(work, view.shown[Field.NAME], flag, minute(Instant(until)) if until else None))
+            lines.append(Waiting(work, view.shown[Field.NAME], view.flag, minute(Instant(until)) if until else None))
         return pages.page(visit, "desk/queue.html", works=lines, known=_known([one.work for one in lines]))
 
     @pages.get("/desk/queue/list", SOMEBODY)
