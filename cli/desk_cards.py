@@ -5,7 +5,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from cardio import jpki
-from cardio.card_management import AllowPin, Authority, relay
+from cardio.card_management import AllowPin, Authority, PinsSet, relay
+from cardio.card_steps import OPEN
 from cardio.personalisation import CardInReader
 from cardio.session import CardSession
 from enrollment.cards import CardSlot
@@ -51,11 +52,18 @@ class LineCards:
         return CardInReader(session, self.keys(session))
 
     def set_pins(self, line: Line, reader: str, card_id: str, purposes: tuple[Purpose, ...], number: int) -> None:
-        """Allow the PINs to be set, and have the agent set those that the holder chose, in one piece."""
+        """Allow the PINs to be set, and have the agent set those that the holder chose, in one piece.
+
+        With a permission's number the card opens nothing that it was set with before, and its own word for what was set
+        goes to the process with the keys.
+        """
         session = self._session(line, reader, card_id)
         with session.work() as channel:
-            relay(channel, self.keys(session).begin(AllowPin(purposes, number)))
-            line.call("write-pins", {})
+            told = relay(channel, self.keys(session).begin(AllowPin(purposes, number)))
+            if not number or OPEN[0] in told:
+                line.call("write-pins", {})
+            if number:
+                relay(channel, self.keys(session).begin(PinsSet(purposes, number)))
 
     @staticmethod
     def _session(line: Line, reader: str, expected: str | None) -> CardSession:

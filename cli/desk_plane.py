@@ -27,6 +27,8 @@ def desk_plane(planes: "Planes") -> list[APIRouter]:
 
 def desk_parts(planes: "Planes") -> DeskRoutes:
     """The desk with what it guards, for who serves it and for the test of role × route."""
+    from cli.card_desk import pin_reset_rule
+
     settings = planes.settings
     issuers = {one.purpose: one.certificate.der for one in planes.authorities() if one.certificate is not None}
     database = planes.journaled
@@ -40,6 +42,7 @@ def desk_parts(planes: "Planes") -> DeskRoutes:
         cards=cards,
         service=settings.public_url,
         training=settings.desk.training,
+        pin_rule=pin_reset_rule(settings),
     )
     origin = canonical_origin(settings.public_url)
     return desk_routes(desk, planes.check(), operator_policies(planes), origin, settings.desk.agent)

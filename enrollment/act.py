@@ -41,6 +41,7 @@ class What(StrEnum):
     REFUSE_CHECK = "refuse-check"
     SEE_ADDRESS = "see-address"
     GIVE_UP = "give-up"
+    GIVE_CODE = "give-code"
     CLOSE_DAY = "close-day"
     RECEIVE_STOCK = "receive-stock"
 

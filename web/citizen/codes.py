@@ -39,16 +39,21 @@ class LoginCodes:
         within a day. Errors: NotYours, RoleMissing, OperatorNotValid, UnknownPerson.
         """
         now = self.clock.now()
+        return self.database.transaction(lambda conn: self.give_in(conn, person, operator, now))
+
+    def give_in(self, conn: Connection, person: PersonId, operator: Operator, now: Instant) -> str:
+        """The same in the caller's transaction."""
         operator.require(Role.CLERK, now, person)
+        if people.owner_of(conn, person) != operator.owner:
+            raise NotYours(operator.owner)
         code = "".join(_ALPHABET[octet % len(_ALPHABET)] for octet in self.random(_PLACES))
-
-        def body(conn: Connection) -> None:
-            if people.owner_of(conn, person) != operator.owner:
-                raise NotYours(operator.owner)
-            rows.add_login_code(conn, _hash(code), person, operator.operator, now + LIFE)
-
-        self.database.transaction(body)
+        rows.add_login_code(conn, _hash(code), person, operator.operator, now + LIFE)
         return code
+
+    def stands(self, person: PersonId, code: str) -> bool:
+        """Whether it is an unused code of this person: what may be printed for them."""
+        now = self.clock.now()
+        return self.database.read(lambda conn: rows.login_code_of(conn, _hash(_plain(code)), now)) == person
 
     def use(self, typed: str) -> PersonId:
         """Whose code it is, once. Errors: TokenRefused; QuotaExhausted after many wrong ones in a minute."""
@@ -57,13 +62,17 @@ class LoginCodes:
             self._wrong = [one for one in self._wrong if now - one < timedelta(minutes=1)]
             if len(self._wrong) >= _MOST_WRONG_A_MINUTE:
                 raise QuotaExhausted(_MOST_WRONG_A_MINUTE, 60)
-        code = typed.upper().replace("-", "").replace(" ", "")
+        code = _plain(typed)
         person = self.database.transaction(lambda conn: rows.use_login_code(conn, _hash(code), now))
         if person is None:
             with self._lock:
                 self._wrong.append(now)
             raise TokenRefused("code", "unknown")
         return PersonId(person)
+
+
+def _plain(typed: str) -> str:
+    return typed.upper().replace("-", "").replace(" ", "")
 
 
 def shown(code: str) -> str:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from enrollment import issuing
+from enrollment.application import Application
+from enrollment.card_waiting import WAITING
 from enrollment.counterside import counterside
 from enrollment.errors import NotYours
 from enrollment.person import PersonId
@@ -16,6 +18,7 @@ from web.desk.ending import BLANK, move_stock
 from web.desk.officer import Officer
 from web.desk.parts import Desk
 from web.desk.work import Event, Kind, Work
+from web.errors import WorkRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,11 @@ class Beginnings:
 
         def write(conn: Connection) -> Work:
             require_desk(conn, officer, person, kind, at)
+            if kind is Kind.WAITING_CARD:
+                waiting = waiting_for_card(conn, person)
+                if waiting is None:
+                    raise WorkRefused("no certificate waits for a card")
+                body.update(waiting=waiting.application, card=waiting.card_id)
             return works.begin(
                 conn,
                 kind,
@@ -73,6 +81,12 @@ class Beginnings:
                 move_stock(self.desk, conn, officer, work, "voided", at)
 
         self.desk.database.transaction(write)
+
+
+def waiting_for_card(conn: Connection, person: PersonId) -> Application | None:
+    """What somebody's card must be brought for: an application whose certificate is made on it."""
+    found = [one for one in card_rows.applications_of(conn, person) if one.kind in WAITING and not one.state.is_final]
+    return found[-1] if found else None
 
 
 def require_desk(conn: Connection, officer: Officer, person: PersonId, kind: Kind, at: Instant) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from threading import Event as Pause
 from typing import Final
 
+from enrollment import card_waiting
 from enrollment.application import ApplicationState
 from enrollment.errors import NotSignedYet
 from enrollment.store import Connection
@@ -16,11 +17,11 @@ from web.desk.cards import EnoughForNow, KeysOnly, ReaderCards
 from web.desk.ending import BLANK, move_stock, with_receipt
 from web.desk.officer import Officer
 from web.desk.parts import Desk
-from web.desk.work import Event, State, Work
+from web.desk.pin_resets import PIN_SECONDS, PinResets
+from web.desk.work import Event, Kind, State, Work
 from web.errors import ReaderRefused, WorkRefused
 from web.readers.lines import Line
 
-PIN_SECONDS: Final = 200.0
 _SIGNING_PATIENCE: Final = 300
 """Tenths of a second to wait for the signing process."""
 
@@ -32,7 +33,10 @@ class CardWork:
     desk: Desk
 
     def with_card(self, officer: Officer, work: Work) -> None:
-        """Begin the step that the work waits for, beside the page. Errors: ReaderRefused, NotPaired, ReaderSilent."""
+        """Begin the step that the work waits for, beside the page; what needs nobody's hand follows by itself.
+
+        Errors: ReaderRefused, NotPaired, ReaderSilent.
+        """
         steps: dict[State, tuple[str, Callable[[Officer, Work, Line, str, ReaderCards], None]]] = {
             State.KEYS: ("keys", self._keys),
             State.PINS: ("pins", self._pins),
@@ -42,10 +46,19 @@ class CardWork:
             raise WorkRefused(work.state.value)
         if self.desk.cards is None:
             raise ReaderRefused("no-card-keys")
-        what, step = steps[work.state]
         line, reader = self.desk.residents_reader(officer)
         cards = self.desk.cards
-        self.desk.errands.start(work.id, what, lambda: step(officer, work, line, reader, cards))
+
+        def go_on() -> None:
+            now = work
+            while now.state in steps:
+                steps[now.state][1](officer, now, line, reader, cards)
+                before = now
+                now = self.desk.database.read(lambda conn: works.load(conn, work.id, work.row.owner))
+                if now.state is before.state:
+                    return
+
+        self.desk.errands.start(work.id, steps[work.state][0], go_on)
 
     def _keys(self, officer: Officer, work: Work, line: Line, reader: str, cards: ReaderCards) -> None:
         """Keys are made on the card, and the certificates promised."""
@@ -64,7 +77,10 @@ class CardWork:
         self.desk.database.transaction(write)
 
     def _pins(self, _officer: Officer, work: Work, line: Line, reader: str, cards: ReaderCards) -> None:
-        """The resident chooses both PINs on the agent's page; the card's management lets the agent write them."""
+        """The resident chooses the PINs on the agent's page; the card's management lets the agent write them."""
+        if work.kind is Kind.PIN_RESET:
+            PinResets(self.desk).set(work, line, reader, cards)
+            return
         purposes = self.desk.database.read(lambda conn: tuple(card_rows.requests_of(conn, work.body["application"])))
         ordered = tuple(sorted(purposes, key=lambda one: one is Purpose.SIGNATURE))
         line.call("ask-pins", {"purposes": [one.value for one in ordered]}, PIN_SECONDS)
@@ -74,15 +90,20 @@ class CardWork:
     def _certificates(self, _officer: Officer, work: Work, line: Line, reader: str, cards: ReaderCards) -> None:
         """Written to the card, read back, compared, handed over."""
         slot = cards.slot(line, reader)
+        waiting = work.body.get("waiting")
         pause = Pause()
         for _ in range(_SIGNING_PATIENCE):
             try:
-                done = self.desk.issuing.continue_(work.body["application"], slot, self.desk.clock.now())
+                at = self.desk.clock.now()
+                if waiting:  # the person's own card, on which one certificate is made anew
+                    done = card_waiting.present(self.desk.issuing, waiting, slot, at)
+                else:
+                    done = self.desk.issuing.continue_(work.body["application"], slot, at)
                 break
             except NotSignedYet:
                 pause.wait(0.1)
         else:
-            raise NotSignedYet(work.body["application"])
+            raise NotSignedYet(waiting or work.body["application"])
         assert done.state is ApplicationState.DELIVERED
         self._end(work)
 

@@ -1,13 +1,13 @@
 """What was shown: the check in person as evidence, and what follows from it at once."""
 
+import json
 from dataclasses import dataclass
-from datetime import date
 from typing import Any, Final
 
 from enrollment import catalogue, issuing, procedures, visits
 from enrollment.approvals import LIFETIME
 from enrollment.counterside import require_level
-from enrollment.evidence import DocumentSeen, InPersonEvidence
+from enrollment.evidence import DocumentSeen, InPersonEvidence, parse_evidence
 from enrollment.person import PersonId
 from enrollment.store import Connection
 from enrollment.store import work as card_rows
@@ -56,8 +56,8 @@ class Checks:
                         work,
                         Event.NEXT,
                         at,
-                        evidence=evidence.body(),
                         level=catalogue.level(conn, evidence).value,
+                        **kept(evidence),
                     )
                 case Kind.CHECK:
                     checked = visits.check(conn, evidence, officer.operator.operator, at, random)
@@ -105,21 +105,16 @@ def evidence_from(officer: Officer, work: Work, shown: Shown, at: Instant) -> In
     )
 
 
+def kept(evidence: InPersonEvidence) -> dict[str, Any]:
+    """What a later step of the work needs of the evidence: `evidence_of` reads it back."""
+    signature = evidence.signature.hex() if evidence.signature is not None else None
+    return {"evidence": evidence.body(), "evidence_signature": signature}
+
+
 def evidence_of(work: Work) -> InPersonEvidence:
     """The evidence that an earlier step kept."""
-    body = work.body["evidence"]
-    return InPersonEvidence(
-        person=PersonId(body["person"]),
-        presented_by=PersonId(body["presented_by"]),
-        counter=body["counter"],
-        officer=body["officer"],
-        at=Instant.parse(body["at"]),
-        documents=tuple(
-            DocumentSeen(one["kind"], date.fromisoformat(one["expires_on"]) if one["expires_on"] else None)
-            for one in body["documents"]
-        ),
-        photo_matched=body["photo_matched"],
-    )
+    signature = work.body.get("evidence_signature")
+    return parse_evidence(json.dumps(work.body["evidence"]), bytes.fromhex(signature) if signature else None)
 
 
 def seen_body(checked: visits.Checked, at: Instant) -> dict[str, Any]:

@@ -34,6 +34,8 @@ class Desk:
     service: str
     """This service's own address, for codes on paper."""
     training: bool = False
+    pin_rule: PinResetRule = DEFAULT
+    """How permissions for new PINs are given."""
     errands: Errands = field(default_factory=Errands)
 
     def look(self, officer: Officer, person: PersonId, reason: str, fields: frozenset[Field]) -> View:

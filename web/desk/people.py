@@ -13,7 +13,7 @@ from enrollment.registry import FOUR_ATTRIBUTES, Field
 from enrollment.store import people as people_rows
 from enrollment.store import work as card_rows
 from pki.errors import InvalidValue
-from web.desk.beginnings import Beginnings
+from web.desk.beginnings import Beginnings, waiting_for_card
 from web.desk.officer import Officer
 from web.desk.parts import Desk
 from web.desk.timeline import timeline
@@ -119,9 +119,10 @@ def people_pages(pages: Pages, desk: Desk, passkeys: Passkeys) -> None:
                 decision,
                 ledger.history(conn, person),
                 [Work(row) for row in rows.work_in(conn, officer.operator.owner, [state.value for state in OPEN])],
+                waiting_for_card(conn, person),
             )
 
-        cards, certificates, decision, history, all_work = desk.database.read(read)
+        cards, certificates, decision, history, all_work, waits = desk.database.read(read)
         language = pages.renderer.language(visit.request)
         now = line(visit)
         return pages.page(
@@ -141,7 +142,7 @@ def people_pages(pages: Pages, desk: Desk, passkeys: Passkeys) -> None:
             ),
             works=[one for one in all_work if one.person == person],
             in_reader=now.readers.readers if now else (),
-            kinds=_kinds(officer, protected=view.flag is not None),
+            kinds=_kinds(officer, protected=view.flag is not None, card_waits=waits is not None),
         )
 
     def _require_present(officer: Officer, person: PersonId) -> None:
@@ -164,16 +165,22 @@ def people_pages(pages: Pages, desk: Desk, passkeys: Passkeys) -> None:
         return see_other(f"/desk/work/{work.id}")
 
 
-def _kinds(officer: Officer, *, protected: bool) -> list[Kind]:
-    """What this desk may begin; seeing a protected address only where there is one."""
+_AT_A_POST_OFFICE = frozenset({Kind.CHECK, Kind.PIN_RESET})
+"""What is guided there; everything else is done at the municipality's own desks."""
+
+
+def _kinds(officer: Officer, *, protected: bool, card_waits: bool) -> list[Kind]:
+    """What this desk may begin; seeing a protected address only where there is one, and what waits for a card only
+    where something does."""
     found = []
     for kind in Kind:
         try:
             officer.counter.require(kind.affair, officer.session.row.seen_at)
         except EnrollmentError:
             continue
-        at_a_post_office = officer.counter.kind.needs_confirmation and kind is not Kind.CHECK
-        if (kind is not Kind.UNLOCK or protected) and not at_a_post_office:
+        elsewhere = officer.counter.kind.needs_confirmation and kind not in _AT_A_POST_OFFICE
+        needless = (kind is Kind.UNLOCK and not protected) or (kind is Kind.WAITING_CARD and not card_waits)
+        if not elsewhere and not needless:
             found.append(kind)
     return found
 

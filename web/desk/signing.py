@@ -84,6 +84,16 @@ def evidence(desk: Desk, officer: Officer, seen: InPersonEvidence) -> InPersonEv
     return replace(seen, signature=_ask(desk, officer, seen.octets()))
 
 
+def signed_act(desk: Desk, officer: Officer, deed: Deed) -> SignedAct:
+    """The deed's act, signed, for the procedures that take it themselves: no PIN is permitted without it.
+
+    Errors: CardNeeded, also where nothing else is demanded to be signed; as `do`.
+    """
+    if not _signs(desk, officer):
+        raise CardNeeded
+    return _signed(desk, officer, deed)
+
+
 def require(desk: Desk, officer: Officer) -> None:
     """See that this session may do anything at all, before it is asked for details. Errors: CardNeeded."""
     _signs(desk, officer)

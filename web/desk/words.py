@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from web.desk.words_cases import WORDS as CASES
+from web.desk.words_changes import WORDS as CHANGES
 from web.desk.words_work import WORDS as WORK
 from web.pages.wording import Words
 from web.pages.words import WORDS as SHARED
@@ -14,6 +15,7 @@ WORDS: Final[Mapping[str, Words]] = {
     **RECORDS,
     **CASES,
     **WORK,
+    **CHANGES,
     "desk": Words("窓口", "{窓口|まどぐち}", "Counter desk"),
     "desk-title": Words("窓口 カードと本人確認", "{窓口|まどぐち}", "Counter desk: cards and identity"),
     # log-in

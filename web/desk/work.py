@@ -13,7 +13,7 @@ from enrollment.person import PersonId, Random
 from pki.errors import Retryable
 from pki.instant import Instant
 from web.errors import NoSuchWork, WorkRefused
-from web.store import Connection
+from web.store import Connection, entries
 from web.store import desk as rows
 from web.store.desk import WorkRow
 
@@ -25,6 +25,12 @@ class Kind(StrEnum):
     FIRST_ISSUE = "first-issue"
     RENEWAL = "renewal"
     REISSUE = "reissue"
+    PIN_RESET = "pin-reset"
+    CHANGE = "change"
+    HOUSEHOLD = "household"
+    OFFICIAL_CHANGE = "official-change"
+    WAITING_CARD = "waiting-card"
+    LOGIN_CODE = "login-code"
     LOSS = "loss"
     SUSPENSION = "suspension"
     RESUMPTION = "resumption"
@@ -47,6 +53,12 @@ _AFFAIRS: Final = {
     Kind.FIRST_ISSUE: Affair.FIRST_ISSUE,
     Kind.RENEWAL: Affair.RENEWAL,
     Kind.REISSUE: Affair.REISSUE,
+    Kind.PIN_RESET: Affair.PIN_RESET,
+    Kind.CHANGE: Affair.ATTRIBUTE_CHANGE,
+    Kind.HOUSEHOLD: Affair.ATTRIBUTE_CHANGE,
+    Kind.OFFICIAL_CHANGE: Affair.ATTRIBUTE_CHANGE,
+    Kind.WAITING_CARD: Affair.ATTRIBUTE_CHANGE,
+    Kind.LOGIN_CODE: Affair.IN_PERSON_CHECK,
     Kind.LOSS: Affair.SUSPENSION,
     Kind.SUSPENSION: Affair.SUSPENSION,
     Kind.RESUMPTION: Affair.SUSPENSION,
@@ -89,7 +101,11 @@ class Event(StrEnum):
 
     NEXT = "next"
     AT_ONCE = "at-once"
-    """At a municipality's own desk a check needs nobody else's word."""
+    """Nothing more is to be done first: at a municipality's own desk a check needs nobody else's word, say."""
+    LATER = "later"
+    """The card is not here: what waits for it is done when it is brought."""
+    AGAIN = "again"
+    """A permission is over: the person is looked at anew."""
     REFUSE = "refuse"
     GIVE_UP = "give-up"
 
@@ -100,6 +116,12 @@ STEPS: Final[Mapping[Kind, tuple[State, ...]]] = {
     Kind.FIRST_ISSUE: (_S.EVIDENCE, _S.APPROVAL, _S.KEYS, _S.CERTIFICATES, _S.PINS, _S.DONE),
     Kind.RENEWAL: (_S.EVIDENCE, _S.APPROVAL, _S.KEYS, _S.CERTIFICATES, _S.DONE),
     Kind.REISSUE: (_S.EVIDENCE, _S.APPROVAL, _S.KEYS, _S.CERTIFICATES, _S.PINS, _S.DONE),
+    Kind.PIN_RESET: (_S.EVIDENCE, _S.APPROVAL, _S.CARRY_OUT, _S.PINS, _S.DONE),
+    Kind.CHANGE: (_S.EVIDENCE, _S.DETAILS, _S.APPROVAL, _S.CARRY_OUT, _S.CERTIFICATES, _S.DONE),
+    Kind.HOUSEHOLD: (_S.DETAILS, _S.EVIDENCE, _S.APPROVAL, _S.CARRY_OUT, _S.CERTIFICATES, _S.DONE),
+    Kind.OFFICIAL_CHANGE: (_S.DETAILS, _S.DONE),
+    Kind.WAITING_CARD: (_S.CERTIFICATES, _S.DONE),
+    Kind.LOGIN_CODE: (_S.EVIDENCE, _S.CARRY_OUT, _S.DONE),
     Kind.LOSS: (_S.DETAILS, _S.DONE),
     Kind.SUSPENSION: (_S.DETAILS, _S.DONE),
     Kind.RESUMPTION: (_S.EVIDENCE, _S.DONE),
@@ -112,6 +134,13 @@ _DECIDED = frozenset({_S.CONFIRMATION, _S.APPROVAL})
 TRANSITIONS: Final[Mapping[tuple[Kind, State, Event], State]] = {
     **{(kind, now, Event.NEXT): then for kind, steps in STEPS.items() for now, then in pairwise(steps)},
     (Kind.CHECK, _S.EVIDENCE, Event.AT_ONCE): _S.DONE,
+    (Kind.PIN_RESET, _S.EVIDENCE, Event.AT_ONCE): _S.PINS,
+    (Kind.PIN_RESET, _S.CARRY_OUT, Event.AGAIN): _S.EVIDENCE,
+    (Kind.PIN_RESET, _S.PINS, Event.AGAIN): _S.EVIDENCE,
+    (Kind.CHANGE, _S.CARRY_OUT, Event.AT_ONCE): _S.DONE,
+    (Kind.CHANGE, _S.CERTIFICATES, Event.LATER): _S.DONE,
+    (Kind.HOUSEHOLD, _S.CARRY_OUT, Event.AT_ONCE): _S.DONE,
+    (Kind.HOUSEHOLD, _S.CERTIFICATES, Event.LATER): _S.DONE,
     **{(kind, now, Event.REFUSE): _S.REFUSED for kind, steps in STEPS.items() for now in steps if now in _DECIDED},
     **{(kind, now, Event.GIVE_UP): _S.GIVEN_UP for kind, steps in STEPS.items() for now in steps if not now.is_final},
 }
@@ -161,6 +190,8 @@ class Work:
         """The steps that it takes at its desk."""
         if self.kind is Kind.CHECK and self.body.get("municipal"):
             return (_S.EVIDENCE, _S.DONE)
+        if self.kind is Kind.PIN_RESET and not self.body.get("second"):
+            return (_S.EVIDENCE, _S.PINS, _S.DONE)
         return STEPS[self.kind]
 
 
@@ -177,10 +208,9 @@ def begin(
     *,
     training: bool,
 ) -> Work:
-    """New work."""
-    row = WorkRow(
-        random(16).hex(), owner, counter, kind.value, STEPS[kind][0].value, 1, person, operator, at, at, body, training
-    )
+    """New work; it begins with its kind's first step."""
+    first = STEPS[kind][0].value
+    row = WorkRow(random(16).hex(), owner, counter, kind.value, first, 1, person, operator, at, at, body, training)
     rows.add_work(conn, row)
     return Work(row)
 
@@ -213,4 +243,6 @@ def _write(conn: Connection, work: Work, state: State, at: Instant, body: Mappin
     )
     if not rows.change_work(conn, row):
         raise Retryable
+    if state.is_final:
+        entries.forget(conn, row.work)
     return Work(row)

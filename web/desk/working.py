@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import date
 from typing import Final
-from typing import Final
 
 from fastapi import Response
 
@@ -28,7 +27,7 @@ from web.desk.parts import Desk
 from web.desk.people import CLERK
 from web.desk.pin_resets import PinResets
 from web.desk.work import Kind, State, Work
-from web.desk.writing import masked, substitutes, typed
+from web.desk.writing import faults, masked, substitutes, typed
 from web.errors import NoSuchWork
 from web.language import Language
 from web.pages.rendering import minute
@@ -102,6 +101,9 @@ def working_pages(pages: Pages, desk: Desk) -> None:
         """What changes. Of a character that no certificate carries the clerk is told first, and shows the person."""
         form = visit.form
         fields = {name: form.get(name, "") for name in ("name", "reading", "address", "gender", "born")}
+        wrong = faults(**fields)
+        if wrong:
+            return show(visit, work, fields=fields, faults=wrong)
         new = typed(**fields)
         found = substitutes((new.name or "") + (new.address or ""))
         if found and form.get("shown") != "yes":

@@ -144,6 +144,13 @@ def add_login_code(conn: Connection, id_: str, subject: str, issued_by: str, exp
     )
 
 
+def login_code_of(conn: Connection, id_: str, at: Instant) -> str | None:
+    """Whose code it is, if it is still worth a log-in."""
+    c = LOGIN_CODES.c
+    found = select(c.subject).where(c.id == id_, c.used_at.is_(None), c.expires_at > at.seconds)
+    return conn.execute(found).scalar_one_or_none()
+
+
 def use_login_code(conn: Connection, id_: str, at: Instant) -> str | None:
     """Whose code it is, once, before it expires."""
     c = LOGIN_CODES.c

@@ -1,5 +1,6 @@
-"""What is written down for a change until it is made, and what was prepared at home for the counter. Names and addresses
-lie here for hours, and are gone with the end of the work or of the day."""
+"""What is written down for a change until it is made, and what was prepared at home for the counter.
+
+Names and addresses lie here for hours, and are gone with the end of the work or of the day."""
 
 from sqlalchemy import BigInteger, Column, Index, LargeBinary, Table, Text
 

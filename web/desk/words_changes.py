@@ -1,0 +1,177 @@
+"""Sentences of what changes about a person at the desk: PINs, attributes, households, visits, codes for home."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from web.pages.wording import Words
+
+WORDS: Final[Mapping[str, Words]] = {
+    "work-pin-reset": Words("暗証番号の再設定", "{暗証番号|あんしょうばんごう}を {作|つく}りなおす", "New PIN"),
+    "work-change": Words(
+        "住所・氏名の変更", "{住所|じゅうしょ}・{名前|なまえ}が かわった", "Change of address or name"
+    ),
+    "work-household": Words("世帯の引っ越し", "{家族|かぞく}の {引|ひ}っこし", "Household move"),
+    "work-official-change": Words("職権による修正", "{役所|やくしょ}が {直|なお}す", "Official change"),
+    "work-waiting-card": Words(
+        "待っている証明書をカードに書き込む",
+        "{待|ま}っている {証明書|しょうめいしょ}を カードに {入|い}れる",
+        "Certificate that waits for the card",
+    ),
+    "work-login-code": Words(
+        "自宅からのログイン用の番号", "{家|いえ}で {使|つか}う {番号|ばんごう}", "Log-in code for home"
+    ),
+    # PINs
+    "pin-which": Words("再設定する暗証番号", "どの {暗証番号|あんしょうばんごう}", "Which PIN"),
+    "pin-card": Words("カード", "カード", "Card"),
+    "pin-purpose": Words("暗証番号の種類", "どの {番号|ばんごう}", "Which PIN"),
+    "pin-permit": Words("再設定を許可する", "ゆるす", "Permit the new PIN"),
+    "pin-permit-how": Words(
+        "許可は15分間、このカードのこの暗証番号に1回だけ有効です。職員カードで署名されます。",
+        "15{分|ふん}のあいだ 1{回|かい}だけです。{職員|しょくいん}カードで {署名|しょめい}します。",
+        "The permission is good for fifteen minutes, once, for this PIN of this card. Your card signs it.",
+    ),
+    "pin-set-how": Words(
+        "%(card)s をリーダーに入れ、本人がリーダーの画面で新しい暗証番号(%(which)s)を入力します。職員には見えません。",
+        "%(card)s を リーダーに {入|い}れます。{本人|ほんにん}が {新|あたら}しい {番号|ばんごう}(%(which)s)を {入|い}れます。",
+        "Put %(card)s into the reader; its holder types the new PIN (%(which)s) at the reader's screen. You do not see it.",
+    ),
+    "again": Words("本人確認からやり直す", "はじめから やりなおす", "Begin again with the check"),
+    "again-how": Words(
+        "許可の時間が過ぎたときは、本人確認からやり直します。",
+        "{時間|じかん}が すぎたら、はじめから やりなおします。",
+        "When the permission's time is over, the person is looked at again.",
+    ),
+    "done-pin": Words(
+        "新しい暗証番号を設定しました。カードを本人に返してください。",
+        "{新|あたら}しい {番号|ばんごう}に なりました。カードを {返|かえ}してください。",
+        "The new PIN is set. Give the card back to its holder.",
+    ),
+    # changes
+    "change-how": Words(
+        "変わるところだけを、住民票のとおりに入力します。空欄は変わりません。署名用証明書は失効し、同じカードに新しく作ります。利用者証明用はそのままです。",
+        "かわる ところだけ {書|か}きます。{署名用|しょめいよう}の {証明書|しょうめいしょ}は {新|あたら}しくなります。",
+        "Fill in only what changes, as the resident record has it; what is left empty stays. The signature certificate "
+        "ends and is made anew on the same card; the authentication certificate stays.",
+    ),
+    "official-how": Words(
+        "町名の変更など、役所が表記を改めた場合です。証明書は失効せず、オンラインの回数も減りません。",
+        "{役所|やくしょ}が {書|か}き{方|かた}を かえたときです。{証明書|しょうめいしょ}は そのままです。",
+        "For what the office itself reworded, like a renamed street: no certificate ends, and nothing is used up.",
+    ),
+    "new-address": Words("新しい住所", "{新|あたら}しい {住所|じゅうしょ}", "New address"),
+    "new-name": Words("新しい氏名", "{新|あたら}しい {名前|なまえ}", "New name"),
+    "new-reading": Words("新しい氏名の読み", "{名前|なまえ}の {読|よ}み", "Reading of the new name"),
+    "new-gender": Words("性別", "{性別|せいべつ}", "Gender"),
+    "new-born": Words("生年月日", "{生|う}まれた {日|ひ}", "Date of birth"),
+    "new-moved_on": Words("引っ越した日", "{引|ひ}っこした {日|ひ}", "Day of the move"),
+    "until-now": Words("いまの記録:", "いま:", "Until now:"),
+    "reading": Words("氏名の読み(氏名が変わるとき)", "{名前|なまえ}の {読|よ}み", "Reading, if the name changes"),
+    "reading-how": Words(
+        "ひらがなかカタカナで、氏と名の間を空けます。",
+        "かなで {書|か}きます。",
+        "In kana, with a space between family and given name.",
+    ),
+    "record-mistakes": Words(
+        "性別・生年月日の誤りを直す",
+        "{性別|せいべつ}・{生|う}まれた {日|ひ}を {直|なお}す",
+        "Correct the gender or date of birth",
+    ),
+    "unchanged": Words("変わらない", "かわらない", "unchanged"),
+    "born-how": Words(
+        "昭和55年2月17日、S55.2.17、1980-02-17 のどれでも。", "S55.2.17 でも いいです。", "As 1980-02-17 or S55.2.17."
+    ),
+    "not-shown": Words("(変更あり。表示しません)", "({見|み}せません)", "(changes; not shown)"),
+    "faults": Words("入力を直してください。", "{直|なお}してください。", "Please correct what was typed."),
+    "fault-half-width": Words(
+        "半角カナは使えません。全角で入力してください。",
+        "{小|ちい}さい カナは {使|つか}えません。",
+        "Half-width kana cannot be used: type full-width ones.",
+    ),
+    "fault-name": Words(
+        "氏名に使えない文字があるか、100文字を超えています。外字は Unicode の文字か異体字で入力してください。",
+        "{名前|なまえ}に {使|つか}えない {字|じ}が あります。",
+        "The name has a character that cannot be used (private-use gaiji, say), or more than 100: use Unicode's characters.",
+    ),
+    "fault-reading": Words(
+        "読みは、ひらがなかカタカナで、氏名と同じ数に区切ってください。",
+        "{読|よ}みは かなで {書|か}きます。",
+        "The reading is in kana, with as many parts as the name.",
+    ),
+    "fault-address": Words(
+        "住所に使えない文字があるか、200文字を超えています。",
+        "{住所|じゅうしょ}に {使|つか}えない {字|じ}が あります。",
+        "The address has a character that cannot be used, or more than 200.",
+    ),
+    "fault-gender": Words(
+        "性別を選び直してください。", "{性別|せいべつ}を えらんでください。", "Choose the gender again."
+    ),
+    "fault-born": Words(
+        "生年月日が読み取れません。元号の年と日付を確かめてください。",
+        "{日|ひ}が よめません。",
+        "The date cannot be read: check the era's year and the day.",
+    ),
+    "fault-nothing": Words(
+        "変わるところを入力してください。", "かわる ところを {書|か}いてください。", "Type what changes."
+    ),
+    "fault-moved_on": Words(
+        "引っ越した日を入力してください。",
+        "{引|ひ}っこした {日|ひ}を {書|か}いてください。",
+        "Give the day of the move.",
+    ),
+    "fault-consent": Words(
+        "来ている大人は、それぞれ同意の欄に印が必要です。",
+        "{来|き}ている {大人|おとな}は {同意|どうい}が いります。",
+        "Each adult who is here must agree: tick it.",
+    ),
+    "fault-nobody": Words(
+        "来ている人を選んでください。", "{来|き}ている {人|ひと}を えらんでください。", "Choose who is here."
+    ),
+    "substitutes": Words(
+        "証明書では、次の文字が代わりの文字になります。",
+        "{証明書|しょうめいしょ}では {字|じ}が かわります。",
+        "A certificate carries other characters for these.",
+    ),
+    "substitutes-shown": Words(
+        "代わりの文字を本人に見せました", "{本人|ほんにん}に {見|み}せました", "The person has seen the substitutes"
+    ),
+    "change-now": Words(
+        "記録すると、住民の記録が変わり、古い署名用証明書はすぐに失効します。",
+        "すぐに かわります。",
+        "The record changes now, and the old signature certificate ends.",
+    ),
+    "own-card-how": Words(
+        "本人のカード %(card)s をリーダーに入れてください。新しい署名用証明書を作って書き込みます。",
+        "{本人|ほんにん}の カード %(card)s を {入|い}れてください。",
+        "Put the person's own card %(card)s into the reader: the new signature certificate is made on it.",
+    ),
+    "later": Words("カードはあとで", "カードは あとで", "The card comes later"),
+    "later-how": Words(
+        "カードを持っていないときは、変更だけを記録して終わります。証明書はカードを持ってきた日に書き込みます。",
+        "カードが ないときは あとで できます。",
+        "Without the card only the change is recorded; the certificate is made on the day the card is brought.",
+    ),
+    "done-change": Words(
+        "変更を記録し、新しい署名用証明書をカードに書き込みました。カードを本人に返してください。",
+        "かわりました。カードを {返|かえ}してください。",
+        "The change is recorded and the new certificate is on the card. Give the card back to its holder.",
+    ),
+    "done-change-only": Words("変更を記録しました。", "かわりました。", "The change is recorded."),
+    "done-later": Words(
+        "変更を記録しました。署名用証明書は、カードを持ってきたときに書き込みます。",
+        "かわりました。カードは あとで {持|も}ってきてください。",
+        "The change is recorded. The signature certificate is made when the card is brought.",
+    ),
+    # codes for home
+    "code-how": Words(
+        "番号は1回だけ表示されます。24時間のうちに1回ログインできます。",
+        "{番号|ばんごう}は 1{回|かい}だけ {見|み}えます。",
+        "The code is shown once, and is worth one log-in within 24 hours.",
+    ),
+    "code-give": Words("番号を表示する", "{番号|ばんごう}を {見|み}る", "Show the code"),
+    "code-once": Words(
+        "この番号は、この画面と、いま印刷する受付票にだけあります。",
+        "この {番号|ばんごう}は いまだけ {見|み}えます。",
+        "This code is only on this page, and on the receipt that you print now.",
+    ),
+    "login-code": Words("ログイン用の番号", "ログインの {番号|ばんごう}", "Log-in code"),
+}
