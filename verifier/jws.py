@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,18 +20,19 @@ from pki.algorithms import PublicKey
 from pki.certificate import Certificate
 from pki.errors import InvalidValue, Malformed
 from pki.instant import Instant
-from verifier.cades import Document, wrap_basic_response
+from verifier.cades import Document
 from verifier.candidate import Candidate, Stamped, identify
 from verifier.errors import FormatFailure, UnacceptableAlgorithm, UnacceptableKey
 from verifier.evidence import Evidence
 from verifier.indication import SubIndication
+from verifier.jws_text import URL_TEXT, from_base64url, strict_json, to_base64url
+from verifier.jws_unsigned import read_unsigned
 from verifier.keys import load_key
 from verifier.policy import Policy, SignatureFormat
 from verifier.report import CheckName, Covered
 from verifier.schemes import Kind, Scheme, check_scheme
 from verifier.signature import check_key, signature_holds
 
-_URL_TEXT: Final = re.compile(rb"[A-Za-z0-9_-]*\Z")
 _COMPACT: Final = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+\Z")
 _ALGORITHMS: Final[Mapping[str, tuple[Kind, str]]] = {
     "RS256": (Kind.PKCS1, "sha256"),
@@ -48,8 +48,9 @@ _ALGORITHMS: Final[Mapping[str, tuple[Kind, str]]] = {
     "Ed25519": (Kind.EDDSA, "sha512"),
 }
 _CURVES: Final = {"ES256": "secp256r1", "ES384": "secp384r1", "ES512": "secp521r1"}
-_UNDERSTOOD: Final = frozenset({"b64", "sigT", "x5t#S256", "sigPl"})
-_DEPTH: Final = 16
+_UNDERSTOOD: Final = frozenset({"b64", "sigT", "sigPl", "sigPId"})
+"""What crit may name: nothing that RFC 7515 or 7518 themselves define (RFC 7515 4.1.11)."""
+_SIG_T: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def _parse(text: bytes, policy: Policy) -> tuple[bytes, list[_Signature]]:
         return middle, [_signature(first, last, {})]
     whole = strict_json(text)
     payload = whole.get("payload", "")
-    if not isinstance(payload, str) or not _URL_TEXT.match(payload.encode()):
+    if not isinstance(payload, str) or not URL_TEXT.match(payload.encode()):
         raise FormatFailure("the payload is not base64url", "RFC 7515 7.2.1")
     rows = whole.get("signatures")
     if rows is None:
@@ -130,13 +131,21 @@ def _examine(
         check_scheme(scheme, policy)
         findings.passed(CheckName.ALGORITHMS, scheme.name, scheme=scheme.name)
         candidate.claimed_time = _claimed_time(one.header)
-        _unsigned_values(candidate, one, policy)
+        unsigned = read_unsigned(one.unsigned, policy)
+        candidate.evidence += unsigned.evidence
+        candidate.long_term = unsigned.long_term
+        candidate.timestamps = tuple(Stamped(token, one.value_text) for token in unsigned.over_value)
         certificate = _signing_certificate(candidate, one.header, policy, evidence)
         if certificate is None:
             return candidate
         candidate.signer = certificate
         findings.passed(CheckName.KEY, "accepted", key=check_key(load_key(certificate.spki), scheme, policy))
-        _check_value(candidate, one, certificate, scheme, payload, document)
+        covered = _check_value(candidate, one, certificate, scheme, payload, document)
+        if covered is not None:
+            before = b".".join((covered, one.protected, one.value_text, b""))
+            candidate.archive_timestamps = unsigned.archived(before)
+            for why in unsigned.void:
+                findings.note(CheckName.TIME_STAMP, f"an archive time-stamp does not hold: {why}")
     except (FormatFailure, Malformed, InvalidValue) as bad:
         findings.failed(CheckName.FORMAT, SubIndication.FORMAT_FAILURE, bad.reason)
         candidate.holds = False
@@ -174,10 +183,21 @@ def _scheme(header: Mapping[str, object]) -> Scheme:
 
 
 def _claimed_time(header: Mapping[str, object]) -> Instant | None:
-    signing_time, issued_at = header.get("sigT"), header.get("iat")
-    if isinstance(issued_at, int) and not isinstance(issued_at, bool) and 0 <= issued_at < 1 << 40:
-        return Instant(issued_at)
-    return Instant.parse(signing_time) if isinstance(signing_time, str) else None
+    """iat (TS 119 182-1 5.1.11), or sigT (5.2.1), which it replaced; two that differ say nothing."""
+    claimed: set[Instant] = set()
+    if "iat" in header:
+        issued_at = header["iat"]
+        if not isinstance(issued_at, int) or isinstance(issued_at, bool) or not 0 <= issued_at < 1 << 38:
+            raise FormatFailure("iat is no number of seconds", "TS 119 182-1 5.1.11")
+        claimed.add(Instant(issued_at))
+    if "sigT" in header:
+        signing_time = header["sigT"]
+        if not isinstance(signing_time, str) or not _SIG_T.fullmatch(signing_time):
+            raise FormatFailure("sigT is no time in UTC with seconds", "TS 119 182-1 5.2.1")
+        claimed.add(Instant.parse(signing_time))
+    if len(claimed) > 1:
+        raise FormatFailure("iat and sigT claim two times", "TS 119 182-1 5.1.11")
+    return next(iter(claimed), None)
 
 
 def _signing_certificate(
@@ -231,7 +251,8 @@ def _check_value(
     scheme: Scheme,
     payload: bytes,
     document: Document | None,
-) -> None:
+) -> bytes | None:
+    """The payload as it was signed (encoded or not) if the value holds. Errors: FormatFailure."""
     findings = candidate.findings
     encoded = one.header.get("b64", True)
     detached = not payload
@@ -239,14 +260,14 @@ def _check_value(
         findings.failed(
             CheckName.DOCUMENT_DIGEST, SubIndication.SIGNED_DATA_NOT_FOUND, "the signed document was not handed in"
         )
-        return
+        return None
     if detached and not isinstance(document, bytes):
         findings.failed(
             CheckName.DOCUMENT_DIGEST,
             SubIndication.SIGNED_DATA_NOT_FOUND,
             "a JWS signs the document itself: its digest does not suffice",
         )
-        return
+        return None
     if not detached and document is not None:
         raise FormatFailure("it carries a payload and another document was handed in", "EN 319 102-1 5.2.2")
     if not detached and not encoded:
@@ -263,12 +284,13 @@ def _check_value(
             SubIndication.SIG_CRYPTO_FAILURE,
             "the signature value does not verify with the signer's key over this header and document",
         )
-        return
+        return None
     findings.passed(CheckName.SIGNATURE_VALUE, "verifies with the signer's key over header and document")
     candidate.holds = True
     candidate.signature_id = identify(message, certificate)
     candidate.covered = Covered.document(content)
     findings.passed(CheckName.COVERAGE, candidate.covered.what, octets=len(content))
+    return covered
 
 
 def _der_value(key: PublicKey, scheme: Scheme, one: _Signature) -> bytes | None:
@@ -283,96 +305,3 @@ def _der_value(key: PublicKey, scheme: Scheme, one: _Signature) -> bytes | None:
     if len(one.value) != 2 * size:
         return None
     return utils.encode_dss_signature(int.from_bytes(one.value[:size]), int.from_bytes(one.value[size:]))
-
-
-def _unsigned_values(candidate: Candidate, one: _Signature, policy: Policy) -> None:
-    """etsiU: time-stamps over the signature value, certificates and revocation data (TS 119 182-1 5.3)."""
-    entries = one.unsigned.get("etsiU", [])
-    if not isinstance(entries, list) or len(entries) > policy.limits.attributes:
-        raise FormatFailure("etsiU is not a list", "TS 119 182-1 5.3.1")
-    stamps: list[Stamped] = []
-    for entry in entries:
-        fields = strict_json(from_base64url(entry.encode())) if isinstance(entry, str) else entry
-        if not isinstance(fields, dict):
-            raise FormatFailure("etsiU holds something that is no object", "TS 119 182-1 5.3.1")
-        for name, value in fields.items():
-            if name == "sigTst":
-                stamps += [Stamped(token, one.value_text) for token in _vals(value, "tstTokens")]
-            elif name == "xVals":
-                certificates = tuple(_val(row.get("x509Cert")) for row in _rows(value))
-                candidate.evidence += Evidence(certificates=certificates)
-            elif name == "rVals" and isinstance(value, dict):
-                crls = tuple(_vals(value, "crlVals"))
-                ocsp = tuple(wrap_basic_response(basic) for basic in _vals(value, "ocspVals"))
-                candidate.evidence += Evidence(crls=crls, ocsp=ocsp)
-                candidate.long_term = candidate.long_term or bool(crls or ocsp)
-    candidate.timestamps = tuple(stamps[: policy.limits.timestamps])
-
-
-def _rows(value: object) -> list[dict[str, object]]:
-    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value) or len(value) > 64:
-        raise FormatFailure("a list of objects is missing in etsiU", "TS 119 182-1 5.3")
-    return value
-
-
-def _vals(value: object, name: str) -> list[bytes]:
-    rows = value.get(name, []) if isinstance(value, dict) else None
-    return [_val(row) for row in _rows(rows)]
-
-
-def _val(row: object) -> bytes:
-    text = row.get("val") if isinstance(row, dict) else None
-    try:
-        return base64.b64decode(text if isinstance(text, str) else "!", validate=True)
-    except (binascii.Error, ValueError) as bad:
-        raise FormatFailure("etsiU holds something that is not base64", "TS 119 182-1 5.3") from bad
-
-
-def strict_json(text: bytes) -> dict[str, object]:
-    """A JSON object: UTF-8, each name once at every level, only numbers, not deep. Errors: FormatFailure."""
-    if len(text) > 1 << 26 or _depth(text) > _DEPTH:
-        raise FormatFailure("JSON that is too large or too deep", "limits")
-    try:
-        value = json.loads(text.decode("utf-8"), object_pairs_hook=_each_once, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as bad:
-        raise FormatFailure("it is not JSON with each name once", "RFC 7515 4; RFC 8259") from bad
-    if not isinstance(value, dict):
-        raise FormatFailure("it is not a JSON object", "RFC 7515 4")
-    return value
-
-
-def _depth(text: bytes) -> int:
-    depth = deepest = 0
-    for bracket in re.findall(rb'[\[{\]}]|"(?:[^"\\]|\\.)*"', text):
-        if bracket in (b"[", b"{"):
-            depth += 1
-            deepest = max(deepest, depth)
-        elif bracket in (b"]", b"}"):
-            depth -= 1
-    return deepest
-
-
-def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ValueError("a name occurs twice")
-    return fields
-
-
-def _no_constant(text: str) -> object:
-    raise ValueError(text)
-
-
-def from_base64url(text: bytes) -> bytes:
-    """Octets from base64url without padding, in its one form: no stray bits at the end. Errors: FormatFailure."""
-    if not _URL_TEXT.match(text) or len(text) % 4 == 1:
-        raise FormatFailure("it is not base64url", "RFC 7515 2")
-    octets = base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4))
-    if to_base64url(octets) != text:
-        raise FormatFailure("base64url with stray bits at its end", "RFC 4648 3.5")
-    return octets
-
-
-def to_base64url(octets: bytes) -> bytes:
-    """base64url without padding (RFC 7515 2)."""
-    return base64.urlsafe_b64encode(octets).rstrip(b"=")

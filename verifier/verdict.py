@@ -27,7 +27,8 @@ from verifier.errors import FormatFailure
 from verifier.evidence import Evidence
 from verifier.indication import Indication, SubIndication
 from verifier.judge import Trust
-from verifier.jws import from_base64url, read_jws, strict_json, to_base64url
+from verifier.jws import read_jws
+from verifier.jws_text import from_base64url, strict_json, to_base64url
 from verifier.policy import Policy, SignatureLevel
 from verifier.report import CheckName, Outcome, Report
 from verifier.verify import verify_filing

@@ -27,7 +27,7 @@ from pki.errors import InvalidValue, Malformed
 from pki.instant import Instant
 from pki.purpose import Purpose
 from verifier.errors import FormatFailure
-from verifier.jws import from_base64url, strict_json, to_base64url
+from verifier.jws_text import from_base64url, strict_json, to_base64url
 from verifier.schemes import Kind, Scheme
 from verifier.signature import signature_holds
 from web.errors import NotAuthenticated, QuotaExhausted

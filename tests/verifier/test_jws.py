@@ -171,6 +171,41 @@ def test_what_is_critical_must_be_understood(more: dict[str, Any], world: World)
     assert said(checked(world, compact(world.signer, **more))) == failure(SubIndication.FORMAT_FAILURE)
 
 
+@pytest.mark.parametrize(
+    ("more", "claimed"),
+    [
+        ({"sigT": None, "iat": AT.seconds}, AT),
+        ({"iat": AT.seconds}, AT),
+        ({"sigT": None}, None),
+        ({"crit": ["sigT"]}, AT),
+    ],
+)
+def test_the_claimed_time_of_either_header(more: dict[str, Any], claimed: Any, world: World) -> None:
+    report = checked(world, compact(world.signer, **more))
+    assert said(report) == PASSED, report.reason
+    assert report.claimed_time == claimed
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"iat": AT.seconds + 1},
+        {"iat": "1795392000"},
+        {"iat": True},
+        {"iat": 1.5},
+        {"iat": -1},
+        {"iat": 1 << 60},
+        {"sigT": "2026-11-23T09:00:00+09:00"},
+        {"sigT": "2026-11-23"},
+        {"sigT": "2026-02-30T00:00:00Z"},
+        {"sigT": 5},
+    ],
+)
+def test_claimed_times_that_are_none_or_two(more: dict[str, Any], world: World) -> None:
+    """TS 119 182-1 5.1.11, 5.2.1."""
+    assert said(checked(world, compact(world.signer, **more))) == failure(SubIndication.FORMAT_FAILURE)
+
+
 def test_unsigned_headers_decide_nothing(world: World) -> None:
     text = compact(world.signer)
     for more in ({"header": {"alg": "none"}}, {"header": {"jwk": {}}}, {"header": {"kid": "x"}}, {"header": []}):

@@ -12,7 +12,7 @@ from tests.verifier.filing_world import AT, Holder, World, build_world, ec_key, 
 from tests.verifier.test_verify import LATER, POLICY, trust, verify
 from verifier.errors import FormatFailure
 from verifier.indication import Indication, SubIndication
-from verifier.jws import from_base64url, to_base64url
+from verifier.jws_text import from_base64url, to_base64url
 from verifier.verdict import VerdictSigner, check_verdict, sign_verdict
 
 DOCUMENT = b"form"
