@@ -44,7 +44,7 @@ class GivenCodes:
         desk = self.desk
         if (work.kind, work.state) != (Kind.LOGIN_CODE, State.CARRY_OUT):
             raise WorkRefused(work.state.value)
-        codes = LoginCodes(desk.database, desk.clock, desk.random)
+        codes = self._codes()
 
         def write(conn: Connection, at: Instant) -> tuple[Work, str]:
             code = codes.give_in(conn, work.person, officer.operator, at)
@@ -53,3 +53,10 @@ class GivenCodes:
 
         about = signing.content("login-code", work=work.id, person=work.person)
         return signing.do(desk, officer, Deed(What.GIVE_CODE, work.person, about), write)
+
+    def stands(self, work: Work, code: str) -> bool:
+        """Whether this code of the work's person may still be printed."""
+        return self._codes().stands(work.person, code)
+
+    def _codes(self) -> LoginCodes:
+        return LoginCodes(self.desk.database, self.desk.clock, self.desk.random)

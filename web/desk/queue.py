@@ -1,5 +1,6 @@
 """The second person's page: what waits for a decision that this officer may take, live."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fastapi import Response
@@ -15,10 +16,12 @@ from web.desk.decisions import Decisions
 from web.desk.officer import Officer
 from web.desk.parts import Desk
 from web.desk.work import State, Work
+from web.desk.writing import masked
 from web.errors import WorkRefused
 from web.pages.rendering import minute
 from web.pages.router import SOMEBODY, Pages, Visit, see_other
 from web.store import desk as rows
+from web.store import entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,8 @@ class Waiting:
     name: str
     flag: object
     until: str | None
+    entry: Mapping[str, str | None]
+    """What would change."""
 
 
 def queue_pages(pages: Pages, desk: Desk) -> None:
@@ -51,7 +56,10 @@ def queue_pages(pages: Pages, desk: Desk) -> None:
         lines = []
         for work, view in zip(waiting, views, strict=True):
             until = work.body.get("until")
-            lines.append(Waiting(work, view.shown[Field.NAME], view.flag, minute(Instant(until)) if until else None))
+            written = desk.database.read(lambda conn, one=work: entries.read(conn, one.id))  # type: ignore[misc]
+            entry = masked(written, protected=view.flag is not None)
+            time = minute(Instant(until)) if until else None
+            lines.append(Waiting(work, view.shown[Field.NAME], view.flag, time, entry))
         return pages.page(visit, "desk/queue.html", works=lines, known=_known([one.work for one in lines]))
 
     @pages.get("/desk/queue/list", SOMEBODY)

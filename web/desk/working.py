@@ -1,6 +1,6 @@
 """The pages of guided work: each shows the step that the work waits for, whoever left it there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Final
 
@@ -227,12 +227,17 @@ def working_pages(pages: Pages, desk: Desk) -> None:
             raise
         view = desk.look(officer, work.person, "receipt", frozenset({Field.NAME}))
         say = plain_speaker(pages.renderer.book, pages.renderer.language(visit.request))
+        more: tuple[tuple[str, str], ...] = ()
+        if code := visit.form.get("code", ""):
+            if work.kind is not Kind.LOGIN_CODE or not codes.stands(work, code):
+                raise InvalidValue("a code that was given in this work, and not yet used")
+            more = ((say("login-code"), code),)
         for _ in range(_PRINTERS):
             found = desk.database.read(lambda conn: rows.receipt_of_work(conn, work.id))
             if found is None:
                 raise InvalidValue("a receipt of work that is done")
             number = found.prints + 1
-            octets = receipt_pdf(_paper(officer, work, found, view.shown[Field.NAME], say))
+            octets = receipt_pdf(_paper(officer, work, found, view.shown[Field.NAME], say, more))
             counted = desk.database.transaction(
                 lambda conn, one=found.receipt, number=number: rows.receipt_printed(conn, one, number)  # type: ignore[misc]
             )
@@ -241,7 +246,14 @@ def working_pages(pages: Pages, desk: Desk) -> None:
                 return Response(octets, media_type="application/pdf", headers=headers)
         raise Retryable("the receipt")
 
-    def _paper(officer: Officer, work: Work, found: rows.ReceiptRow, name: str, say: Callable[..., str]) -> Paper:
+    def _paper(
+        officer: Officer,
+        work: Work,
+        found: rows.ReceiptRow,
+        name: str,
+        say: Callable[..., str],
+        more: Sequence[tuple[str, str]],
+    ) -> Paper:
         return Paper(
             title=say("receipt"),
             office=officer.counter.name_ja,
@@ -251,6 +263,7 @@ def working_pages(pages: Pages, desk: Desk) -> None:
                 (say("name"), name),
                 (say("near-when"), minute(found.issued_at)),
                 (say("at-desk"), officer.counter.name_ja),
+                *more,
             ),
             check=say("receipt-check"),
             address=f"{desk.service}/receipts/{found.receipt}",
