@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from cardio.agent.agent import Agent, Pairing
+    from cardio.agent.prompts import Asker
     from cardio.agent.readers import Snapshot
 
 app = typer.Typer()
@@ -91,8 +92,8 @@ class ServiceLine:
         self._agent, self._origin, self._port = agent, origin, port
         self._stop: threading.Event | None = None
 
-    def pair(self, code: str) -> "Pairing":
-        """What the code is worth at the service. Errors: AgentRefused."""
+    def pair(self, code: str) -> None:
+        """Have the agent belong to what the code is worth at the service. Errors: AgentRefused."""
         import httpx
 
         from cardio.agent.agent import Pairing
@@ -110,8 +111,8 @@ class ServiceLine:
         pairing = Pairing(made["channel"], bytes.fromhex(made["key"]), made["ticket"])
         self.stop()
         self._stop = threading.Event()
+        self._agent.pair(pairing)
         threading.Thread(target=self._keep, args=(pairing, self._stop), name="line", daemon=True).start()
-        return pairing
 
     def stop(self) -> None:
         """Close the line."""
@@ -124,12 +125,12 @@ class ServiceLine:
         while not stop.is_set():
             try:
                 if not self._carry(pairing, stop):
-                    self._agent.pair(None)  # the service does not know the pairing any more
+                    self._agent.end(pairing)  # the service does not know it any more; a newer one is none of ours
                     return
             except (OSError, ConnectionClosed, InvalidHandshake, TimeoutError):
                 pass
             stop.wait(1.0)
-            if self._agent.pairing is not pairing and not stop.is_set():
+            if self._agent.pairing is not pairing:
                 return
 
     def _carry(self, pairing: "Pairing", stop: threading.Event) -> bool:
@@ -139,6 +140,7 @@ class ServiceLine:
 
         from websockets.sync.client import connect
 
+        from cardio.agent.prompts import Asker
         from pki.envelope import TO_READER, TO_SERVICE, Opener, Sealer, line_key, opening_proof
 
         address = f"ws{self._origin.removeprefix('http')}/v1/reader-line"
@@ -159,16 +161,17 @@ class ServiceLine:
                 except Exception:  # the line is cut: whoever reads from it notices and opens another
                     return
 
+            asker = Asker()
             self._agent.readers.listen(heard)
             with ThreadPoolExecutor(4, "line") as workers:
                 try:
                     heard(self._agent.readers.now)
-                    while not stop.is_set() and self._agent.pairing in (None, pairing):
+                    while not stop.is_set() and self._agent.pairing is pairing:
                         try:
                             message = opener.open(str(socket.recv(timeout=0.5)))
                         except TimeoutError:
                             continue
-                        workers.submit(self._do, message, send)
+                        workers.submit(self._do, message, send, asker)
                 except Exception as error:
                     refused = getattr(getattr(error, "rcvd", None), "code", 0) == 4403
                     if refused:
@@ -176,16 +179,18 @@ class ServiceLine:
                     raise
                 finally:
                     self._agent.readers.unlisten(heard)
-                    self._agent.prompts.cancel()
+                    self._agent.prompts.withdraw(asker)  # what a page asks for itself goes on
         return True
 
-    def _do(self, message: dict[str, object], send: object) -> None:
+    def _do(self, message: dict[str, object], send: object, asker: "Asker") -> None:
+        from cardio.agent.prompts import asking_for
         from cardio.agent.refusals import AgentRefused
         from pki.errors import Error
 
         arguments = message.get("arguments")
         try:
-            result = self._agent.line(message.get("operation"), arguments if isinstance(arguments, dict) else {})
+            with asking_for(asker):
+                result = self._agent.line(message.get("operation"), arguments if isinstance(arguments, dict) else {})
             answer: dict[str, object] = {"id": message.get("id"), "result": result}
         except AgentRefused as refused:
             answer = {"id": message.get("id"), "error": refused.refusal.value}

@@ -3,7 +3,6 @@
 PINs come from the agent's own page (`prompts`) and go to the card; no answer to anybody holds one.
 """
 
-import base64
 import contextlib
 import hashlib
 import hmac
@@ -12,9 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, Final, TypeVar
-
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from cardio import jpki
 from cardio.agent.card_thread import CardThread
@@ -26,11 +22,12 @@ from cardio.agent.operations import (
     PageOperation,
     require_relayable,
 )
+from cardio.agent.operator import OperatorsCard, token, token_message
 from cardio.agent.prompts import PromptKind, Prompts
 from cardio.agent.readers import Readers, SeenCard
 from cardio.agent.refusals import AgentRefused, Refusal
 from cardio.channel import Channel
-from cardio.errors import LastTry, PinMalformed, WrongCardState, WrongPin
+from cardio.errors import CardError, LastTry, PinMalformed, WrongCardState, WrongPin
 from cardio.jpki_card import JpkiCard
 from cardio.pcsc import Context
 from cardio.pin import Pin
@@ -86,10 +83,13 @@ class Agent:
     ) -> None:
         self.mode, self.origin, self.readers, self.prompts = mode, origin, readers, prompts
         self._cards, self._clock, self._hold_seconds = cards, clock, hold_seconds
+        self.operator = OperatorsCard(origin, cards, readers, prompts, clock)
         self._pairing: Pairing | None = None
+        self._pairing_lock = threading.Lock()
         self._held: _Held | None = None
         self._letting_go: threading.Timer | None = None
         self._chosen: dict[Purpose, Pin] = {}
+        readers.when_leaving(lambda reader: cards.submit(lambda _context: self._left(reader)))
 
     # -- pairing ---------------------------------------------------------------------------------------------------
 
@@ -100,10 +100,23 @@ class Agent:
 
     def pair(self, pairing: Pairing | None) -> None:
         """Belong to this pairing from now on, or to none. What was under way is taken back."""
-        self._pairing = pairing
+        with self._pairing_lock:
+            self._pairing = pairing
+        self._forget()
+
+    def end(self, pairing: Pairing) -> None:
+        """Belong to this pairing no more. Its end may be heard of late: then there is another one, which stays."""
+        with self._pairing_lock:
+            if self._pairing is not pairing:
+                return
+            self._pairing = None
+        self._forget()
+
+    def _forget(self) -> None:
         self._chosen.clear()
         self.prompts.cancel()
         self._cards.submit(lambda _context: self._let_go())
+        self.operator.forget()
         self.prompts.touch()
 
     def require_ticket(self, ticket: object) -> None:
@@ -157,6 +170,11 @@ class Agent:
                 return self._cards.call(lambda _context: self._write_pins())
             case LineOperation.CHECK_PIN:
                 return self._check_pin(arguments)
+            case LineOperation.SIGN_RECORD:
+                return self.operator.sign(arguments)
+            case LineOperation.FORGET:
+                self.operator.forget()
+                return {}
         raise AgentRefused(Refusal.UNKNOWN_OPERATION)
 
     def close(self) -> None:
@@ -169,42 +187,29 @@ class Agent:
 
     def _reader(self, named: object) -> str:
         """The reader that was named, else the only one with one of our cards."""
-        with_card = [one.reader for one in self.readers.now.readers if one.ours]
-        if named:
-            if named not in with_card:
-                raise AgentRefused(Refusal.NO_CARD)
-            return str(named)
-        if len(with_card) != 1:
-            raise AgentRefused(Refusal.CHOOSE_READER if with_card else Refusal.NO_CARD)
-        return with_card[0]
+        return self.readers.choose(named)
 
     def _seen(self, reader: str) -> SeenCard:
-        return next((one for one in self.readers.now.readers if one.reader == reader), SeenCard(reader))
+        return self.readers.seen(reader)
 
     # -- with the holder's PIN -------------------------------------------------------------------------------------
 
     def _login(self, nonce: str, named: object) -> dict[str, Any]:
-        """A log-in token over our origin and the page's nonce (`verifier.challenge` judges it)."""
+        """A log-in token. At a desk the card stays held, for what its operator will do; at home it is let go."""
         reader = self._reader(named)
+        if self.mode is Mode.DESK:
+            return {"token": self.operator.log_in(reader, nonce)}
 
         def sign(card: JpkiCard, pin: Pin, last_try: bool) -> dict[str, Any]:
             certificate = card.read(Purpose.AUTHENTICATION)
             if certificate is None:
                 raise WrongCardState("it has no authentication certificate")
-            elliptic = isinstance(Certificate(certificate).public_key, ec.EllipticCurvePublicKey)
-            name = "sha384" if elliptic else "sha256"
-            message = _hash(name, self.origin) + _hash(name, nonce)
+            message = token_message(self.origin, nonce, certificate)
             signature = card.sign(Purpose.AUTHENTICATION, pin, message, last_try=last_try)
-            return {
-                "unverifiedCertificate": base64.b64encode(certificate).decode(),
-                "algorithm": "ES384" if elliptic else "RS256",
-                "signature": base64.b64encode(_fixed_length(signature) if elliptic else signature).decode(),
-                "format": "web-eid:1.0",
-                "appVersion": "jitsuin-agent",
-            }
+            return token(certificate, signature)
 
-        token = self._with_pin(PromptKind.LOGIN, Purpose.AUTHENTICATION, reader, {"site": self.origin}, sign)
-        return {"token": token}
+        made = self._with_pin(PromptKind.LOGIN, Purpose.AUTHENTICATION, reader, {"site": self.origin}, sign)
+        return {"token": made}
 
     def _sign(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Detached CMS by the signature key over a document that the person saw on the agent's page."""
@@ -227,6 +232,11 @@ class Agent:
 
         told = {"site": self.origin, "document": shown}
         return self._with_pin(PromptKind.SIGN, Purpose.SIGNATURE, reader, told, sign)
+
+    def _with_card(self, context: Context, reader: str, expected: str, work: Callable[[JpkiCard], T]) -> T:
+        self.readers.require_free(reader)
+        with session_at(context, reader, CardKind.JPKI, expected=expected or None) as session:
+            return work(JpkiCard(session))
 
     def _check_pin(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Whether the holder knows the authentication PIN: part of the check at a post office."""
@@ -252,14 +262,14 @@ class Agent:
         try:
             while True:
                 tries = self._cards.call(
-                    lambda context: _with_card(context, reader, card, lambda it: it.tries_left(purpose))
+                    lambda context: self._with_card(context, reader, card, lambda it: it.tries_left(purpose))
                 )
                 answer = self.prompts.ask(kind, (purpose.value,), tries, told, reader, wrong=wrong)
                 last_try = answer.get("last_try") == "yes"
                 try:
                     pin = jpki.pin(purpose, answer.get(purpose.value, ""))
                     do = partial(_do, work, pin, last_try)
-                    return self._cards.call(lambda context, do=do: _with_card(context, reader, card, do))  # type: ignore[misc]
+                    return self._cards.call(lambda context, do=do: self._with_card(context, reader, card, do))  # type: ignore[misc]
                 except (WrongPin, PinMalformed, LastTry):
                     wrong = True
         finally:
@@ -286,15 +296,15 @@ class Agent:
     # -- for the service -------------------------------------------------------------------------------------------
 
     def _hold(self, context: Context, reader: str) -> dict[str, Any]:
-        if self._held is not None:
-            raise AgentRefused(Refusal.BUSY)
+        if self._held is not None or self.operator.is_at(reader):
+            raise AgentRefused(Refusal.BUSY)  # the operator's own card is nobody's to manage while they work
         with contextlib.ExitStack() as stack:
             connection = stack.enter_context(context.connect(reader))
             stack.enter_context(connection.transaction())
             channel = Channel(connection)
             card = jpki.identify(channel)
             self._held = _Held(reader, card, stack.pop_all(), channel)
-        self.readers.set_held(reader)
+        self.readers.hold(reader)
         self._postpone()
         return {"card": card}
 
@@ -332,33 +342,23 @@ class Agent:
         self._letting_go.daemon = True
         self._letting_go.start()
 
+    def _left(self, reader: str) -> None:
+        if self._held is not None and self._held.reader == reader:
+            self._let_go()
+
     def _let_go(self) -> None:
         if self._letting_go is not None:
             self._letting_go.cancel()
             self._letting_go = None
         held, self._held = self._held, None
         if held is not None:
-            held.stack.close()
-            self.readers.set_held(None)
-
-
-def _with_card(context: Context, reader: str, expected: str, work: Callable[[JpkiCard], T]) -> T:
-    with session_at(context, reader, CardKind.JPKI, expected=expected or None) as session:
-        return work(JpkiCard(session))
+            with contextlib.suppress(CardError):  # of a card that is gone
+                held.stack.close()
+            self.readers.let_go(held.reader)
 
 
 def _do(work: Callable[[JpkiCard, Pin, bool], T], pin: Pin, last_try: bool, card: JpkiCard) -> T:
     return work(card, pin, last_try)
-
-
-def _hash(name: str, text: str) -> bytes:
-    return hashlib.new(name, text.encode()).digest()
-
-
-def _fixed_length(signature: bytes) -> bytes:
-    """r ‖ s of a P-384 signature, 48 octets each (RFC 7518 3.4)."""
-    r, s = decode_dss_signature(signature)
-    return r.to_bytes(48) + s.to_bytes(48)
 
 
 def _of(kind: Any, value: object) -> Any:

@@ -23,13 +23,15 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from cardio.agent.agent import Agent, Pairing
+from cardio.agent.agent import Agent
+from cardio.agent.gate import Gate
+from cardio.agent.prompts import Asker, Shown, asking_for
 from cardio.agent.readers import Snapshot
 from cardio.agent.refusals import AgentRefused, Refusal
-from cardio.agent.wording import language_of, wording
+from cardio.agent.wording import LANGUAGES, NAMES, language_of, plain, wording
 from cardio.errors import CardError
 
 TICKET_SECONDS: Final = 5.0
@@ -38,25 +40,12 @@ MESSAGES_A_SECOND: Final = 20
 LONGEST_MESSAGE: Final = 512 * 1024
 LONGEST_FORM: Final = 4096
 CHANGES_SECONDS: Final = 20.0
-_POLICY: Final = (
-    "default-src 'none'; img-src data:; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'"
-)
-_HEADERS: Final = {
-    "content-security-policy": _POLICY,
-    "x-frame-options": "DENY",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "same-origin",  # with no-referrer a browser hides the Origin of our own forms
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "cache-control": "no-store",
-}
 
 
 class Door:
-    """The application. `pair` asks the service what a one-time code is worth (errors: AgentRefused)."""
+    """The application. `pair` has the agent belong to what a one-time code is worth (errors: AgentRefused)."""
 
-    def __init__(self, agent: Agent, port: int, pair: Callable[[str], Pairing], random: Callable[[int], bytes]) -> None:
+    def __init__(self, agent: Agent, port: int, pair: Callable[[str], object], random: Callable[[int], bytes]) -> None:
         self._agent, self._pair = agent, pair
         self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}", f"[::1]:{port}"}
         self._own = {f"http://{host}" for host in self._hosts}
@@ -70,6 +59,7 @@ class Door:
         self._static = {name: here.joinpath(name).read_text("utf-8") for name in ("agent.css", "agent.js")}
         self._said = ""
         agent.readers.listen(lambda _snapshot: agent.prompts.touch())
+        agent.readers.when_leaving(agent.prompts.withdraw_reader)
 
     def application(self) -> ASGIApp:
         """What an HTTP server runs."""
@@ -86,34 +76,46 @@ class Door:
             ],
             exception_handlers={AgentRefused: _malformed},
         )
-        return _Gate(inner, self._hosts, self._own, self._agent.origin)
+        return Gate(inner, self._hosts, self._own, self._agent.origin)
 
     # -- the agent's own page --------------------------------------------------------------------------------------
 
     def _show(self, request: Request) -> Response:
         language = language_of(request.query_params.get("lang"), request.headers.get("accept-language"))
+        shown = self._agent.prompts.shown  # before all else: what changes later has a later version
         page = self._template.render(
             lang=language,
+            languages=LANGUAGES,
+            names=NAMES,
             t=wording(language),
+            plain=plain(language),
             agent=self._agent,
-            prompt=self._agent.prompts.open,
+            prompt=shown.prompt,
             readers=self._agent.readers.now,
-            version=self._agent.prompts.version,
+            version=shown.version,
+            face=self._face(shown),
             token=self._token,
             said=self._said,
         )
-        return HTMLResponse(page, headers={"content-language": language})
+        return HTMLResponse(page, headers={"content-language": "ja" if language == "easy" else language})
 
     async def _changes(self, request: Request) -> Response:
         """Waits in slices: a thread is not held for a page that may be left open all day."""
         since = request.query_params.get("since", "0")
         known = int(since) if since.isdigit() and len(since) < 12 else 0
+        shown = self._agent.prompts.shown
         for _ in range(int(CHANGES_SECONDS / 0.25)):
-            if self._agent.prompts.version != known:
+            if shown.version != known:
                 break
             await asyncio.sleep(0.25)
-        prompt = self._agent.prompts.open
-        return JSONResponse({"version": self._agent.prompts.version, "prompt": prompt.number if prompt else ""})
+            shown = self._agent.prompts.shown
+        return JSONResponse({"version": shown.version, "face": self._face(shown)})
+
+    def _face(self, shown: Shown) -> str:
+        """What the page is about: while this stays, nothing that is typed on it may be lost."""
+        if shown.prompt is not None:
+            return shown.prompt.number
+        return f"{'paired' if self._agent.pairing else 'unpaired'} {self._said}"
 
     def _sheet(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -129,30 +131,27 @@ class Door:
         try:
             if not 6 <= len(code) <= 12 or not code.isalnum():
                 raise AgentRefused(Refusal.CODE_UNKNOWN)
-            self._agent.pair(await asyncio.to_thread(self._pair, code))
+            await asyncio.to_thread(self._pair, code)
         except AgentRefused as refused:
             self._said = refused.refusal.value
-        return self._back()
+        return _back(form)
 
     async def _on_unpair(self, request: Request) -> Response:
-        await self._form(request)
+        form = await self._form(request)
         self._agent.pair(None)
-        return self._back()
+        return _back(form)
 
     async def _on_answer(self, request: Request) -> Response:
         form = await self._form(request)
         number = form.pop("number", "")
         self._agent.prompts.answer(number, form)
         await asyncio.sleep(0.1)  # the card answers meanwhile, and the page shows what came of it
-        return self._back()
+        return _back(form)
 
     async def _on_cancel(self, request: Request) -> Response:
         form = await self._form(request)
         self._agent.prompts.cancel(form.get("number", ""))
-        return self._back()
-
-    def _back(self) -> Response:
-        return RedirectResponse("/", 303)
+        return _back(form)
 
     async def _form(self, request: Request) -> dict[str, str]:
         body = b""
@@ -188,7 +187,6 @@ class Door:
             await _refuse(socket, refused)
         finally:
             self._page_open = False
-            self._agent.prompts.cancel()  # nobody waits for the answer any more
 
     @contextlib.asynccontextmanager
     async def _telling(self, socket: WebSocket) -> AsyncIterator[None]:
@@ -224,6 +222,7 @@ class Door:
         """One operation at a time: a page that asks again while the person is being asked is told that we are busy."""
         loop = asyncio.get_running_loop()
         running: asyncio.Task[None] | None = None
+        asker = Asker()
         window, count = loop.time(), 0
         try:
             while True:
@@ -236,23 +235,25 @@ class Door:
                 self._agent.require_ticket(message.get("ticket"))  # it may have been paired anew meanwhile
                 number = message.get("id")
                 if message.get("operation") == "cancel":
-                    self._agent.prompts.cancel()
+                    self._agent.prompts.withdraw(asker)
                 elif running is not None and not running.done():
                     await _send(socket, {"id": number, "error": Refusal.BUSY.value})
                 else:
-                    running = asyncio.create_task(self._do(socket, number, message))
+                    asker = Asker()
+                    running = asyncio.create_task(self._do(socket, number, message, asker))
         finally:
+            self._agent.prompts.withdraw(asker)  # nobody waits for the answer any more, nor for a later question's
             if running is not None:
-                self._agent.prompts.cancel()
                 with contextlib.suppress(BaseException):
                     await asyncio.wait_for(running, 5)
 
-    async def _do(self, socket: WebSocket, number: object, message: dict[str, Any]) -> None:
+    async def _do(self, socket: WebSocket, number: object, message: dict[str, Any], asker: Asker) -> None:
         arguments = message.get("arguments")
         try:
-            result = await asyncio.to_thread(
-                self._agent.page, message.get("operation"), arguments if isinstance(arguments, dict) else {}
-            )
+            with asking_for(asker):
+                result = await asyncio.to_thread(
+                    self._agent.page, message.get("operation"), arguments if isinstance(arguments, dict) else {}
+                )
             answer = {"id": number, "result": result}
         except AgentRefused as refused:
             answer = {"id": number, "error": refused.refusal.value}
@@ -262,61 +263,10 @@ class Door:
             await _send(socket, answer)
 
 
-class _Gate:
-    """Who may come in at all: our Host, our Origin, the allowed page's Origin for its WebSocket and its preflight."""
-
-    def __init__(self, inner: ASGIApp, hosts: set[str], own: set[str], page: str) -> None:
-        self._inner, self._hosts, self._own, self._page = inner, hosts, own, page
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket"):
-            await self._inner(scope, receive, send)
-            return
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        origin, host = headers.get("origin"), headers.get("host", "")
-        if host not in self._hosts:
-            await self._shut(scope, receive, send)
-        elif scope["type"] == "websocket":
-            allowed = origin == self._page and scope["path"] == "/reader"
-            await (self._inner if allowed else self._shut)(scope, receive, send)
-        elif scope["method"] == "OPTIONS":
-            await self._preflight(origin, headers)(scope, receive, send)
-        elif (
-            (origin is not None and origin not in self._own)
-            or (scope["method"] == "POST" and origin is None)
-            or (headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and scope["path"] != "/")
-        ):
-            await self._shut(scope, receive, send)
-        else:
-            await _dressed(self._inner)(scope, receive, send)
-
-    def _preflight(self, origin: str | None, headers: dict[str, str]) -> Response:
-        """Private Network Access: only the page of our service may come from a wider network to loopback."""
-        if origin != self._page:
-            return PlainTextResponse("", 403)
-        answer = {"access-control-allow-origin": self._page, "vary": "Origin", "access-control-allow-methods": "GET"}
-        if headers.get("access-control-request-private-network") == "true":
-            answer["access-control-allow-private-network"] = "true"
-        return PlainTextResponse("", 204, headers=answer)
-
-    async def _shut(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            await WebSocket(scope, receive, send).close(4403)
-            return
-        await PlainTextResponse("", 403, headers=_HEADERS)(scope, receive, send)
-
-
-def _dressed(inner: ASGIApp) -> ASGIApp:
-    async def run(scope: Scope, receive: Receive, send: Send) -> None:
-        async def dressed(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                extra = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
-                message = {**message, "headers": [*message.get("headers", ()), *extra]}
-            await send(message)
-
-        await inner(scope, receive, dressed)
-
-    return run
+def _back(form: dict[str, str]) -> Response:
+    """To the page, in the language that it had."""
+    language = form.get("lang", "")
+    return RedirectResponse(f"/?lang={language}" if language in LANGUAGES else "/", 303)
 
 
 def _malformed(_request: Request, _error: Exception) -> Response:

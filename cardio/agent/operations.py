@@ -1,7 +1,8 @@
 """What may be asked of the agent: two closed lists, one for the paired page, one for the service it belongs to.
 
 A page may look, log in and (at home) sign, nothing else. Only the service, over its sealed line, may have a card
-managed; and of commands it may only have those relayed that cannot carry a PIN.
+managed, or have the card that logged in sign a record of what its operator does; and of commands it may only have those
+relayed that cannot carry a PIN.
 """
 
 from enum import StrEnum
@@ -37,6 +38,8 @@ class LineOperation(StrEnum):
     ASK_PINS = "ask-pins"
     WRITE_PINS = "write-pins"
     CHECK_PIN = "check-pin"
+    SIGN_RECORD = "sign-record"
+    FORGET = "forget"
 
 
 PAGE_OPERATIONS: Final = {

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,14 +15,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from cardio.agent import door as door_module
 from cardio.agent.agent import Agent, Pairing
 from cardio.agent.card_thread import CardThread
 from cardio.agent.door import MESSAGES_A_SECOND, Door
 from cardio.agent.operations import LineOperation, Mode, PageOperation, require_relayable
-from cardio.agent.prompts import Prompts
+from cardio.agent.prompts import Asker, PromptKind, Prompts, asking_for
 from cardio.agent.readers import Readers
 from cardio.agent.refusals import AgentRefused, Refusal
-from cardio.agent.wording import WORDS
+from cardio.agent.wording import LANGUAGES, WORDS, wording
 from cardio.card_management import CardManager, Generate, relay
 from cardio.channel import Channel
 from cardio.private_pcscd import PrivatePcscd
@@ -46,6 +48,7 @@ class Beside:
     def __init__(self, mode: Mode, clock: SetClock, patience: float = 5.0) -> None:
         cards = CardThread()
         self.prompts = Prompts(os.urandom, patience)
+        self.cards = cards
         self.readers = Readers(cards, Watch(retry=0.05))
         self.agent = Agent(mode, SITE, cards, self.readers, self.prompts, clock, hold_seconds=0.5)
         self.codes: list[str] = []
@@ -53,11 +56,11 @@ class Beside:
         self.http = TestClient(door.application(), base_url=HERE, follow_redirects=False)
         self.readers.start()
 
-    def _pair(self, code: str) -> Pairing:
+    def _pair(self, code: str) -> None:
         self.codes.append(code)
         if code != "ABCD2345":
             raise AgentRefused(Refusal.CODE_UNKNOWN)
-        return Pairing("channel", bytes(32), TICKET)
+        self.paired()
 
     def paired(self) -> "Beside":
         self.agent.pair(Pairing("channel", bytes(32), TICKET))
@@ -411,8 +414,6 @@ def test_its_page_cannot_be_framed_and_names_nothing_to_others(beside: Beside) -
 
 def test_a_question_is_answered_once_and_not_for_ever(clock: SetClock) -> None:
     prompts = Prompts(os.urandom, patience=0.2)
-    from cardio.agent.prompts import PromptKind
-
     with pytest.raises(AgentRefused) as late:
         prompts.ask(PromptKind.LOGIN, ("authentication",))
     assert late.value.refusal is Refusal.TIMED_OUT
@@ -429,5 +430,118 @@ def test_a_question_is_answered_once_and_not_for_ever(clock: SetClock) -> None:
     assert asking() == {"authentication": PIN}
 
 
-def test_every_sentence_is_there_in_both_languages() -> None:
-    assert all(ja.strip() and (en.strip() or key == "times") for key, (ja, en) in WORDS.items())
+def test_every_sentence_is_there_in_every_language() -> None:
+    for key, (ja, easy, en) in WORDS.items():
+        assert ja.strip() and easy.strip() and (en.strip() or key == "times"), key
+        assert "{" not in ja + en, f"{key}: readings are for easy Japanese"
+        left = re.sub(r"\{[^|{}]+\|[^{}]+\}", "", easy)
+        assert not re.search(r"[\u4e00-\u9fff]", left), f"{key}: a word without its reading in easy Japanese"
+    for language in LANGUAGES:
+        assert "{" not in wording(language)("pair-how")
+    assert "<ruby>" in wording("easy")("pair-how")
+
+
+# -- nobody waits in vain ------------------------------------------------------------------------------------------
+
+
+def test_a_question_comes_between_two_parts_of_rendering(beside: Beside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page that was being made when the question came has the older version, and so looks again."""
+    beside.paired()
+    result: list[Callable[[], Any]] = []
+
+    def slow(language: str) -> Any:
+        asked = {"site": SITE}
+        result.append(in_background(lambda: beside.prompts.ask(PromptKind.LOGIN, ("authentication",), told=asked)))
+        beside.wait_for(lambda: beside.prompts.open is not None)
+        return wording(language)
+
+    monkeypatch.setattr(door_module, "wording", slow)
+    page = beside.http.get("/").text
+    monkeypatch.undo()
+    version = int(re.search(r'data-version="(\d+)"', page)[1])  # type: ignore[index]
+    assert 'id="asked"' not in page
+    seen = beside.http.get(f"/changes?since={version}").json()
+    assert beside.prompts.open is not None
+    assert seen["version"] > version and seen["face"] == beside.prompts.open.number
+    beside.prompts.cancel()
+    with pytest.raises(AgentRefused):
+        result[0]()
+
+
+def test_a_page_that_went_while_the_card_was_slow_leaves_no_question_behind(
+    beside: Beside, reader: Reader, jpki_card: VirtualJpkiCard
+) -> None:
+    """It would be there for minutes, and whoever comes next would be told that we are busy."""
+    beside.paired()
+    ready_card(beside, reader, jpki_card)
+    go_on = threading.Event()
+    beside.cards.submit(lambda _context: go_on.wait(10))  # a slow card
+    with beside.socket() as socket:
+        socket.send_text(json.dumps({"ticket": TICKET}))
+        socket.receive_text()
+        message = {"id": 1, "ticket": TICKET, "operation": "login", "arguments": {"nonce": NONCE}}
+        socket.send_text(json.dumps(message))
+        socket.send_text(json.dumps({**message, "id": 2}))
+        assert receive(socket, lambda m: m.get("id") == 2)["error"] == "busy"
+    go_on.set()
+    beside.cards.call(lambda _context: None)
+    beside.cards.call(lambda _context: None)
+    done = in_background(lambda: beside.agent.page("login", {"nonce": NONCE}))
+    beside.types(authentication=PIN)
+    assert done()["token"]["algorithm"] == "RS256"
+
+
+def test_a_pulled_card_takes_its_question_along(beside: Beside, reader: Reader, jpki_card: VirtualJpkiCard) -> None:
+    beside.paired()
+    ready_card(beside, reader, jpki_card)
+    done = in_background(lambda: beside.agent.page("login", {"nonce": NONCE}))
+    beside.wait_for(lambda: beside.prompts.open is not None)
+    reader.empty()
+    with pytest.raises(AgentRefused) as refused:
+        done()
+    assert refused.value.refusal is Refusal.CANCELLED
+    assert beside.prompts.open is None
+
+
+def test_what_one_asks_is_not_taken_back_by_the_end_of_another(beside: Beside) -> None:
+    page, line = Asker(), Asker()
+
+    def ask() -> dict[str, str]:
+        with asking_for(page):
+            return beside.prompts.ask(PromptKind.LOGIN, ("authentication",))
+
+    done = in_background(ask)
+    beside.wait_for(lambda: beside.prompts.open is not None)
+    beside.prompts.withdraw(line)
+    beside.types(authentication=PIN)
+    assert done() == {"authentication": PIN}
+    beside.prompts.withdraw(page)
+    with pytest.raises(AgentRefused) as late:
+        ask()
+    assert late.value.refusal is Refusal.CANCELLED
+
+
+def test_the_late_end_of_an_old_pairing_does_not_end_the_new_one(beside: Beside) -> None:
+    old, new = (Pairing(name, bytes(32), TICKET) for name in ("old", "new"))
+    beside.agent.pair(old)
+    beside.agent.pair(new)
+    beside.agent.end(old)
+    assert beside.agent.pairing is new
+    beside.agent.end(new)
+    assert beside.agent.pairing is None
+
+
+def test_a_card_that_comes_back_while_the_service_held_it_is_known_again(
+    beside: Beside, reader: Reader, jpki_card: VirtualJpkiCard
+) -> None:
+    beside.paired()
+    ready_card(beside, reader, jpki_card)
+    beside.agent.line("hold", {})
+    reader.empty()
+    beside.wait_for(lambda: not any(one.present for one in beside.readers.now.readers))
+    ready_card(beside, reader, jpki_card)
+    assert beside.agent.line("hold", {}) == {"card": jpki_card.serial}
+    with pytest.raises(AgentRefused) as busy:  # and asks nothing of a card that it holds itself
+        beside.agent.page("login", {"nonce": NONCE})
+    assert busy.value.refusal is Refusal.BUSY
+    beside.agent.line("release", {})

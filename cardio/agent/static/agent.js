@@ -1,14 +1,21 @@
-// Looks again when the agent has something else to show. What is being typed is not lost: a page with a question stays
-// until that question is gone, whatever happens to the readers meanwhile.
+// Looks again when the agent has something else to show. What is being typed is never lost: as long as the page is about
+// the same thing (its `face`), only the list of readers is put in anew.
 "use strict";
 (async () => {
-  const { version, prompt } = document.body.dataset;
+  const { face } = document.body.dataset;
+  let { version } = document.body.dataset;
   for (;;) {
     try {
-      const answer = await fetch(`/changes?since=${prompt ? 0 : version}`, { cache: "no-store" });
-      if (answer.ok) {
-        const now = await answer.json();
-        if (prompt ? now.prompt !== prompt : String(now.version) !== version) { location.replace(location.href); return; }
+      const answer = await fetch(`/changes?since=${version}`, { cache: "no-store" });
+      const now = answer.ok ? await answer.json() : null;
+      if (now && now.face !== face) { location.replace(location.href); return; }
+      if (now && String(now.version) !== version) {
+        const page = await (await fetch(location.href, { cache: "no-store" })).text();
+        const fresh = new DOMParser().parseFromString(page, "text/html");
+        if (fresh.body.dataset.face === face) {
+          document.getElementById("reader-list").replaceWith(fresh.getElementById("reader-list"));
+          version = fresh.body.dataset.version;
+        }
       }
     } catch { /* the agent was stopped; it may come back */ }
     await new Promise((next) => setTimeout(next, 300));
