@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.seats import Seat, seat
 from tests.browser.town import World, make_world
 from tests.support.service import serving
 
 SCREENSHOTS = Path("var/screenshots")
+PATIENCE = 60_000
+"""Milliseconds for anything that a page is waited for: a state comes when it comes, on whatever machine."""
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")
@@ -92,7 +95,7 @@ def open_page(browser: Browser, world: World) -> Iterator[Open]:
             color_scheme="dark" if dark else "light",
             **more,
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))

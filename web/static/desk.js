@@ -10,7 +10,7 @@
   const state = document.getElementById("card-state");
   const words = document.getElementById("card-words")?.dataset ?? {};
   const say = (text) => { if (state) state.textContent = text ?? ""; };
-  const named = (code) => ({ "no-card": words.noCard, "choose-reader": words.chooseReader, "second-page": words.secondPage, "cancelled": words.cancelled, "timed-out": words.timedOut, "cardio.pin-blocked": words.blocked })[code] ?? words.failed;
+  const named = (code) => ({ "no-card": words.noCard, "choose-reader": words.chooseReader, "busy": words.waitPin, "lost": words.lost, "not-paired": words.noAgent, "wrong-ticket": words.noAgent, "second-page": words.secondPage, "cancelled": words.cancelled, "timed-out": words.timedOut, "cardio.pin-blocked": words.blocked })[code] ?? words.failed;
 
   function show() {
     const field = document.getElementById("readers-field");
@@ -32,7 +32,7 @@
       if (message.event === "readers") {
         readers = message.readers;
         document.body.dataset.readers = String(readers.filter((one) => one.ours).length);
-        if (state?.textContent === words.lost || state?.textContent === words.noAgent) say("");
+        if ([words.lost, words.noAgent, words.secondPage].includes(state?.textContent)) say("");
         show();
         return;
       }
@@ -60,27 +60,34 @@
     });
   }
 
-  const form = document.getElementById("card-login");
-  document.getElementById("card-do")?.addEventListener("click", async () => {
+  // While the person is being asked, the button waits too: pressed again, there would only be a second question.
+  async function withCard(button, operation, args, sent) {
+    button.disabled = true;
     say(words.waitPin);
     const chosen = document.getElementById("readers")?.value;
     const several = !document.getElementById("readers-field").hidden;
-    const answer = await ask("login", { nonce: form.dataset.nonce, ...(several ? { reader: chosen } : {}) });
-    if (answer.error) { say(answer.error === "no-agent" ? words.noAgent : named(answer.error)); return; }
-    form.elements.token.value = JSON.stringify(answer.result.token);
-    form.requestSubmit();
-  });
+    const answer = await ask(operation, { ...args, ...(several ? { reader: chosen } : {}) });
+    if (answer.error) {
+      button.disabled = false;
+      say(answer.error === "no-agent" ? words.noAgent : named(answer.error));
+      return;
+    }
+    sent(answer.result);
+  }
+
+  const form = document.getElementById("card-login");
+  document.getElementById("card-do")?.addEventListener("click", (event) => withCard(
+    event.currentTarget, "login", { nonce: form.dataset.nonce }, (result) => {
+      form.elements.token.value = JSON.stringify(result.token);
+      form.requestSubmit();
+    }));
 
   const paper = document.getElementById("card-sign");
-  document.getElementById("card-sign-do")?.addEventListener("click", async () => {
-    say(words.waitPin);
-    const chosen = document.getElementById("readers")?.value;
-    const several = !document.getElementById("readers-field").hidden;
-    const answer = await ask("sign", { document: paper.dataset.document, ...(several ? { reader: chosen } : {}) });
-    if (answer.error) { say(answer.error === "no-agent" ? words.noAgent : named(answer.error)); return; }
-    paper.elements.signature.value = answer.result.signature;
-    paper.requestSubmit();
-  });
+  document.getElementById("card-sign-do")?.addEventListener("click", (event) => withCard(
+    event.currentTarget, "sign", { document: paper.dataset.document }, (result) => {
+      paper.elements.signature.value = result.signature;
+      paper.requestSubmit();
+    }));
 
   document.body.addEventListener("htmx:afterSwap", () => {
     const paired = document.getElementById("paired");
