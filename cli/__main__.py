@@ -42,6 +42,7 @@ COMMANDS = {
     "seats": _Announced("cli.seats", _START, "Four seats for a trial: readers, cards and a reader agent each."),
     "serve": _Announced("cli.serve", _START, "Run a deployment's services, all of them or one."),
     "agent": _Announced("cli.agent", _DAILY, "Lend this PC's card readers to one service's pages; PINs stay here."),
+    "home": _Announced("cli.home", _DAILY, "File with your own card: a move, a re-issue, a renewal, a statement."),
     "card": _Announced("cli.card", _DAILY, "Look at a card, change its PINs, lend a virtual one."),
     "enroll": _Announced("cli.enroll", _DAILY, "Persons, desks, operators, visits and procedures from a terminal."),
     "ledger": _Announced("cli.ledger", _DAILY, "One person's ledger: show it, explain what may be done, verify it."),
@@ -150,7 +151,8 @@ def report(error: Error, *, as_json: bool) -> None:
         return
     remedy = f" {error.remedy}" if error.remedy else ""
     reason = error.reason.rstrip(".")
-    print(f"jitsuin: {error.code}: {reason}.{remedy}", file=sys.stderr)
+    stop = "" if reason.endswith("。") else "."
+    print(f"jitsuin: {error.code}: {reason}{stop}{remedy}", file=sys.stderr)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -204,15 +204,21 @@ class Planes:
         return make_relying_api(parts)
 
     def filings(self) -> list[APIRouter]:
-        """The door for remote filings. It has no key: what it promises is signed by the signing process."""
+        """The doors for remote filings and for statements of residence. They have no key: what they promise is signed
+        by the signing process."""
         from ca.issuance import Registrar
         from ca.profiles import PROFILES
         from enrollment.moves import Moves
         from web.filings import VerifiedByUs, filings_router
+        from web.residence import residence_router
 
         registrar = Registrar(PROFILES, self.directory, self.random)
         moves = Moves(self.journaled, registrar, self.random)
-        return [filings_router(moves, VerifiedByUs(self.check()), self.clock)]
+        verifier = VerifiedByUs(self.check())
+        return [
+            filings_router(moves, verifier, self.clock),
+            residence_router(self.database, verifier, self.clock, self.random),
+        ]
 
     def cards(self) -> list[APIRouter]:
         """The door for managing cards from afar. It has no key: the process with the cards' keys computes."""

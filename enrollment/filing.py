@@ -226,7 +226,42 @@ class MoveOutFiling:
         return canonical(record)
 
 
-Filing = MoveFiling | ReissueFiling | RenewalFiling | HouseholdFiling | Consent | MoveOutFiling
+@dataclass(frozen=True, slots=True)
+class ResidenceStatement:
+    """A person says, with their card and its PIN, that they live at an address; it changes nothing by itself.
+
+    It is signed by the key for log-ins, at home or in a counter's reader: evidence beside the signature of a filing
+    where a municipality asks for both, and for who has no signature certificate.
+    """
+
+    kind: ClassVar[str] = "residence-statement"
+
+    filing: str
+    municipality: str
+    address: str
+    void_after: Instant
+
+    def __post_init__(self) -> None:
+        _require(_hex(self.filing, 32), "filing is 32 hex digits")
+        _require(len(self.municipality) == 5 and set(self.municipality) <= set("0123456789"), "municipality")
+        _require_address(self.address)
+
+    def document(self) -> bytes:
+        """The octets to sign."""
+        record: dict[str, Json] = {
+            "address": self.address,
+            "filing": self.filing,
+            "kind": self.kind,
+            "municipality": self.municipality,
+            "void_after": self.void_after.iso(),
+        }
+        return canonical(record)
+
+    def __repr__(self) -> str:
+        return f"ResidenceStatement({self.filing})"
+
+
+Filing = MoveFiling | ReissueFiling | RenewalFiling | HouseholdFiling | Consent | MoveOutFiling | ResidenceStatement
 
 
 def parse_filing(document: bytes) -> Filing:
@@ -246,6 +281,7 @@ def parse_filing(document: bytes) -> Filing:
         HouseholdFiling.kind: _read_household,
         Consent.kind: _read_consent,
         MoveOutFiling.kind: _read_move_out,
+        ResidenceStatement.kind: _read_statement,
     }
     _require(kind in readers, "unknown kind")
     try:
@@ -312,6 +348,12 @@ def _read_move_out(record: Mapping[str, str]) -> Filing:
         record["municipality"],
         date.fromisoformat(record["planned_on"]),
         Instant.parse(record["void_after"]),
+    )
+
+
+def _read_statement(record: Mapping[str, str]) -> Filing:
+    return ResidenceStatement(
+        record["filing"], record["municipality"], record["address"], Instant.parse(record["void_after"])
     )
 
 

@@ -38,7 +38,7 @@ def require_allowed(conn: Connection, task: Task, at: Instant) -> Task:
     if task.operation in (Operation.ALLOW_PIN, Operation.PIN_SET):
         return _permitted(conn, task, at)
     if task.purpose is not Purpose.SIGNATURE and not _may_renew(conn, task, at):
-        raise ManagementRefused(f"another {task.purpose.value} key")
+        raise ManagementRefused(f"another {task.purpose.value} key before its certificate's last months")
     match task.operation:
         case Operation.GENERATE | Operation.PENDING:
             return task

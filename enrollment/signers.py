@@ -17,14 +17,16 @@ def wait_turn(conn: Connection, verified: VerifiedFiling) -> None:
         people_rows.hold_person(conn, held.person)
 
 
-def signer_of(conn: Connection, verified: VerifiedFiling, at: Instant) -> HeldCertificate:
-    """The signature certificate by which a filing was signed, if it still stands: of two filings signed with one
+def signer_of(
+    conn: Connection, verified: VerifiedFiling, at: Instant, purpose: Purpose = Purpose.SIGNATURE
+) -> HeldCertificate:
+    """The certificate by which a filing was signed, if it still stands: of two filings signed with one
     certificate at once, the second finds it ended by the first.
 
     Errors: UnknownCertificate, CertificateEnded, CertificateExpired.
     """
     held = rows.certificate_by_fingerprint(conn, verified.signer)
-    if held is None or held.purpose is not Purpose.SIGNATURE:
+    if held is None or held.purpose is not purpose:
         raise UnknownCertificate(verified.serial)
     if held.ended_at is not None:
         raise CertificateEnded(verified.serial)

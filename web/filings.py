@@ -17,10 +17,11 @@ from fastapi import APIRouter, Header, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from enrollment.errors import FilingRejected
-from enrollment.filing import MAX_DOCUMENT, VerifiedFiling, parse_filing
+from enrollment.filing import MAX_DOCUMENT, ResidenceStatement, VerifiedFiling, parse_filing
 from enrollment.moves import FilingResult, Moves
 from pki.errors import Malformed
 from pki.instant import Clock, Instant
+from pki.purpose import Purpose
 from verifier.indication import Indication
 from web.filing_check import FilingCheck
 
@@ -30,14 +31,19 @@ MAX_REQUEST = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class VerifiedByUs:
-    """The FilingVerifier that `enrollment` asks for, over the project's own verifier and live status."""
+    """The FilingVerifier that `enrollment` asks for, over the project's own verifier and live status.
+
+    Filings are signed by signature certificates, a statement of residence by the one for log-ins; each is judged
+    against the anchors of its purpose alone.
+    """
 
     check: FilingCheck
 
     def verify(self, document: bytes, signature: bytes, at: Instant) -> VerifiedFiling:
         """Errors: FilingMalformed before any signature is looked at; FilingRejected with the report."""
         filing = parse_filing(document)
-        report = self.check.filing(document, signature, at)
+        purpose = Purpose.AUTHENTICATION if isinstance(filing, ResidenceStatement) else Purpose.SIGNATURE
+        report = self.check.filing(document, signature, at, policy=self.check.policy[purpose])
         told = json.dumps(report.to_json(), ensure_ascii=False, sort_keys=True)
         if report.indication is not Indication.PASSED or report.signer is None:
             sub = report.sub_indication.value if report.sub_indication else ""
@@ -46,7 +52,7 @@ class VerifiedByUs:
         return VerifiedFiling(filing, document, signature, signer.fingerprint.hex(), f"{signer.serial:x}", told, at)
 
 
-def _octets(what: str, text: str, limit: int) -> bytes:
+def octets_of(what: str, text: str, limit: int) -> bytes:
     try:
         octets = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
@@ -94,10 +100,10 @@ def filings_router(moves: Moves, verifier: VerifiedByUs, clock: Clock) -> APIRou
     def file(body: FilingBody, key: Key, response: Response) -> dict[str, Any]:
         """File a remote procedure. 201 with where it stands; 422 with the whole decision when a cap is reached."""
         at = clock.now()
-        document = _octets("document", body.document, MAX_DOCUMENT)
-        signature = _octets("signature", body.signature, MAX_SIGNATURE)
-        request = _octets("request", body.request, MAX_REQUEST)
-        other = _octets("authentication_request", body.authentication_request, MAX_REQUEST) or None
+        document = octets_of("document", body.document, MAX_DOCUMENT)
+        signature = octets_of("signature", body.signature, MAX_SIGNATURE)
+        request = octets_of("request", body.request, MAX_REQUEST)
+        other = octets_of("authentication_request", body.authentication_request, MAX_REQUEST) or None
         # Asked again, the answer is the stored one: by now the filing's own acceptance has revoked its signer.
         result = moves.answered(document, request, key, at, other)
         if result is None:

@@ -28,7 +28,7 @@ from enrollment.store import work as rows
 from pki.errors import InvalidValue, Malformed
 from pki.instant import Clock, Instant
 from pki.purpose import Purpose
-from web.filings import MAX_REQUEST, MAX_SIGNATURE, Key, VerifiedByUs, _octets
+from web.filings import MAX_REQUEST, MAX_SIGNATURE, Key, VerifiedByUs, octets_of
 from web.gateway import PROBLEMS, Hex
 
 
@@ -61,7 +61,7 @@ class Roster(BaseModel):
         except (InvalidValue, OverflowError):
             raise Malformed("valid_until is not a time") from None
         members = {PersonId(person): relation for person, relation in self.members.items()}
-        signature = _octets("signature", self.signature, 1500)
+        signature = octets_of("signature", self.signature, 1500)
         return HouseholdAssertion(self.owner, members, self.version, until, signature)
 
 
@@ -98,8 +98,8 @@ def make_household_filings_router(parts: HouseholdParts) -> APIRouter:
     database = parts.households.database
 
     def verified(one: Signed, at: Instant) -> VerifiedFiling:
-        document = _octets("document", one.document, MAX_DOCUMENT)
-        return parts.verifier.verify(document, _octets("signature", one.signature, MAX_SIGNATURE), at)
+        document = octets_of("document", one.document, MAX_DOCUMENT)
+        return parts.verifier.verify(document, octets_of("signature", one.signature, MAX_SIGNATURE), at)
 
     def consenting(body: HouseholdBody, at: Instant) -> dict[PersonId, VerifiedFiling]:
         found = {}
@@ -113,7 +113,7 @@ def make_household_filings_router(parts: HouseholdParts) -> APIRouter:
         """201 with each member's outcome: done online, or in person, why and by when. A consent that does not hold
         sends that member to a counter and holds up nobody else."""
         at = parts.clock.now()
-        stored = parts.households.answered(_octets("document", body.document, MAX_DOCUMENT), key)
+        stored = parts.households.answered(octets_of("document", body.document, MAX_DOCUMENT), key)
         if stored is None:
             filing = verified(body, at)
             results = parts.households.accept(filing, body.roster.assertion(), consenting(body, at), key, at)
@@ -132,7 +132,7 @@ def make_household_filings_router(parts: HouseholdParts) -> APIRouter:
     @router.post("/applications/{application}", summary="A member's card has made its new key")
     def certify(application: Hex, body: CardBody) -> dict[str, Any]:
         """The certificate is promised; ask for it. Asked again, it changes nothing."""
-        at, request = parts.clock.now(), _octets("request", body.request, MAX_REQUEST)
+        at, request = parts.clock.now(), octets_of("request", body.request, MAX_REQUEST)
         card_waiting.certify(database, parts.registrar, parts.households.random, application, request, at)
         return _application(application, at)
 

@@ -39,6 +39,22 @@ def add_piece(
     )
 
 
+def find_piece(conn: Connection, piece: str) -> tuple[Piece, str] | None:
+    """A piece of evidence with its reference, used or not."""
+    p = t.pieces.c
+    row = conn.execute(select(p.proof, p.seen_at, p.piece, p.reference).where(p.piece == piece)).one_or_none()
+    return None if row is None else (Piece(Proof(row[0]), Instant(row[1]), row[2]), str(row[3]))
+
+
+def add_statement(
+    conn: Connection, piece: str, person: PersonId, document: bytes, signature: bytes, report: str
+) -> None:
+    """Keep what the holder signed for a piece of evidence."""
+    conn.execute(
+        insert(t.statements).values(piece=piece, person=person, document=document, signature=signature, report=report)
+    )
+
+
 def unused_pieces(conn: Connection, person: PersonId, owner: str, address: str) -> list[Piece]:
     """What is kept for this address in this municipality and was not used, oldest first."""
     p = t.pieces.c

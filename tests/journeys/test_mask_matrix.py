@@ -54,12 +54,14 @@ ROWS = {
         "POST /desk/search/card", "GET /desk/statistics", "POST /desk/stock", "GET /desk/work/{work}",
         "POST /desk/work/{work}/card", "POST /desk/work/{work}/carry-out", "POST /desk/work/{work}/details",
         "POST /desk/work/{work}/evidence", "POST /desk/work/{work}/give-up", "GET /desk/work/{work}/now",
+        "POST /desk/work/{work}/again", "POST /desk/work/{work}/code", "POST /desk/work/{work}/later",
+        "GET /desk/bookings", "POST /desk/bookings", "POST /desk/prefills", "POST /citizen/moves/counter",
         "POST /desk/work/{work}/receipt", "POST /desk/work/{work}/see", "GET /receipts/{number}",
         "POST /v1/cards/{card}/changes", "POST /v1/cards/{card}/pin-permissions",
         "POST /v1/cards/{card}/pin-permissions/draft", "POST /v1/card-management",
         "POST /v1/card-management/{conversation}",
         "POST /v1/channels/acknowledgements", "GET /v1/channels/flags", "PUT /v1/channels/flags",
-        "POST /v1/filings", "GET /v1/filings/{filing}",
+        "POST /v1/filings", "GET /v1/filings/{filing}", "POST /v1/residence-statements",
         "POST /v1/gateway/messages", "GET /v1/gateway/messages/{message}", "GET /v1/gateway/quarantine",
         "POST /v1/household-filings", "POST /v1/household-filings/applications/{application}",
         "GET /v1/household-filings/applications/{application}", "GET /v1/household-filings/{filing}",
@@ -96,6 +98,7 @@ MEANT = {
 
 COMMAND_ROWS = {
     **dict.fromkeys((
+        "home finish", "home move", "home reissue", "home renew", "home residence",
         "demo", "doctor", "init", "sample", "serve", "agent", "lint", "migrate", "replay",
         "card change", "card change-pin", "card history", "card list", "card permit-pin", "card personalise",
         "card piv",
