@@ -1,37 +1,16 @@
 """The officer's own card: what it signed, and that the card is still theirs."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
-
 from ca.inventory import Query, search
 from enrollment.errors import ActNotSigned, SignatureInvalid
 from enrollment.evidence import InPersonEvidence
 from enrollment.operators import Operator
-from enrollment.store import Connection
+from enrollment.store import Connection, Within
 from enrollment.store.acts import certificates_used, signing_demanded_from
 from enrollment.store.people import find_operator
 from pki.algorithms import algorithm_for, load_public_key, verify_raw
 from pki.certificate import parse_certificate
 from pki.errors import Malformed
 from pki.instant import Instant
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class _Here:
-    """The caller's own transaction, for readers that ask for a database."""
-
-    conn: Connection
-
-    def read(self, body: Callable[[Connection], T]) -> T:
-        """Run `body` here."""
-        return body(self.conn)
-
-    def transaction(self, body: Callable[[Connection], T]) -> T:
-        """Run `body` here."""
-        return body(self.conn)
 
 
 def own_certificate(conn: Connection, operator: Operator, at: Instant, certificate: bytes | None = None) -> bytes:
@@ -41,7 +20,7 @@ def own_certificate(conn: Connection, operator: Operator, at: Instant, certifica
     """
     if certificate is not None:
         return certificate
-    found = search(_Here(conn), Query(fingerprint=operator.card_fingerprint), at, limit=1, der=True)
+    found = search(Within(conn), Query(fingerprint=operator.card_fingerprint), at, limit=1, der=True)
     if not found or found[0].revoked is not None or found[0].der is None:
         raise SignatureInvalid(operator.operator)
     return found[0].der
@@ -65,10 +44,10 @@ def verify_own(certificate: bytes, card_fingerprint: str, signer: str, signature
 def certificates_of(conn: Connection, operator: str, at: Instant) -> list[bytes]:
     """The certificates (DER) of every card that the operator had: issued here, also those that ended since, and those
     with which acts were signed."""
-    issued = search(_Here(conn), Query(owner=operator), at, limit=1000, der=True)
+    issued = search(Within(conn), Query(owner=operator), at, limit=1000, der=True)
     found = find_operator(conn, operator)
     if found is not None:
-        issued += search(_Here(conn), Query(fingerprint=found.card_fingerprint), at, limit=1, der=True)
+        issued += search(Within(conn), Query(fingerprint=found.card_fingerprint), at, limit=1, der=True)
     return [*{one.der for one in issued if one.der is not None} | {*certificates_used(conn, operator)}]
 
 

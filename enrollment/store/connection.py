@@ -1,12 +1,13 @@
 """What this package asks of a database, and how a lost race looks on each engine."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-__all__ = ["Connection", "Database", "is_unique_violation"]
+__all__ = ["Connection", "Database", "Within", "is_unique_violation"]
 
 T = TypeVar("T")
 
@@ -26,6 +27,21 @@ class Database(Protocol):
     def read(self, body: Callable[[Connection], T]) -> T:
         """Run `body`, which only reads."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """The caller's own transaction, for what asks for a database: it is all or nothing with the caller's."""
+
+    conn: Connection
+
+    def transaction(self, body: Callable[[Connection], T]) -> T:
+        """Run `body` here."""
+        return body(self.conn)
+
+    def read(self, body: Callable[[Connection], T]) -> T:
+        """Run `body` here."""
+        return body(self.conn)
 
 
 def is_unique_violation(error: IntegrityError) -> bool:

@@ -1,10 +1,11 @@
 """Beginning guided work with somebody, and giving it up."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from enrollment import issuing
-from enrollment.application import Application
+from enrollment.acts import What
+from enrollment.application import Application, withdrawal_content
 from enrollment.card_waiting import WAITING
 from enrollment.counterside import counterside
 from enrollment.errors import NotYours
@@ -13,10 +14,13 @@ from enrollment.store import Connection
 from enrollment.store import people as people_rows
 from enrollment.store import work as card_rows
 from pki.instant import Instant
+from web.desk import signing
 from web.desk import work as works
 from web.desk.ending import BLANK, move_stock
 from web.desk.officer import Officer
-from web.desk.parts import Desk
+from web.desk.parts import Desk, provider
+from web.desk.roster import roster
+from web.desk.signing import Deed
 from web.desk.work import Event, Kind, Work
 from web.errors import WorkRefused
 
@@ -29,18 +33,19 @@ class Beginnings:
 
     def begin(self, officer: Officer, person: PersonId, kind: Kind) -> Work:
         """New work with somebody of this municipality. Errors: those of the desk and the operator; NotYours."""
-        at = self.desk.clock.now()
         body: dict[str, Any] = {"municipal": officer.counter.kind.is_municipal}
         if officer.counter.kind.needs_confirmation:
             body["card"] = self.present_card(officer, person)
 
-        def write(conn: Connection) -> Work:
+        def write(conn: Connection, at: Instant) -> Work:
             require_desk(conn, officer, person, kind, at)
             if kind is Kind.WAITING_CARD:
                 waiting = waiting_for_card(conn, person)
                 if waiting is None:
                     raise WorkRefused("no certificate waits for a card")
                 body.update(waiting=waiting.application, card=waiting.card_id)
+            if kind is Kind.HOUSEHOLD:
+                body["members"] = roster(conn, people_rows.owner_of(conn, person), person)
             return works.begin(
                 conn,
                 kind,
@@ -54,7 +59,8 @@ class Beginnings:
                 training=self.desk.training,
             )
 
-        return self.desk.database.transaction(write)
+        about = signing.content("begin-work", kind=kind.value, training=self.desk.training, **body)
+        return signing.do(self.desk, officer, Deed(What.BEGIN_WORK, person, about), write)
 
     def present_card(self, officer: Officer, person: PersonId) -> str:
         """The person's own card, which lies in the reader now: at a post office only who is present is dealt with.
@@ -70,17 +76,24 @@ class Beginnings:
 
     def give_up(self, officer: Officer, work: Work, reason: str) -> None:
         """Stop; what was promised is revoked. Errors: WorkRefused, WrongState."""
-        at = self.desk.clock.now()
+        application = work.body.get("application")
 
-        def write(conn: Connection) -> None:
-            application = work.body.get("application")
+        def write(conn: Connection, at: Instant) -> None:
             if application:
                 issuing.withdraw(conn, application, officer.operator.operator, at, reason, self.desk.random)
             works.move(conn, work, Event.GIVE_UP, at, given_up_by=officer.operator.operator, why=reason)
             if work.kind in BLANK and work.body.get("card") and not work.row.training:
                 move_stock(self.desk, conn, officer, work, "voided", at)
 
-        self.desk.database.transaction(write)
+        if application:
+            deed = Deed(What.WITHDRAW, work.person, withdrawal_content(application, reason))
+        else:
+            deed = Deed(What.GIVE_UP, work.person, signing.content("give-up", work=work.id, reason=reason))
+        signing.do(self.desk, officer, deed, write)
+
+
+MOVING_IN: Final = frozenset({Kind.CHANGE, Kind.HOUSEHOLD})
+"""What may be begun with somebody whom another municipality keeps, and whose transfer to us was announced."""
 
 
 def waiting_for_card(conn: Connection, person: PersonId) -> Application | None:
@@ -91,6 +104,7 @@ def waiting_for_card(conn: Connection, person: PersonId) -> Application | None:
 
 def require_desk(conn: Connection, officer: Officer, person: PersonId, kind: Kind, at: Instant) -> None:
     """Errors: NotYours; those of the desk and the operator."""
-    if people_rows.owner_of(conn, person) != officer.operator.owner:
-        raise NotYours(officer.operator.owner)
+    kept_by, own = people_rows.owner_of(conn, person), officer.operator.owner
+    if kept_by != (provider(conn, officer, person) if kind in MOVING_IN else own):
+        raise NotYours(own)
     counterside(conn, officer.operator.operator).require(kind.affair, at, person)

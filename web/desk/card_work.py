@@ -7,17 +7,21 @@ from threading import Event as Pause
 from typing import Final
 
 from enrollment import card_waiting
+from enrollment.acts import What
 from enrollment.application import ApplicationState
-from enrollment.errors import NotSignedYet
+from enrollment.errors import NotSignedYet, WrongCard
 from enrollment.store import Connection
 from enrollment.store import work as card_rows
 from pki.purpose import Purpose
+from web.desk import signing
 from web.desk import work as works
 from web.desk.cards import EnoughForNow, KeysOnly, ReaderCards
 from web.desk.ending import BLANK, move_stock, with_receipt
+from web.desk.household_work import HouseholdWork
 from web.desk.officer import Officer
 from web.desk.parts import Desk
 from web.desk.pin_resets import PIN_SECONDS, PinResets
+from web.desk.signing import Deed
 from web.desk.work import Event, Kind, State, Work
 from web.errors import ReaderRefused, WorkRefused
 from web.readers.lines import Line
@@ -48,6 +52,8 @@ class CardWork:
             raise ReaderRefused("no-card-keys")
         line, reader = self.desk.residents_reader(officer)
         cards = self.desk.cards
+        about = signing.content("card-work", step=work.state.value, work=work.id)
+        signing.do(self.desk, officer, Deed(What.CARD_WORK, work.person, about), lambda _conn, _at: None)
 
         def go_on() -> None:
             now = work
@@ -87,8 +93,11 @@ class CardWork:
         cards.set_pins(line, reader, work.body["card"], ordered, 0)
         self._end(work)
 
-    def _certificates(self, _officer: Officer, work: Work, line: Line, reader: str, cards: ReaderCards) -> None:
+    def _certificates(self, officer: Officer, work: Work, line: Line, reader: str, cards: ReaderCards) -> None:
         """Written to the card, read back, compared, handed over."""
+        if work.kind is Kind.HOUSEHOLD:
+            self._members(officer, work, line, reader, cards)
+            return
         slot = cards.slot(line, reader)
         waiting = work.body.get("waiting")
         pause = Pause()
@@ -106,6 +115,17 @@ class CardWork:
             raise NotSignedYet(waiting or work.body["application"])
         assert done.state is ApplicationState.DELIVERED
         self._end(work)
+
+    def _members(self, officer: Officer, work: Work, line: Line, reader: str, cards: ReaderCards) -> None:
+        """The member's whose card lies there; then the next card."""
+        household = HouseholdWork(self.desk)
+        here = next((one.card for one in line.readers.readers if one.reader == reader), "")
+        own = household.own_work(work, here)
+        if own is not None:
+            self._certificates(officer, own, line, reader, cards)
+        household.end_if_done(work, self.desk.clock.now())
+        if own is None:
+            raise WrongCard("", here)
 
     def _end(self, work: Work) -> None:
         at = self.desk.clock.now()

@@ -44,7 +44,7 @@ class Changes:
         desk = self.desk
         if (work.kind, work.state) != (Kind.CHANGE, State.EVIDENCE):
             raise WorkRefused(work.state.value)
-        evidence = signing.evidence(desk, officer, evidence_from(officer, work, shown, desk.clock.now()))
+        evidence = signing.evidence(desk, officer, evidence_from(officer, work.person, shown, desk.clock.now()))
 
         def write(conn: Connection) -> Work:
             at = desk.clock.now()

@@ -1,10 +1,13 @@
 """What was shown: the check in person as evidence, and what follows from it at once."""
 
 import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from enrollment import catalogue, issuing, procedures, visits
+from enrollment.acts import What
+from enrollment.application import filing_content
 from enrollment.approvals import LIFETIME
 from enrollment.counterside import require_level
 from enrollment.evidence import DocumentSeen, InPersonEvidence, parse_evidence
@@ -13,11 +16,13 @@ from enrollment.store import Connection
 from enrollment.store import work as card_rows
 from pki.card_state import CardState
 from pki.instant import Instant, end_of_japanese_day, years_later
+from web.desk import signing
 from web.desk import work as works
 from web.desk.beginnings import require_desk
 from web.desk.ending import with_receipt
 from web.desk.officer import Officer
 from web.desk.parts import Desk
+from web.desk.signing import Deed
 from web.desk.work import Event, Kind, State, Work
 from web.errors import WorkRefused
 
@@ -39,64 +44,76 @@ class Checks:
     desk: Desk
 
     def record(self, officer: Officer, work: Work, shown: Shown) -> Work:
-        """The check in person, and what follows from it at once. Errors: those of the procedures."""
-        at = self.desk.clock.now()
-        evidence = evidence_from(officer, work, shown, at)
-        random = self.desk.random
+        """The check in person, signed by the officer's card, and what follows from it at once. Errors: those of the
+        procedures and of signing."""
+        desk, random, operator = self.desk, self.desk.random, officer.operator.operator
+        if work.state is not State.EVIDENCE:
+            raise WorkRefused(work.state.value)
+        seen_at = desk.clock.now()
+        desk.database.read(lambda conn: require_desk(conn, officer, work.person, work.kind, seen_at))
+        evidence = signing.evidence(desk, officer, evidence_from(officer, work.person, shown, seen_at))
 
-        def write(conn: Connection) -> Work:
-            if work.state is not State.EVIDENCE:
-                raise WorkRefused(work.state.value)
-            require_desk(conn, officer, work.person, work.kind, at)
-            match work.kind:
-                case Kind.CHECK if officer.counter.kind.needs_confirmation:
-                    require_level(conn, evidence, officer.counter)
-                    return works.move(
-                        conn,
-                        work,
-                        Event.NEXT,
-                        at,
-                        level=catalogue.level(conn, evidence).value,
-                        **kept(evidence),
-                    )
-                case Kind.CHECK:
-                    checked = visits.check(conn, evidence, officer.operator.operator, at, random)
-                    return works.move(conn, work, Event.AT_ONCE, at, **seen_body(checked, at))
-                case Kind.RESUMPTION:
-                    card = suspended_card(conn, work.person)
-                    procedures.resume(conn, card, evidence, officer.operator.operator, at, random)
-                    return works.move(conn, work, Event.NEXT, at, card=card, finished_at=at.seconds)
-                case _:
-                    return self._apply(conn, officer, work, evidence, at)
+        def check(conn: Connection, at: Instant) -> Work:
+            if officer.counter.kind.needs_confirmation:
+                require_level(conn, evidence, officer.counter)
+                level = catalogue.level(conn, evidence).value
+                return works.move(conn, work, Event.NEXT, at, level=level, **kept(evidence))
+            checked = visits.check(conn, evidence, operator, at, random)
+            return works.move(conn, work, Event.AT_ONCE, at, **seen_body(checked, at))
 
-        return self.desk.database.transaction(lambda conn: with_receipt(self.desk, conn, write(conn)))
+        def do(deeds: Sequence[Deed], write: Callable[[Connection, Instant], Work]) -> Work:
+            def step(conn: Connection, at: Instant) -> Work:
+                require_desk(conn, officer, work.person, work.kind, at)
+                return with_receipt(desk, conn, write(conn, at))
 
-    def _apply(self, conn: Connection, officer: Officer, work: Work, evidence: InPersonEvidence, at: Instant) -> Work:
+            return signing.do(desk, officer, deeds, step)
+
+        if work.kind is Kind.CHECK:
+            return do((), check)  # the evidence carries the officer's signature itself
+        if work.kind is Kind.RESUMPTION:
+            card = desk.database.read(lambda conn: suspended_card(conn, work.person))
+
+            def resume(conn: Connection, at: Instant) -> Work:
+                procedures.resume(conn, card, evidence, operator, at, random)
+                return works.move(conn, work, Event.NEXT, at, card=card, finished_at=at.seconds)
+
+            about = procedures.content_of("resume", card_id=card, evidence=evidence.digest())
+            return do((Deed(What.RESUME, work.person, about),), resume)
         kind = work.kind.application
         if kind is None:
             raise WorkRefused(work.kind.value)
-        end = end_of_japanese_day(years_later(at.jst_date(), _CARD_YEARS))
-        if work.kind is Kind.RENEWAL:
-            active = [card for card in card_rows.cards_of(conn, work.person) if card.state is CardState.ACTIVE]
-            end = active[-1].not_after if active else end
-        filed = issuing.file(conn, kind, evidence, end, officer.operator.operator, at, self.desk.random)
-        return works.move(
-            conn,
-            work,
-            Event.NEXT,
-            at,
-            application=filed.application,
-            approval=filed.approval,
-            level=catalogue.level(conn, evidence).value,
-            until=(at + LIFETIME).seconds,
-        )
+        end = desk.database.read(lambda conn: _card_end(conn, work, seen_at))
+
+        def apply(conn: Connection, at: Instant) -> Work:
+            filed = issuing.file(conn, kind, evidence, end, operator, at, random)
+            return works.move(
+                conn,
+                work,
+                Event.NEXT,
+                at,
+                application=filed.application,
+                approval=filed.approval,
+                level=catalogue.level(conn, evidence).value,
+                until=(at + LIFETIME).seconds,
+            )
+
+        return do((Deed(What.FILE, work.person, filing_content(kind, evidence.digest(), end)),), apply)
 
 
-def evidence_from(officer: Officer, work: Work, shown: Shown, at: Instant) -> InPersonEvidence:
+def _card_end(conn: Connection, work: Work, at: Instant) -> Instant:
+    """A renewal goes as far as the card does, a new card ten years."""
+    if work.kind is Kind.RENEWAL:
+        active = [card for card in card_rows.cards_of(conn, work.person) if card.state is CardState.ACTIVE]
+        if active:
+            return active[-1].not_after
+    return end_of_japanese_day(years_later(at.jst_date(), _CARD_YEARS))
+
+
+def evidence_from(officer: Officer, person: PersonId, shown: Shown, at: Instant) -> InPersonEvidence:
     """The evidence as the officer at this desk gives it now."""
     return InPersonEvidence(
-        person=work.person,
-        presented_by=work.person,
+        person=person,
+        presented_by=person,
         counter=officer.counter.counter,
         officer=officer.operator.operator,
         at=at,
@@ -113,8 +130,13 @@ def kept(evidence: InPersonEvidence) -> dict[str, Any]:
 
 def evidence_of(work: Work) -> InPersonEvidence:
     """The evidence that an earlier step kept."""
-    signature = work.body.get("evidence_signature")
-    return parse_evidence(json.dumps(work.body["evidence"]), bytes.fromhex(signature) if signature else None)
+    return evidence_in(work.body)
+
+
+def evidence_in(body: Mapping[str, Any]) -> InPersonEvidence:
+    """The same out of what `kept` made."""
+    signature = body.get("evidence_signature")
+    return parse_evidence(json.dumps(body["evidence"]), bytes.fromhex(signature) if signature else None)
 
 
 def seen_body(checked: visits.Checked, at: Instant) -> dict[str, Any]:

@@ -7,10 +7,13 @@ from datetime import timedelta
 from fastapi import Response
 
 from enrollment import registry
+from enrollment.acts import What
 from pki.errors import InvalidValue
 from pki.instant import Instant
+from web.desk import signing
 from web.desk.officer import Officer
 from web.desk.parts import Desk
+from web.desk.signing import Deed
 from web.desk.timeline import bars
 from web.desk.work import OPEN, Kind, State, Work
 from web.pages.router import SOMEBODY, Pages, Visit, see_other
@@ -77,8 +80,12 @@ def day_pages(pages: Pages, desk: Desk) -> None:
         if counted != expected and not note:
             desk.near_miss(officer, "day-does-not-balance")
             return day_page(visit, wrong=True)
-        desk.database.transaction(
-            lambda conn: rows.close_day(conn, counter, day, counted, expected, note, officer.operator.operator, now)
+        about = signing.content("close-day", counted=counted, counter=counter, day=day, expected=expected, note=note)
+        signing.do(
+            desk,
+            officer,
+            Deed(What.CLOSE_DAY, counter, about),
+            lambda conn, at: rows.close_day(conn, counter, day, counted, expected, note, officer.operator.operator, at),
         )
         return see_other("/desk/day")
 
@@ -86,10 +93,14 @@ def day_pages(pages: Pages, desk: Desk) -> None:
     def receive(visit: Visit) -> Response:
         officer: Officer = visit.who
         cards = _number(visit, "cards", 1, 10_000)
-        name, now = desk.random(12).hex(), desk.clock.now()
+        name = desk.random(12).hex()
         counter, operator = officer.counter.counter, officer.operator.operator
-        desk.database.transaction(
-            lambda conn: rows.move_stock(conn, name, counter, "received", cards, operator, now, None)
+        about = signing.content("receive-stock", cards=cards, counter=counter, name=name)
+        signing.do(
+            desk,
+            officer,
+            Deed(What.RECEIVE_STOCK, counter, about),
+            lambda conn, at: rows.move_stock(conn, name, counter, "received", cards, operator, at, None),
         )
         return see_other("/desk/day")
 

@@ -30,7 +30,7 @@ class GivenCodes:
         desk, operator = self.desk, officer.operator.operator
         if (work.kind, work.state) != (Kind.LOGIN_CODE, State.EVIDENCE):
             raise WorkRefused(work.state.value)
-        evidence = signing.evidence(desk, officer, evidence_from(officer, work, shown_here, desk.clock.now()))
+        evidence = signing.evidence(desk, officer, evidence_from(officer, work.person, shown_here, desk.clock.now()))
 
         def write(conn: Connection, at: Instant) -> Work:
             require_desk(conn, officer, work.person, work.kind, at)

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from enrollment import transfers
 from enrollment.issuing import Issuing
 from enrollment.person import PersonId
 from enrollment.pin_reset import DEFAULT, PinResetRule
 from enrollment.registry import Access, Field, View, look, look_all
-from enrollment.store import Database
+from enrollment.store import Connection, Database
+from enrollment.store import people as people_rows
 from pki.instant import Clock
 from web.desk.cards import ReaderCards
 from web.desk.errands import Errands
@@ -40,13 +42,18 @@ class Desk:
 
     def look(self, officer: Officer, person: PersonId, reason: str, fields: frozenset[Field]) -> View:
         """See these fields of somebody; the record that we look comes first. Errors: UnknownPerson, NotYours."""
-        return look(self.database, person, _access(officer, reason, fields), self.clock.now(), self.random)
+        provider = self.provider(officer, person)
+        return look(self.database, person, _access(officer, reason, fields, provider), self.clock.now(), self.random)
+
+    def provider(self, officer: Officer, person: PersonId) -> str:
+        """Whose record we look at: our own municipality's, or that of somebody whose transfer to us was announced."""
+        return self.database.read(lambda conn: provider(conn, officer, person))
 
     def look_all(
         self, officer: Officer, people: Sequence[tuple[PersonId, str]], fields: frozenset[Field]
     ) -> list[View]:
         """The same for each person and reason, recorded together: a list costs what one look does."""
-        looks = [(person, _access(officer, reason, fields)) for person, reason in people]
+        looks = [(one, _access(officer, reason, fields, self.provider(officer, one))) for one, reason in people]
         return look_all(self.database, looks, self.clock.now(), self.random) if looks else []
 
     def residents_reader(self, officer: Officer) -> tuple[Line, str]:
@@ -72,5 +79,12 @@ class Desk:
         self.database.transaction(lambda conn: rows.add_near_miss(conn, miss))
 
 
-def _access(officer: Officer, reason: str, fields: frozenset[Field]) -> Access:
-    return Access("desk", reason, "jpki", officer.operator.owner, officer.place, fields, LEGAL_BASIS)
+def provider(conn: Connection, officer: Officer, person: PersonId) -> str:
+    """As `Desk.provider`, in the caller's transaction."""
+    own = officer.operator.owner
+    kept_by = people_rows.owner_of(conn, person)
+    return kept_by if kept_by != own and transfers.announced(conn, person, own) is not None else own
+
+
+def _access(officer: Officer, reason: str, fields: frozenset[Field], provider: str) -> Access:
+    return Access("desk", reason, "jpki", provider, officer.place, fields, LEGAL_BASIS)

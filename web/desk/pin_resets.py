@@ -52,7 +52,7 @@ class PinResets:
         desk.database.read(lambda conn: require_desk(conn, officer, work.person, work.kind, at))
         if "card" in work.body and work.body["card"] != card_id and officer.counter.kind.needs_confirmation:
             raise NotYours(officer.operator.owner)  # at a post office: the card that its holder put on the desk
-        evidence = signing.evidence(desk, officer, evidence_from(officer, work, shown, at))
+        evidence = signing.evidence(desk, officer, evidence_from(officer, work.person, shown, at))
         draft = desk.database.read(
             lambda conn: pin_reset.draft(conn, card_id, Purpose(purpose), evidence, operator, at, desk.pin_rule)
         )
