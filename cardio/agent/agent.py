@@ -3,10 +3,10 @@
 PINs come from the agent's own page (`prompts`) and go to the card; no answer to anybody holds one.
 """
 
-import contextlib
 import hashlib
 import hmac
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -14,20 +14,20 @@ from typing import Any, Final, TypeVar
 
 from cardio import jpki
 from cardio.agent.card_thread import CardThread
+from cardio.agent.managed_card import HOLD_SECONDS, ManagedCard
 from cardio.agent.operations import (
     LINE_OPERATIONS,
     PAGE_OPERATIONS,
     LineOperation,
     Mode,
     PageOperation,
-    require_relayable,
 )
 from cardio.agent.operator import OperatorsCard, token, token_message
 from cardio.agent.prompts import PromptKind, Prompts
 from cardio.agent.readers import Readers, SeenCard
 from cardio.agent.refusals import AgentRefused, Refusal
 from cardio.channel import Channel
-from cardio.errors import CardError, LastTry, PinMalformed, WrongCardState, WrongPin
+from cardio.errors import LastTry, PinMalformed, WrongCardState, WrongPin
 from cardio.jpki_card import JpkiCard
 from cardio.pcsc import Context
 from cardio.pin import Pin
@@ -42,8 +42,6 @@ T = TypeVar("T")
 NONCE: Final = range(44, 101)
 """Characters of a log-in challenge."""
 LONGEST_DOCUMENT: Final = 200_000
-HOLD_SECONDS: Final = 30.0
-"""A card that the service holds and does not speak to any more is let go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +54,6 @@ class Pairing:
 
     def __repr__(self) -> str:
         return f"Pairing({self.channel})"
-
-
-@dataclass(slots=True)
-class _Held:
-    """A card with an open transaction; lives on the card thread."""
-
-    reader: str
-    card: str
-    stack: contextlib.ExitStack
-    channel: Channel
 
 
 class Agent:
@@ -82,14 +70,12 @@ class Agent:
         hold_seconds: float = HOLD_SECONDS,
     ) -> None:
         self.mode, self.origin, self.readers, self.prompts = mode, origin, readers, prompts
-        self._cards, self._clock, self._hold_seconds = cards, clock, hold_seconds
+        self._cards, self._clock = cards, clock
+        self.managed = ManagedCard(mode, origin, cards, readers, prompts, time.monotonic, hold_seconds)
         self.operator = OperatorsCard(origin, cards, readers, prompts, clock)
         self._pairing: Pairing | None = None
         self._pairing_lock = threading.Lock()
-        self._held: _Held | None = None
-        self._letting_go: threading.Timer | None = None
         self._chosen: dict[Purpose, Pin] = {}
-        readers.when_leaving(lambda reader: cards.submit(lambda _context: self._left(reader)))
 
     # -- pairing ---------------------------------------------------------------------------------------------------
 
@@ -115,7 +101,7 @@ class Agent:
     def _forget(self) -> None:
         self._chosen.clear()
         self.prompts.cancel()
-        self._cards.submit(lambda _context: self._let_go())
+        self.managed.forget()
         self.operator.forget()
         self.prompts.touch()
 
@@ -156,18 +142,20 @@ class Agent:
                 return asdict(self._seen(reader))
             case LineOperation.HOLD:
                 reader = self._reader(arguments.get("reader"))
-                return self._cards.call(lambda context: self._hold(context, reader))
+                if self.operator.is_at(reader):  # the operator's own card is nobody's to manage while they work
+                    raise AgentRefused(Refusal.BUSY)
+                return self.managed.hold(reader)
             case LineOperation.APDU:
-                command = _octets(arguments, "command")
-                require_relayable(command)
-                return self._cards.call(lambda _context: self._relay(command))
+                return self.managed.relay(_octets(arguments, "command"))
             case LineOperation.RELEASE:
-                self._cards.call(lambda _context: self._let_go())
+                self.managed.release()
                 return {}
+            case LineOperation.AGREE:
+                return self.managed.agree(self._reader(arguments.get("reader")))
             case LineOperation.ASK_PINS:
                 return self._ask_pins(arguments)
             case LineOperation.WRITE_PINS:
-                return self._cards.call(lambda _context: self._write_pins())
+                return self._write_pins()
             case LineOperation.CHECK_PIN:
                 return self._check_pin(arguments)
             case LineOperation.SIGN_RECORD:
@@ -293,68 +281,19 @@ class Agent:
                 self._chosen = chosen
                 return {}
 
-    # -- for the service -------------------------------------------------------------------------------------------
-
-    def _hold(self, context: Context, reader: str) -> dict[str, Any]:
-        if self._held is not None or self.operator.is_at(reader):
-            raise AgentRefused(Refusal.BUSY)  # the operator's own card is nobody's to manage while they work
-        with contextlib.ExitStack() as stack:
-            connection = stack.enter_context(context.connect(reader))
-            stack.enter_context(connection.transaction())
-            channel = Channel(connection)
-            card = jpki.identify(channel)
-            self._held = _Held(reader, card, stack.pop_all(), channel)
-        self.readers.hold(reader)
-        self._postpone()
-        return {"card": card}
-
-    def _relay(self, command: bytes) -> dict[str, Any]:
-        held = self._require_held()
-        self._postpone()
-        try:
-            return {"answer": held.channel.transmitter.transmit(command).hex()}
-        except BaseException:
-            self._let_go()
-            raise
-
     def _write_pins(self) -> dict[str, Any]:
         """Set what was chosen on the card that is held: the card's management has just allowed it, once."""
-        held = self._require_held()
         chosen, self._chosen = self._chosen, {}
         if not chosen:
             raise AgentRefused(Refusal.NOTHING_CHOSEN)
-        for purpose, pin in chosen.items():
-            jpki.set_new_pin(held.channel, purpose, pin)
-        jpki.select(held.channel)  # forgets that anything was verified
-        return {"set": [one.value for one in chosen]}
 
-    def _require_held(self) -> _Held:
-        if self._held is None:
-            raise AgentRefused(Refusal.NOT_HELD)
-        return self._held
+        def write(channel: Channel, _reader: str) -> dict[str, Any]:
+            for purpose, pin in chosen.items():
+                jpki.set_new_pin(channel, purpose, pin)
+            jpki.select(channel)  # forgets that anything was verified
+            return {"set": [one.value for one in chosen]}
 
-    def _postpone(self) -> None:
-        if self._letting_go is not None:
-            self._letting_go.cancel()
-        self._letting_go = threading.Timer(
-            self._hold_seconds, lambda: self._cards.submit(lambda _context: self._let_go())
-        )
-        self._letting_go.daemon = True
-        self._letting_go.start()
-
-    def _left(self, reader: str) -> None:
-        if self._held is not None and self._held.reader == reader:
-            self._let_go()
-
-    def _let_go(self) -> None:
-        if self._letting_go is not None:
-            self._letting_go.cancel()
-            self._letting_go = None
-        held, self._held = self._held, None
-        if held is not None:
-            with contextlib.suppress(CardError):  # of a card that is gone
-                held.stack.close()
-            self.readers.let_go(held.reader)
+        return self.managed.write(write)
 
 
 def _do(work: Callable[[JpkiCard, Pin, bool], T], pin: Pin, last_try: bool, card: JpkiCard) -> T:

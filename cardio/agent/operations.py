@@ -13,7 +13,7 @@ from cardio.jpki import AID
 
 
 class Mode(StrEnum):
-    """Where the agent stands. HOME has no powers of a desk: no line for managing cards."""
+    """Where the agent stands. At HOME a card is managed only once its holder agreed, and nobody asks for PINs."""
 
     DESK = "desk"
     HOME = "home"
@@ -40,13 +40,19 @@ class LineOperation(StrEnum):
     CHECK_PIN = "check-pin"
     SIGN_RECORD = "sign-record"
     FORGET = "forget"
+    AGREE = "agree"
 
 
 PAGE_OPERATIONS: Final = {
     Mode.DESK: frozenset({PageOperation.LOOK, PageOperation.LOGIN}),
     Mode.HOME: frozenset(PageOperation),
 }
-LINE_OPERATIONS: Final = {Mode.DESK: frozenset(LineOperation), Mode.HOME: frozenset({LineOperation.LOOK})}
+LINE_OPERATIONS: Final = {
+    Mode.DESK: frozenset(LineOperation) - {LineOperation.AGREE},
+    Mode.HOME: frozenset(
+        {LineOperation.LOOK, LineOperation.AGREE, LineOperation.HOLD, LineOperation.APDU, LineOperation.RELEASE}
+    ),
+}
 
 _SELECT, _READ, _VERIFY, _GET_RESPONSE = 0xA4, 0xB0, 0x20, 0xC0
 _PLAIN: Final = frozenset({_SELECT, _READ, _GET_RESPONSE})

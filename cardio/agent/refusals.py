@@ -23,6 +23,7 @@ class Refusal(StrEnum):
     TIMED_OUT = "timed-out"
     NOTHING_CHOSEN = "nothing-chosen"
     NOT_HELD = "not-held"
+    NOT_AGREED = "not-agreed"
     NOT_LOGGED_IN = "not-logged-in"
     ANOTHER_CARD = "another-card"
     UNKNOWN_ACT = "unknown-act"

@@ -19,6 +19,7 @@ from cardio.agent import door as door_module
 from cardio.agent.agent import Agent, Pairing
 from cardio.agent.card_thread import CardThread
 from cardio.agent.door import MESSAGES_A_SECOND, Door
+from cardio.agent.managed_card import AGREED_SECONDS
 from cardio.agent.operations import LineOperation, Mode, PageOperation, require_relayable
 from cardio.agent.prompts import Asker, PromptKind, Prompts, asking_for
 from cardio.agent.readers import Readers
@@ -332,20 +333,74 @@ def test_a_desks_page_has_no_powers_beyond_its_list(beside: Beside, operation: o
     assert refused in (Refusal.UNKNOWN_OPERATION.value, Refusal.NOT_IN_THIS_MODE.value)
 
 
-def test_at_home_the_service_may_only_look(pcscd: PrivatePcscd, clock: SetClock) -> None:
-    home = Beside(Mode.HOME, clock).paired()
-    try:
-        for operation in LineOperation:
-            if operation is not LineOperation.LOOK:
-                with pytest.raises(AgentRefused) as refused:
-                    home.agent.line(operation.value, {})
-                assert refused.value.refusal is Refusal.NOT_IN_THIS_MODE
-        assert home.agent.line("look", {})["service"] is True
-        with pytest.raises(AgentRefused) as no_card:
-            home.agent.page(PageOperation.SIGN.value, {"document": "00"})
-        assert no_card.value.refusal in (Refusal.NO_CARD, Refusal.MALFORMED)
-    finally:
-        home.agent.close()
+@pytest.fixture
+def home(pcscd: PrivatePcscd, clock: SetClock) -> Iterator[Beside]:
+    one = Beside(Mode.HOME, clock).paired()
+    yield one
+    one.agent.close()
+
+
+AT_HOME = {LineOperation.LOOK, LineOperation.AGREE, LineOperation.HOLD, LineOperation.APDU, LineOperation.RELEASE}
+
+
+def test_at_home_the_service_asks_for_no_pin_and_no_signature(home: Beside) -> None:
+    for operation in set(LineOperation) - AT_HOME:
+        with pytest.raises(AgentRefused) as refused:
+            home.agent.line(operation.value, {})
+        assert refused.value.refusal is Refusal.NOT_IN_THIS_MODE
+    assert home.agent.line("look", {})["service"] is True
+    with pytest.raises(AgentRefused) as no_card:
+        home.agent.page(PageOperation.SIGN.value, {"document": "00"})
+    assert no_card.value.refusal in (Refusal.NO_CARD, Refusal.MALFORMED)
+
+
+def test_at_home_a_card_is_managed_only_after_its_holder_agreed_and_only_that_card(
+    home: Beside, reader: Reader, jpki_card: VirtualJpkiCard
+) -> None:
+    ready_card(home, reader, jpki_card)
+
+    def refusal(work: Callable[[], object]) -> Refusal:
+        with pytest.raises(AgentRefused) as refused:
+            work()
+        return refused.value.refusal
+
+    assert refusal(lambda: home.agent.line("hold", {})) is Refusal.NOT_AGREED
+    asked = in_background(lambda: home.agent.line("agree", {}))
+    home.wait_for(lambda: home.prompts.open is not None)
+    assert jpki_card.serial in home.http.get("/").text, "which card it is about is shown"
+    home.prompts.cancel()
+    assert refusal(asked) is Refusal.CANCELLED
+    assert refusal(lambda: home.agent.line("hold", {})) is Refusal.NOT_AGREED
+    asked = in_background(lambda: home.agent.line("agree", {}))
+    home.types()
+    assert asked() == {"card": jpki_card.serial}
+    for _ in range(2):  # several conversations, one agreement
+        assert home.agent.line("hold", {}) == {"card": jpki_card.serial}
+        assert refusal(lambda: home.agent.line("apdu", {"command": "0020008004" + b"1234".hex()})) is (
+            Refusal.APDU_NOT_RELAYED
+        )
+        assert home.agent.line("apdu", {"command": "00200080"})["answer"].startswith("6")
+        home.agent.line("release", {})
+    home.agent.managed._monotonic = lambda: time.monotonic() + AGREED_SECONDS
+    assert refusal(lambda: home.agent.line("hold", {})) is Refusal.NOT_AGREED, "for a short time"
+    home.agent.managed._monotonic = time.monotonic
+    home.agent.line("hold", {})
+    home.agent.line("release", {})
+    reader.empty()
+    home.wait_for(lambda: not any(one.present for one in home.readers.now.readers))
+    ready_card(home, reader, jpki_card)
+    assert refusal(lambda: home.agent.line("hold", {})) is Refusal.NOT_AGREED, "it went with the card"
+    asked = in_background(lambda: home.agent.line("agree", {}))
+    home.types()
+    asked()
+    home.agent.pair(Pairing("another", bytes(32), "u" * 64))
+    assert refusal(lambda: home.agent.line("hold", {})) is Refusal.NOT_AGREED, "and it was given to one pairing"
+
+
+def test_at_a_desk_there_is_nobody_to_agree_at_home(beside: Beside) -> None:
+    with pytest.raises(AgentRefused) as refused:
+        beside.agent.line("agree", {})
+    assert refused.value.refusal is Refusal.NOT_IN_THIS_MODE
 
 
 def test_a_flood_is_hung_up_on(beside: Beside) -> None:
