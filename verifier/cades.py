@@ -21,6 +21,7 @@ from verifier.policy import Policy, SignatureFormat
 from verifier.report import CheckName, Covered
 from verifier.schemes import check_scheme
 from verifier.signature import check_key, signature_holds
+from verifier.signature_policy import policy_of_attribute
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ def examine(
         if not _signed_attributes_fit(candidate, signed, signer, document, content_type):
             return candidate
         candidate.claimed_time = signer.claimed_time
+        candidate.signature_policy = policy_of_attribute(signer.one(cms.ATTRIBUTE_SIGNATURE_POLICY))
         certificates = _parsed((*candidate.evidence.certificates, *evidence.certificates))
         bound = signer.bound_certificates
         if not bound:

@@ -10,6 +10,7 @@ from pki.instant import Instant
 from verifier.evidence import Evidence
 from verifier.policy import SignatureFormat
 from verifier.report import Covered, Findings
+from verifier.signature_policy import SignaturePolicyId
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Candidate:
     """Signed by the signer: the signature cannot be older."""
     archive_timestamps: tuple[Stamped, ...] = ()
     """Over the signature with all its evidence (LTA)."""
+    signature_policy: SignaturePolicyId | None = None
+    """The rules that the signer says to have signed under."""
     evidence: Evidence = field(default_factory=Evidence)
     """Certificates, CRLs and OCSP answers that came inside the signature."""
     long_term: bool = False

@@ -13,7 +13,6 @@ from pki.certificate import Certificate
 from pki.errors import Malformed
 from pki.instant import Instant
 from pki.purpose import Purpose
-from pki.revocation import Reason, Revoked
 from verifier.anchors import TrustAnchor
 from verifier.candidate import Candidate
 from verifier.certificate_verdict import CertificateVerdict, judge_certificate
@@ -24,9 +23,11 @@ from verifier.fetch import Fetcher
 from verifier.indication import Indication, SubIndication
 from verifier.inputs import Usage
 from verifier.inquiry import ask_issuer, ask_status
+from verifier.past_validation import PastValidation
 from verifier.policy import Policy, ProofOfExistence, SignatureLevel
 from verifier.proofs_of_time import Over, prove_times
 from verifier.report import CheckName, Findings, Report
+from verifier.signature_policy import judge_signature_policy
 from verifier.sources import RevocationMode
 from verifier.validator import Validator
 
@@ -74,10 +75,13 @@ class Judge:
                 CheckName.FORMAT, SubIndication.SIG_CONSTRAINTS_FAILURE, f"{candidate.format} is not accepted here"
             )
         evidence = self.evidence + candidate.evidence
+        judge_signature_policy(findings, candidate.signature_policy, self.policy)
         self._purpose(findings, candidate.signer)
         existed_by, not_before, evidence = prove_times(self, candidate, evidence)
-        verdict, evidence = self.certificate(candidate.signer, self._usage, evidence, self.trust.signers)
-        verdict = self._settled(findings, candidate, verdict, existed_by, not_before, evidence)
+        verdict, evidence = self.certificate(candidate.signer, self.usage, evidence, self.trust.signers)
+        verdict = PastValidation(self, findings, candidate.signer, evidence).settle(
+            verdict, existed_by, not_before, candidate.claimed_time
+        )
         self._level(candidate)
         self._claim(findings, candidate, existed_by, not_before)
         if findings.verdict[0] is Indication.PASSED and self.first_time is not None and candidate.signature_id:
@@ -92,7 +96,8 @@ class Judge:
         return self._report(candidate, verdict, existed_by, evidence)
 
     @property
-    def _usage(self) -> Usage:
+    def usage(self) -> Usage:
+        """What the signer's certificate must be for."""
         return Usage.SIGNATURE if self.policy.purpose is Purpose.SIGNATURE else Usage.AUTHENTICATION
 
     def _purpose(self, findings: Findings, signer: Certificate) -> None:
@@ -119,7 +124,7 @@ class Judge:
         self, certificate: Certificate, usage: Usage, evidence: Evidence, validator: Validator
     ) -> tuple[CertificateVerdict, Evidence]:
         """Path and status with the evidence at hand; where it leaves a doubt, with what the sources say."""
-        policies = self.policy.certificate_policies if usage is self._usage else frozenset()
+        policies = self.policy.certificate_policies if usage is self.usage else frozenset()
 
         def look(nonce: bytes | None = None) -> CertificateVerdict:
             return judge_certificate(
@@ -159,126 +164,11 @@ class Judge:
 
     def status_mode(self, usage: Usage) -> RevocationMode:
         """Whether certificates of that use need a status."""
-        if usage is self._usage:
+        if usage is self.usage:
             asked = self.policy.require_revocation_information
         else:
             asked = self.policy.require_time_stamp_status
         return RevocationMode.REQUIRED if asked else RevocationMode.OFF
-
-    def _settled(
-        self,
-        findings: Findings,
-        candidate: Candidate,
-        verdict: CertificateVerdict,
-        existed_by: Instant,
-        not_before: Instant | None,
-        evidence: Evidence,
-    ) -> CertificateVerdict:
-        """Path and status, once more in the light of when the signature existed (EN 319 102-1 5.5.4, 5.6.2)."""
-        signer = candidate.signer
-        assert signer is not None
-        late = _later(not_before, candidate.claimed_time if self.policy.believe_claim_of_lateness else None)
-        if verdict.revoked is not None:
-            return self._settled_revocation(findings, verdict, verdict.revoked, existed_by, late, evidence, signer)
-        if verdict.sub_indication is SubIndication.OUT_OF_BOUNDS_NO_POE:
-            # read by the engine's own reader: a certificate may end before it begins, and must not make us stumble
-            parsed = self.trust.cache.certificate(signer.der)
-            begins, ends = Instant(parsed.not_before), Instant(parsed.not_after)
-            if late is not None and late > ends:
-                findings.failed(
-                    CheckName.PATH, SubIndication.EXPIRED, f"signed after the certificate had ended on {ends}"
-                )
-                return verdict
-            if existed_by < begins:
-                findings.failed(
-                    CheckName.PATH, SubIndication.NOT_YET_VALID, f"signed before the certificate began on {begins}"
-                )
-                return verdict
-            if existed_by < self.at and begins <= existed_by <= ends:
-                # as known today; or, since responders forget the expired, as it was known then (5.6.2.2)
-                earlier = self._as_of(existed_by, self.at, signer, evidence)
-                if earlier.revoked is None and not earlier.passed:
-                    earlier = self._as_of(existed_by, existed_by, signer, evidence)
-                if earlier.passed:
-                    findings.passed(
-                        CheckName.TIME_OF_SIGNING,
-                        f"existed by {existed_by}, while the certificate was valid",
-                        existed_by=existed_by.iso(),
-                    )
-                    verdict = earlier
-        elif verdict.result.valid_path is not None:
-            begins = Instant(verdict.result.valid_path.leaf.not_before)
-            if existed_by < begins:
-                findings.failed(
-                    CheckName.PATH, SubIndication.NOT_YET_VALID, f"existed before the certificate began on {begins}"
-                )
-        verdict.tell(findings)
-        return verdict
-
-    def _settled_revocation(
-        self,
-        findings: Findings,
-        verdict: CertificateVerdict,
-        revoked: Revoked,
-        existed_by: Instant,
-        late: Instant | None,
-        evidence: Evidence,
-        signer: Certificate,
-    ) -> CertificateVerdict:
-        detail = {"since": revoked.since.iso(), "reason": revoked.reason.standard_name}
-        suspect = revoked.since if revoked.invalidity_date is None else min(revoked.since, revoked.invalidity_date)
-        if existed_by < suspect:
-            earlier = self._as_of(existed_by, self.at, signer, evidence)
-            if earlier.passed:
-                findings.passed(
-                    CheckName.TIME_OF_SIGNING,
-                    f"existed by {existed_by}, before the certificate was revoked on {revoked.since}",
-                    existed_by=existed_by.iso(),
-                    **detail,
-                )
-                earlier.tell(findings)
-                return earlier
-        verdict.tell_path(findings)
-        if revoked.reason is Reason.CERTIFICATE_HOLD:
-            findings.failed(
-                CheckName.STATUS,
-                SubIndication.TRY_LATER,
-                f"the certificate is on hold since {revoked.since}; it may be released or revoked for good",
-                **detail,
-            )
-        elif late is not None and late >= revoked.since:
-            findings.failed(
-                CheckName.STATUS,
-                SubIndication.REVOKED,
-                f"signed after the certificate was revoked on {revoked.since} ({revoked.reason.standard_name})",
-                not_before=late.iso(),
-                **detail,
-            )
-        else:
-            findings.failed(
-                CheckName.STATUS,
-                SubIndication.REVOKED_NO_POE,
-                f"the certificate was revoked on {revoked.since} ({revoked.reason.standard_name})"
-                " and nothing proves that the signature is older",
-                **detail,
-            )
-        return verdict
-
-    def _as_of(
-        self, existed_by: Instant, known_at: Instant, signer: Certificate, evidence: Evidence
-    ) -> CertificateVerdict:
-        """What is to be said of the certificate for a signature that existed then, as known at `known_at`."""
-        return judge_certificate(
-            self.trust.signers,
-            signer,
-            self.policy,
-            existed_by,
-            evidence,
-            self._usage,
-            policies=self.policy.certificate_policies,
-            known_at=known_at,
-            status=self.status_mode(self._usage),
-        )
 
     def _claim(self, findings: Findings, candidate: Candidate, existed_by: Instant, not_before: Instant | None) -> None:
         claimed, skew = candidate.claimed_time, self.policy.clock_skew
@@ -352,9 +242,3 @@ def level_of(candidate: Candidate) -> SignatureLevel:
     if not candidate.long_term:
         return SignatureLevel.TIMESTAMPED
     return SignatureLevel.ARCHIVAL if Over.ARCHIVE.value in held else SignatureLevel.LONG_TERM
-
-
-def _later(one: Instant | None, other: Instant | None) -> Instant | None:
-    if one is None or other is None:
-        return one or other
-    return max(one, other)

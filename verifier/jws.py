@@ -32,6 +32,7 @@ from verifier.policy import Policy, SignatureFormat
 from verifier.report import CheckName, Covered
 from verifier.schemes import Kind, Scheme, check_scheme
 from verifier.signature import check_key, signature_holds
+from verifier.signature_policy import policy_of_header
 
 _COMPACT: Final = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+\Z")
 _ALGORITHMS: Final[Mapping[str, tuple[Kind, str]]] = {
@@ -131,6 +132,7 @@ def _examine(
         check_scheme(scheme, policy)
         findings.passed(CheckName.ALGORITHMS, scheme.name, scheme=scheme.name)
         candidate.claimed_time = _claimed_time(one.header)
+        candidate.signature_policy = policy_of_header(one.header)
         unsigned = read_unsigned(one.unsigned, policy)
         candidate.evidence += unsigned.evidence
         candidate.long_term = unsigned.long_term

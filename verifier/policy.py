@@ -85,6 +85,9 @@ class Policy:
     believe_claim_of_lateness: bool = True
     """A signing time claimed by the signer proves nothing in the signer's favour. Claimed to lie after the revocation,
     it is taken at its word against the signer: FAILED/REVOKED and not INDETERMINATE (docs/divergences.md)."""
+    signature_policies: tuple[tuple[str, bytes], ...] | None = None
+    """Signature policies that the recipient knows: (identifier, the policy's document). A signature made under another
+    one is a doubt; None: whatever the signer names is told, and decides nothing."""
     limits: Limits = field(default_factory=Limits)
 
 

@@ -35,6 +35,7 @@ class CheckName(StrEnum):
     FORMAT = "format"
     SIGNING_CERTIFICATE = "signing-certificate"
     SIGNED_ATTRIBUTES = "signed-attributes"
+    SIGNATURE_POLICY = "signature-policy"
     CONTENT_TYPE = "content-type"
     ALGORITHMS = "algorithms"
     KEY = "key"
@@ -62,6 +63,7 @@ _CLAUSES: Mapping[CheckName, str] = {
     CheckName.FORMAT: "EN 319 102-1 5.2.2",
     CheckName.SIGNING_CERTIFICATE: "EN 319 102-1 5.2.3",
     CheckName.SIGNED_ATTRIBUTES: "EN 319 122-1 6.3; RFC 5652 5.3",
+    CheckName.SIGNATURE_POLICY: "EN 319 102-1 5.2.4",
     CheckName.CONTENT_TYPE: "RFC 5652 11.1",
     CheckName.ALGORITHMS: "EN 319 102-1 5.2.8.4.2; TS 119 312",
     CheckName.KEY: "EN 319 102-1 5.2.8.4.2; TS 119 312",

@@ -71,6 +71,7 @@ CHECKS: Final[Mapping[CheckName, Said]] = {
     CheckName.FORMAT: Said("署名の形式", "Format of the signature"),
     CheckName.SIGNING_CERTIFICATE: Said("署名者の証明書の特定", "Which certificate signed"),
     CheckName.SIGNED_ATTRIBUTES: Said("署名属性", "Signed attributes"),
+    CheckName.SIGNATURE_POLICY: Said("署名ポリシー", "Signature policy"),
     CheckName.CONTENT_TYPE: Said("内容の種類", "Type of the content"),
     CheckName.ALGORITHMS: Said("暗号アルゴリズム", "Algorithms"),
     CheckName.KEY: Said("署名者の鍵", "The signer's key"),

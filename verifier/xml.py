@@ -27,8 +27,10 @@ from verifier.policy import Policy, SignatureFormat
 from verifier.report import CheckName, Covered
 from verifier.schemes import Kind, Scheme, check_scheme
 from verifier.signature import check_key, signature_holds
+from verifier.signature_policy import policy_of_element
 from verifier.xml_document import (
     CANONICAL,
+    DIGESTS,
     DS,
     ENVELOPED,
     MORE,
@@ -46,12 +48,6 @@ from verifier.xml_document import (
 )
 from verifier.xml_unsigned import read_unsigned
 
-DIGESTS: Final = {
-    "http://www.w3.org/2001/04/xmlenc#sha256": "sha256",
-    f"{MORE}sha384": "sha384",
-    "http://www.w3.org/2001/04/xmlenc#sha512": "sha512",
-    f"{DS}sha1": "sha1",
-}
 METHODS: Final[Mapping[str, tuple[Kind, str]]] = {
     f"{MORE}rsa-sha256": (Kind.PKCS1, "sha256"),
     f"{MORE}rsa-sha384": (Kind.PKCS1, "sha384"),
@@ -262,6 +258,8 @@ class _OneSignature:
         claimed = properties.findtext(f"{{{XADES}}}SignedSignatureProperties/{{{XADES}}}SigningTime")
         self.candidate.claimed_time = None if claimed is None else Instant.parse(claimed.strip())
         base = f"{{{XADES}}}SignedSignatureProperties/"
+        identified = properties.find(f"{base}{{{XADES}}}SignaturePolicyIdentifier")
+        self.candidate.signature_policy = policy_of_element(identified)
         digests = [
             found
             for name in ("SigningCertificateV2", "SigningCertificate")

@@ -24,6 +24,12 @@ SIGNED_PROPERTIES: Final = "http://uri.etsi.org/01903#SignedProperties"
 ENVELOPED: Final = f"{DS}enveloped-signature"
 _XML: Final = "{http://www.w3.org/XML/1998/namespace}"
 MORE: Final = "http://www.w3.org/2001/04/xmldsig-more#"
+DIGESTS: Final = {
+    "http://www.w3.org/2001/04/xmlenc#sha256": "sha256",
+    f"{MORE}sha384": "sha384",
+    "http://www.w3.org/2001/04/xmlenc#sha512": "sha512",
+    f"{DS}sha1": "sha1",
+}
 MORE_2007: Final = "http://www.w3.org/2007/05/xmldsig-more#"
 _EXCLUSIVE: Final = "http://www.w3.org/2001/10/xml-exc-c14n#"
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from tests.verifier.filing_world import AT
 from tests.verifier.test_archive import ARCHIVED, NOW, REVOKED, WANTED, Long, _basic
 from tests.verifier.test_jws import DOCUMENT, compact, url
-from tests.verifier.test_verify import AT, PASSED, POLICY, doubt, failure, said
+from tests.verifier.test_verify import PASSED, POLICY, doubt, failure, said
 from verifier.indication import SubIndication
 from verifier.policy import SignatureLevel
 

@@ -83,6 +83,7 @@ def sign_xml(
     reference: str = "",
     target: Any = None,
     place: Any = None,
+    more: Callable[[Any], object] | None = None,
 ) -> Any:
     """An enveloped XAdES-B signature made by hand, step by step as the standards have it."""
     target = root if target is None else target
@@ -107,6 +108,8 @@ def sign_xml(
     bound = element(cert, f"{{{XADES}}}CertDigest")
     element(bound, f"{{{DS}}}DigestMethod", Algorithm=SHA256)
     element(bound, f"{{{DS}}}DigestValue", b64(holder.certificate.fingerprint))
+    if more is not None:
+        more(inner)
     _reference(info, reference, [c14n] if target is not root else [ENVELOPED, c14n], digest)
     properties_digest = b64(hashlib.sha256(canonical(signed, EXCLUSIVE)).digest())
     _reference(info, "#props", [EXCLUSIVE], properties_digest, SIGNED_PROPERTIES)
