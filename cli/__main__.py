@@ -39,7 +39,7 @@ COMMANDS = {
     "doctor": _Announced("cli.doctor", _START, "What is missing on this machine, and how to get it."),
     "init": _Announced("cli.init", _START, "Make a new deployment: settings, secrets, database, authorities."),
     "sample": _Announced("cli.sample", _START, "Enter a few synthetic people, with virtual cards, into a trial."),
-    "seats": _Announced("cli.seats", _START, "Four seats for a trial: readers, cards and a reader agent each."),
+    "seats": _Announced("cli.seats", _START, "Five seats for a trial: readers, cards and a reader agent each."),
     "serve": _Announced("cli.serve", _START, "Run a deployment's services, all of them or one."),
     "agent": _Announced("cli.agent", _DAILY, "Lend this PC's card readers to one service's pages; PINs stay here."),
     "home": _Announced("cli.home", _DAILY, "File with your own card: a move, a re-issue, a renewal, a statement."),

@@ -45,6 +45,7 @@ Progress = Callable[[str], None]
 
 MAIN, POST_OFFICE = "main", "post-office"
 CLERK, SUPERVISOR, POSTAL_CLERK = "clerk", "supervisor", "postal-clerk"
+PROTECTION_OFFICER = "protection-officer"
 _BY_FILE = Opening()
 _APPOINTED = timedelta(days=5 * 365)
 
@@ -261,8 +262,11 @@ def appoint(
 _OPERATORS: Mapping[str, tuple[str, frozenset[Role]]] = {
     CLERK: (MAIN, frozenset({Role.CLERK})),
     SUPERVISOR: (MAIN, frozenset({Role.SUPERVISOR, Role.POLICY, Role.PROTECTION})),
+    PROTECTION_OFFICER: (MAIN, frozenset({Role.CLERK, Role.PROTECTION})),
     POSTAL_CLERK: (POST_OFFICE, frozenset({Role.CLERK})),
 }
+"""Whoever sets a flag or asks for a protected address needs a second person: the supervisor decides what the protection
+officer or a clerk proposes, and a flag is released by those two who work with flags."""
 
 
 def _operator_certificate(

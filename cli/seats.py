@@ -1,4 +1,4 @@
-"""`jitsuin seats`: four seats on one machine for a trial: two virtual readers each, a reader agent, and cards."""
+"""`jitsuin seats`: five seats on one machine for a trial: two virtual readers each, a reader agent, and cards."""
 
 import json
 import os
@@ -39,6 +39,7 @@ class SeatPlan:
 SEATS = (
     SeatPlan("clerk", "/desk/", "desk", ("staff-clerk", "blank")),
     SeatPlan("supervisor", "/desk/", "desk", ("staff-supervisor", None)),
+    SeatPlan("protection", "/desk/", "desk", ("staff-protection-officer", None)),
     SeatPlan("post-office", "/desk/", "desk", ("staff-postal-clerk", "resident-0")),
     SeatPlan("home", "/citizen/", "home", ("resident-1", None)),
 )
@@ -55,7 +56,7 @@ def seats(
     as_json: Annotated[bool, typer.Option("--json", help="Say what is ready as one line of JSON.")] = False,
     parent: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
-    """Open a clerk's, a supervisor's, a post office's and a citizen's seat, until Ctrl-C.
+    """Open a clerk's, a supervisor's, a protection officer's, a post office's and a citizen's seat, until Ctrl-C.
 
     Staff cards (PIN 7531) are made the first time; residents' cards have the PINs that `jitsuin sample` tells.
     """
@@ -91,9 +92,11 @@ def _cards(settings: "Settings") -> dict[str, Path]:
     from cardio.virtual_jpki import new_card
     from cli.clock import SystemClock
     from cli.database import Database
-    from cli.deployment import CLERK, POSTAL_CLERK, SUPERVISOR, Desks
+    from cli.deployment import CLERK, POSTAL_CLERK, PROTECTION_OFFICER, SUPERVISOR, Desks
     from cli.keys import card_master_keys
     from cli.staff_cards import make_staff_card
+    from enrollment.errors import UnknownOperator
+    from enrollment.store import people
 
     folder = settings.path(Path("cards"))
     known = sorted(one for one in folder.glob("*.card") if not one.name.startswith(("staff-", "blank")))
@@ -102,12 +105,17 @@ def _cards(settings: "Settings") -> dict[str, Path]:
     database = Database(settings.database_url)
     try:
         journaled = JournaledDatabase(database, JournalFile(settings.path(settings.status.journal)))
-        for who in (CLERK, SUPERVISOR, POSTAL_CLERK):
-            file = found[f"staff-{who}"] = folder / f"staff-{who}.card"
+        for who in (CLERK, SUPERVISOR, PROTECTION_OFFICER, POSTAL_CLERK):
+            file = folder / f"staff-{who}.card"
             if not file.exists():
+                try:
+                    database.read(lambda conn, who=who: people.operator_of(conn, name(who)))  # type: ignore[misc]
+                except UnknownOperator:
+                    continue  # a deployment from before there was one
                 make_staff_card(
                     settings, journaled, name(who), file, STAFF_PIN, SystemClock().now(), secrets.token_bytes
                 )
+            found[f"staff-{who}"] = file
     finally:
         database.close()
     masters = card_master_keys(settings)

@@ -8,14 +8,14 @@ from pathlib import Path
 import httpx
 
 from cli.database import Database
-from cli.deployment import CLERK, POSTAL_CLERK, SUPERVISOR, Desks
+from cli.deployment import CLERK, POSTAL_CLERK, PROTECTION_OFFICER, SUPERVISOR, Desks
 from cli.settings import load_settings
 from enrollment.store import people
 from tests.support.processes import end
 from tests.support.service import command
 
 
-def test_four_seats_open_with_cards_in_their_readers_and_end_together(deployment: Path) -> None:
+def test_five_seats_open_with_cards_in_their_readers_and_end_together(deployment: Path) -> None:
     settings = load_settings(deployment)
     name = Desks(settings.municipality.code)
 
@@ -24,7 +24,7 @@ def test_four_seats_open_with_cards_in_their_readers_and_end_together(deployment
         try:
             return [
                 database.read(lambda conn, who=who: people.operator_of(conn, name(who))).card_fingerprint  # type: ignore[misc]
-                for who in (CLERK, SUPERVISOR, POSTAL_CLERK)
+                for who in (CLERK, SUPERVISOR, PROTECTION_OFFICER, POSTAL_CLERK)
             ]
         finally:
             database.close()
@@ -36,7 +36,7 @@ def test_four_seats_open_with_cards_in_their_readers_and_end_together(deployment
         assert process.stdout is not None
         try:
             ready = json.loads(process.stdout.readline())["seats"]
-            assert [one["name"] for one in ready] == ["clerk", "supervisor", "post-office", "home"]
+            assert [one["name"] for one in ready] == ["clerk", "supervisor", "protection", "post-office", "home"]
             for one in ready:
                 page = httpx.get(f"{one['agent']}/?lang=en")
                 assert page.status_code == 200
