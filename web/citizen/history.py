@@ -85,8 +85,15 @@ def history_pages(pages: Pages, citizen: Citizen) -> None:
     @pages.get("/citizen/cases", SOMEBODY)
     def cases_page(visit: Visit) -> Response:
         asked = citizen.database.read(lambda conn: cases.cases_of(conn, visit.who.person))
-        at = citizen.clock.now()
-        return pages.page(visit, "citizen/cases.html", asked=reversed(asked), at=at)
+        names = citizen.database.read(names_of)
+        return pages.page(
+            visit,
+            "citizen/cases.html",
+            asked=reversed(asked),
+            lines={record: line for line in seen(visit).lines for record in line.records},
+            named=names.teller(pages.renderer.book, pages.renderer.language(visit.request)),
+            at=citizen.clock.now(),
+        )
 
     @pages.post("/citizen/cases/{case}", SOMEBODY)
     def respond(visit: Visit) -> Response:

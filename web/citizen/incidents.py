@@ -36,4 +36,5 @@ def incident_pages(pages: Pages, citizen: Citizen) -> None:
             else citizen.database.read(lambda conn: rows.affected_records(conn, incident, visit.who.person))
         )
         towns = {town.code: town.name_ja for town in citizen.database.read(people.municipalities)}
-        return pages.page(visit, "citizen/incident.html", told=told, mine=len(mine), towns=towns)
+        timeline = citizen.database.read(lambda conn: incidents.timeline(conn, incident))
+        return pages.page(visit, "citizen/incident.html", told=told, mine=len(mine), towns=towns, timeline=timeline)

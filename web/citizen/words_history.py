@@ -29,6 +29,7 @@ WORDS: Final[Mapping[str, Words]] = {
     "asked": Words("問い合わせ中", "{聞|き}いています", "Asked"),
     "content-yes": Words("わかりました", "わかりました", "I am content"),
     "content-no": Words("納得できません", "まだ わかりません", "I am not content"),
+    "about-record": Words("この記録について", "この {記録|きろく}", "About this record"),
     "no-cases": Words("問い合わせはありません。", "{聞|き}いたことは ありません。", "You have asked nothing."),
     "no-history": Words("記録はありません。", "{記録|きろく}は ありません。", "Nobody has looked."),
     "incidents": Words("情報の取扱いの誤り", "まちがいの お{知|し}らせ", "Incidents with data"),
@@ -45,6 +46,9 @@ WORDS: Final[Mapping[str, Words]] = {
         "あなたの情報の取扱いに誤りがありました",
         "あなたの {情報|じょうほう}で まちがいが ありました",
         "There was an incident with your data",
+    ),
+    "no-new-notices": Words(
+        "新しいお知らせはありません。", "あたらしい お{知|し}らせは ありません。", "No new notices."
     ),
     "no-notices": Words("お知らせはありません。", "お{知|し}らせは ありません。", "No notices."),
     # consents

@@ -51,7 +51,11 @@ WORDS: Final[Mapping[str, Words]] = {
         "Whoever has not agreed goes to a counter; nobody else waits for them.",
     ),
     "withdraw-move": Words("取り下げる", "やめる", "Withdraw"),
-    "until-then": Words("%(day)s まで", "%(day)s まで", "until %(day)s"),
+    "until-then": Words(
+        "%(day)s までに届け出ないと無効になります",
+        "%(day)s までに {出|だ}してください。すぎると やりなおしです。",
+        "Void unless it is filed by %(day)s",
+    ),
     "results": Words("一人ずつの結果", "ひとりずつの けっか", "Each member's result"),
     "done-online": Words("オンラインで済みました", "おわりました", "Done online"),
     "done-then": Words(

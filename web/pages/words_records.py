@@ -18,6 +18,11 @@ WORDS: Final[Mapping[str, Words]] = {
     "field-date-of-birth": Words("生年月日", "{生|う}まれた {日|ひ}", "date of birth"),
     "field-gender": Words("性別", "{男|おとこ}か {女|おんな}か", "gender"),
     "field-address": Words("住所", "{住所|じゅうしょ}", "address"),
+    "no-fields": Words(
+        "氏名や住所などは渡していません",
+        "{名前|なまえ}も {住所|じゅうしょ}も わたしていません",
+        "no name, address or other attribute",
+    ),
     "result-provided": Words("渡しました", "わたしました", "provided"),
     "result-masked": Words(
         "住所を伏せて渡しました", "{住所|じゅうしょ}を かくしました", "provided without the address"
