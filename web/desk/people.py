@@ -13,7 +13,7 @@ from enrollment.registry import FOUR_ATTRIBUTES, Field
 from enrollment.store import people as people_rows
 from enrollment.store import work as card_rows
 from pki.errors import InvalidValue
-from web.desk.beginnings import Beginnings, waiting_for_card
+from web.desk.beginnings import MOVING_IN, Beginnings, waiting_for_card
 from web.desk.officer import Officer
 from web.desk.parts import Desk
 from web.desk.timeline import timeline
@@ -95,7 +95,8 @@ def people_pages(pages: Pages, desk: Desk, passkeys: Passkeys) -> None:
         card = desk.database.read(lambda conn: card_rows.find_card(conn, card_id))
         if card is None:
             return home_page(visit, searched=True, found=[])
-        if desk.database.read(lambda conn: people_rows.owner_of(conn, card.person)) != officer.operator.owner:
+        kept_by = desk.database.read(lambda conn: people_rows.owner_of(conn, card.person))
+        if kept_by != desk.provider(officer, card.person):
             raise NotYours(officer.operator.owner)
         return see_other(f"/desk/people/{card.person}")
 
@@ -142,7 +143,9 @@ def people_pages(pages: Pages, desk: Desk, passkeys: Passkeys) -> None:
             ),
             works=[one for one in all_work if one.person == person],
             in_reader=now.readers.readers if now else (),
-            kinds=_kinds(officer, protected=view.flag is not None, card_waits=waits is not None),
+            kinds=_kinds(officer, protected=view.flag is not None, card_waits=waits is not None)
+            if desk.provider(officer, person) == officer.operator.owner
+            else sorted(MOVING_IN),
         )
 
     def _require_present(officer: Officer, person: PersonId) -> None:

@@ -13,9 +13,10 @@ from pki.errors import InvalidValue
 from pki.instant import Instant
 from web.desk import work as works
 from web.desk.decisions import Decisions
+from web.desk.household_work import HouseholdWork
 from web.desk.officer import Officer
 from web.desk.parts import Desk
-from web.desk.work import State, Work
+from web.desk.work import Kind, State, Work
 from web.desk.writing import masked
 from web.errors import WorkRefused
 from web.pages.rendering import minute
@@ -38,7 +39,7 @@ class Waiting:
 
 def queue_pages(pages: Pages, desk: Desk) -> None:
     """The routes."""
-    decisions = Decisions(desk)
+    decisions, household = Decisions(desk), HouseholdWork(desk)
 
     def mine(officer: Officer) -> list[Work]:
         """What this officer may decide: never their own proposals."""
@@ -83,7 +84,9 @@ def queue_pages(pages: Pages, desk: Desk) -> None:
         decision = visit.form.get("decision")
         if decision not in ("yes", "no"):
             raise InvalidValue("yes or no")
-        decisions.decide(officer, work, visit.form.get("reason", ""), yes=decision == "yes")
+        (household if work.kind is Kind.HOUSEHOLD else decisions).decide(
+            officer, work, visit.form.get("reason", ""), yes=decision == "yes"
+        )
         return see_other("/desk/queue")
 
 

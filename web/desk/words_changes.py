@@ -161,6 +161,53 @@ WORDS: Final[Mapping[str, Words]] = {
         "かわりました。カードは あとで {持|も}ってきてください。",
         "The change is recorded. The signature certificate is made when the card is brought.",
     ),
+    # households
+    "household-how": Words(
+        "来ている人の手続を、いま全員まとめて行います。来ていない人は、いつまでに来るかを案内します。",
+        "{来|き}ている {人|ひと}は いま できます。ほかの {人|ひと}は あとで {来|き}ます。",
+        "Whoever is here is done now, all together; the others are told by when to come.",
+    ),
+    "roster": Words("世帯", "{家族|かぞく}", "Household"),
+    "relation": Words("続柄", "{関係|かんけい}", "Relation"),
+    "relation-head": Words("世帯主", "{世帯主|せたいぬし}", "head"),
+    "relation-spouse": Words("配偶者", "{夫|おっと}・{妻|つま}", "spouse"),
+    "relation-child": Words("子", "{子|こ}ども", "child"),
+    "relation-parent": Words("父母", "{父|ちち}・{母|はは}", "parent"),
+    "relation-other": Words("その他", "ほか", "other"),
+    "member-result": Words("この手続", "どうなる", "What becomes of them"),
+    "member-here": Words("いま行う", "いま する", "now"),
+    "member-done": Words("済み", "おわり", "done"),
+    "member-by": Words("%(day)s までに来庁", "%(day)s までに {来|き}ます", "in person by %(day)s"),
+    "member-is-here": Words("窓口に来ている", "{来|き}ている", "is here"),
+    "member-consents": Words("本人が同意している(18歳以上)", "いいと {言|い}った(18{歳|さい}から)", "agrees (from 18)"),
+    "member-not-here": Words("来ていません", "{来|き}ていません", "not here"),
+    "member-consent-missing": Words("同意がありません", "{同意|どうい}が ありません", "has not agreed"),
+    "member-look-at-counter": Words("別に手続します", "{別|べつ}に します", "is dealt with apart"),
+    "member-not-in-household": Words("記録がありません", "{記録|きろく}が ありません", "no record"),
+    "member-not-announced": Words(
+        "転出の届出がありません", "{転出|てんしゅつ}の {届出|とどけで}が ありません", "no transfer out was announced"
+    ),
+    "member-evidence-too-weak": Words(
+        "本人確認書類が足りません", "{書類|しょるい}が たりません", "documents are not enough"
+    ),
+    "all-present": Words(
+        "いま行う全員が窓口に来ています", "みんな {来|き}ています", "Everybody who is done now is here in person"
+    ),
+    "household-cards": Words(
+        "それぞれのカードを、1枚ずつリーダーに入れてください。順番は自由です。",
+        "カードを 1{枚|まい}ずつ {入|い}れてください。",
+        "Put in each member's own card, one after the other, in any order.",
+    ),
+    "done-household": Words(
+        "世帯の手続が終わりました。受付票は全員分と、それぞれの画面から印刷できます。",
+        "おわりました。",
+        "The household's move is recorded. Receipts are printed here for all, and on each member's own page.",
+    ),
+    "prefilled": Words(
+        "自宅で入力された内容です。本人と確かめてください。",
+        "{家|いえ}で {書|か}いた ものです。たしかめてください。",
+        "This was filled in at home. Check it with the person.",
+    ),
     # codes for home
     "code-how": Words(
         "番号は1回だけ表示されます。24時間のうちに1回ログインできます。",

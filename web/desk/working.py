@@ -1,14 +1,16 @@
 """The pages of guided work: each shows the step that the work waits for, whoever left it there."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 from fastapi import Response
 
 from enrollment import catalogue, ledger, protection
-from enrollment.errors import OutputBlocked
+from enrollment.errors import NotYours, OutputBlocked, UnknownPerson
 from enrollment.evidence import DocumentSeen
+from enrollment.person import PersonId
 from enrollment.registry import FOUR_ATTRIBUTES, Field
 from enrollment.store import work as card_rows
 from pki.card_state import CardState
@@ -20,6 +22,7 @@ from web.desk.card_work import CardWork
 from web.desk.changes import Changes
 from web.desk.checks import Checks, Shown
 from web.desk.decisions import Decisions
+from web.desk.household_work import Asked, HouseholdWork, members_of
 from web.desk.login_codes import GivenCodes
 from web.desk.officer import Officer
 from web.desk.paper import Paper, receipt_pdf
@@ -27,9 +30,10 @@ from web.desk.parts import Desk
 from web.desk.people import CLERK
 from web.desk.pin_resets import PinResets
 from web.desk.work import Kind, State, Work
-from web.desk.writing import faults, masked, substitutes, typed
+from web.desk.writing import address_of, faults, masked, substitutes, typed
 from web.errors import NoSuchWork
 from web.language import Language
+from web.pages.forms import Form
 from web.pages.rendering import minute
 from web.pages.router import ANYBODY, Pages, Visit, see_other
 from web.pages.wording import plain_speaker
@@ -44,12 +48,13 @@ _PRINTERS: Final = 5
 WRITTEN_DOWN: Final = frozenset({Kind.CHANGE, Kind.OFFICIAL_CHANGE})
 """Work whose details are a person's attributes."""
 _NAME: Final = frozenset({Field.NAME})
+_IN_A_ROSTER: Final = frozenset({Field.NAME, Field.DATE_OF_BIRTH})
 
 
 def working_pages(pages: Pages, desk: Desk) -> None:
     """The routes."""
     beginnings, checks, decisions, card_work = Beginnings(desk), Checks(desk), Decisions(desk), CardWork(desk)
-    pin_resets, changes, codes = PinResets(desk), Changes(desk), GivenCodes(desk)
+    pin_resets, changes, codes, household = PinResets(desk), Changes(desk), GivenCodes(desk), HouseholdWork(desk)
 
     def load(visit: Visit) -> Work:
         officer: Officer = visit.who
@@ -65,6 +70,8 @@ def working_pages(pages: Pages, desk: Desk) -> None:
         view = desk.look(officer, work.person, f"work:{work.kind.value}", seen)
         entry = desk.database.read(lambda conn: entries.read(conn, work.id))
         flag = desk.database.read(lambda conn: protection.standing(conn, work.person))
+        together = roster_of(officer, work)
+        flag = flag or next((one["flag"] for one in together if one["flag"]), None)
         language = pages.renderer.language(visit.request)
         failure = desk.errands.failure(work.id)
         receipt = desk.database.read(lambda conn: rows.receipt_of_work(conn, work.id))
@@ -77,6 +84,8 @@ def working_pages(pages: Pages, desk: Desk) -> None:
             work=work,
             name=view.shown[Field.NAME],
             view=view,
+            roster=together,
+            today=desk.clock.now().jst_date().isoformat(),
             entry=masked(entry, protected=flag is not None),
             flag=flag,
             position=steps.index(work.state) if work.state in steps else len(steps),
@@ -114,6 +123,40 @@ def working_pages(pages: Pages, desk: Desk) -> None:
             changes.write_down(visit.who, work, new)
         return see_other(f"/desk/work/{work.id}")
 
+    def write_household(visit: Visit, work: Work) -> Response:
+        """Where to, and who is here."""
+        form = visit.form
+        here = frozenset(n for n, _ in enumerate(members_of(work)) if form.get(f"here-{n}") == "yes")
+        agreed = frozenset(n for n in here if form.get(f"consent-{n}") == "yes")
+        wrong, moved_on = faults("", "", form.get("address", ""), "", ""), None
+        with suppress(ValueError):
+            moved_on = date.fromisoformat(form.get("moved_on", ""))
+        if moved_on is None:
+            wrong.append("moved_on")
+        if not here:
+            wrong.append("nobody")
+        found = substitutes(form.get("address", ""))
+        if wrong or moved_on is None or (found and form.get("shown") != "yes"):
+            fields = {name: form.get(name, "") for name in ("address", "moved_on")}
+            told = {"faults": wrong} if wrong else {"substitutes": found}
+            return show(visit, work, fields=fields, here=here, agreed=agreed, **told)
+        asked = Asked(address_of(form.get("address", "")), moved_on, here, agreed)
+        household.write_down(visit.who, work, asked)
+        return see_other(f"/desk/work/{work.id}")
+
+    def roster_of(officer: Officer, work: Work) -> list[dict[str, Any]]:
+        """The members with what may be seen of them: each look is in that member's record."""
+        found: list[dict[str, Any]] = []
+        for number, member in enumerate(members_of(work) if work.kind is Kind.HOUSEHOLD else []):
+            try:
+                view = desk.look(officer, PersonId(member["person"]), "work:household", _IN_A_ROSTER)
+            except (NotYours, UnknownPerson):  # nobody whom we may look at: said so, and not named
+                found.append({**member, "number": number, "name": None, "born": None, "flag": None})
+                continue
+            named = {"name": view.shown[Field.NAME], "born": view.shown[Field.DATE_OF_BIRTH], "flag": view.flag}
+            found.append({**member, "number": number, **named})
+        return found
+
     @pages.get("/desk/work/{work}", CLERK)
     def work_page(visit: Visit) -> Response:
         return show(visit, load(visit))
@@ -134,16 +177,11 @@ def working_pages(pages: Pages, desk: Desk) -> None:
         form = visit.form
         if form.get("present") != "yes":
             raise InvalidValue("the person is here")
-        documents = []
-        for number in ("1", "2"):
-            kind = form.get(f"document{number}", "")
-            if kind:
-                expires = form.get(f"expires{number}", "")
-                try:
-                    documents.append(DocumentSeen(kind, date.fromisoformat(expires) if expires else None))
-                except ValueError:
-                    raise InvalidValue("a date of expiry") from None
-        shown = Shown(tuple(documents), form.get("photo") == "yes")
+        if work.kind is Kind.HOUSEHOLD:
+            here = [number for number, member in enumerate(members_of(work)) if not member["reason"]]
+            household.record(visit.who, work, {number: _shown(form, f"-{number}") for number in here})
+            return see_other(f"/desk/work/{work.id}")
+        shown = _shown(form)
         match work.kind:
             case Kind.PIN_RESET:
                 pin_resets.record(visit.who, work, shown, form.get("chosen", ""), form.get("purpose", ""))
@@ -160,6 +198,8 @@ def working_pages(pages: Pages, desk: Desk) -> None:
         work = load(visit)
         if work.kind in WRITTEN_DOWN:
             return write_down(visit, work)
+        if work.kind is Kind.HOUSEHOLD:
+            return write_household(visit, work)
         decisions.details(visit.who, work, visit.form.get("chosen", ""), visit.form.get("reason", ""))
         return see_other(f"/desk/work/{work.id}")
 
@@ -171,6 +211,8 @@ def working_pages(pages: Pages, desk: Desk) -> None:
                 pin_resets.permit(visit.who, work)
             case Kind.CHANGE:
                 changes.carry_out(visit.who, work)
+            case Kind.HOUSEHOLD:
+                household.carry_out(visit.who, work)
             case _:
                 decisions.carry_out(visit.who, work)
         return see_other(f"/desk/work/{work.id}")
@@ -197,7 +239,8 @@ def working_pages(pages: Pages, desk: Desk) -> None:
     @pages.post("/desk/work/{work}/later", CLERK)
     def later(visit: Visit) -> Response:
         """The card was not brought."""
-        work = changes.later(visit.who, load(visit))
+        work = load(visit)
+        (household if work.kind is Kind.HOUSEHOLD else changes).later(visit.who, work)
         return see_other(f"/desk/work/{work.id}")
 
     @pages.post("/desk/work/{work}/code", CLERK)
@@ -232,6 +275,7 @@ def working_pages(pages: Pages, desk: Desk) -> None:
             if work.kind is not Kind.LOGIN_CODE or not codes.stands(work, code):
                 raise InvalidValue("a code that was given in this work, and not yet used")
             more = ((say("login-code"), code),)
+        more += _results(roster_of(officer, work), say)
         for _ in range(_PRINTERS):
             found = desk.database.read(lambda conn: rows.receipt_of_work(conn, work.id))
             if found is None:
@@ -278,3 +322,27 @@ def working_pages(pages: Pages, desk: Desk) -> None:
         number = str(visit.request.path_params["number"])[:40]
         found = desk.database.read(lambda conn: rows.receipt_row(conn, number))
         return pages.page(visit, "desk/receipt.html", receipt=found)
+
+
+def _results(roster: list[dict[str, Any]], say: Callable[..., str]) -> tuple[tuple[str, str], ...]:
+    """Of each member only what is done, or by when they come: why is nobody else's business."""
+    told = []
+    for one in roster:
+        if one["name"]:
+            result = say("member-by", day=one["by"]) if one["reason"] else say("member-done")
+            told.append((str(one["name"]), result))
+    return tuple(told)
+
+
+def _shown(form: Form, suffix: str = "") -> Shown:
+    """The documents that the clerk entered of one person. Errors: InvalidValue."""
+    documents = []
+    for number in ("1", "2"):
+        kind = form.get(f"document{number}{suffix}", "")
+        if kind:
+            expires = form.get(f"expires{number}{suffix}", "")
+            try:
+                documents.append(DocumentSeen(kind, date.fromisoformat(expires) if expires else None))
+            except ValueError:
+                raise InvalidValue("a date of expiry") from None
+    return Shown(tuple(documents), form.get(f"photo{suffix}") == "yes")
