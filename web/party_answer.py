@@ -15,7 +15,7 @@ from verifier.report import Check, CheckName, Outcome, Report
 from verifier.words import MEANINGS
 from web.handles import Handles
 from web.parties import RelyingParty
-from web.subjects import NOTHING_KNOWN, Assurance, Level
+from web.subjects import NOTHING_KNOWN, Assurance, Level, Recorded
 
 _SAFE: Final = frozenset({"scheme", "key", "level", "signers", "signatures", "references"})
 _STATUS: Final = ("status", "source", "this_update", "age_seconds")
@@ -25,8 +25,8 @@ _STATUS: Final = ("status", "source", "this_update", "age_seconds")
 class Told:
     """Beside the verdict: whose it is to this party, and how far from trust."""
 
-    person: str | None
-    """The registry's id; never sent."""
+    known: Recorded | None
+    """Who it is, with the proof that their record says so; the registry's id is never sent."""
     assurance: Assurance = NOTHING_KNOWN
     required: Level | None = None
     attributes: Mapping[str, str] | None = None
@@ -72,7 +72,7 @@ def answer(report: Report, party: RelyingParty, handles: Handles, told: Told) ->
         "certificate_policies": list(report.certificate_policies),
         "covered": None if report.covered is None else report.covered.to_json(),
         "checks": checks,
-        "person": None if told.person is None else handles.person(party.party, told.person),
+        "person": None if told.known is None else handles.person(party.party, told.known.person),
         "certificate": None if signer is None else handles.certificate(party.party, signer.fingerprint),
         "signature": None if report.signature_id is None else handles.signature(party.party, report.signature_id),
         "assurance": {

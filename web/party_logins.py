@@ -59,10 +59,11 @@ class PartyLogins:
             failed = next((check for check in report.checks if check.sub_indication is not None), None)
             raise TokenRefused(failed.name.value if failed else "format", str(report.sub_indication))
         person = self.subjects.person_of(report.signer.fingerprint)
-        assurance = NOTHING_KNOWN if person is None else self.subjects.assurance_of(person, now)
-        told = Told(person, assurance.of_certificate(self.check.issuance_of(report)), required)
+        known, assurance = None, NOTHING_KNOWN
         if person is not None:
-            self.subjects.record(person, party, "log-in", frozenset(), now, party.legal_basis)
+            known = self.subjects.record(person, party, "log-in", frozenset(), now, party.legal_basis)
+            assurance = self.subjects.assurance_of(known, now)
+        told = Told(known, assurance.of_certificate(self.check.issuance_of(report)), required)
         said = {"id": id_, **answer(with_assurance(report, told), party, self.handles, told)}
         fingerprint, call = report.signer.fingerprint.hex(), self.random(8).hex()
 

@@ -22,6 +22,8 @@ from web.store import relying as rows
 from web.subjects import Subjects
 
 MOST: Final = 100
+AFFAIRS: Final = "status of a certificate"
+"""What the person's record says that it was for."""
 
 
 class Source(StrEnum):
@@ -61,20 +63,23 @@ class PartyStatus:
     def of(self, party: RelyingParty, handle: str, source: Source = Source.ANY) -> dict[str, Any]:
         """The status behind one handle: of a certificate, or of what a person holds now after any renewal.
 
-        Unknown handles, other parties' and forgotten ones look alike: `unknown`.
+        Unknown handles, other parties' and forgotten ones look alike: `unknown`. The person can read that it was asked.
         """
         now = self.clock.now()
         subject = self.database.read(lambda conn: rows.subject_of(conn, party.party, handle))
         if subject is None:
             return {"handle": handle, "status": "unknown", "source": "nothing"}
-        if handle.startswith("p-"):
-            octets = self.subjects.current_certificate(subject, Purpose.SIGNATURE, now)
-            if octets is None:
-                return {"handle": handle, "status": "none", "source": "registry"}
+        of_person = handle.startswith("p-")
+        person = subject if of_person else self.subjects.person_of(bytes.fromhex(subject))
+        if person is None:
+            return {"handle": handle, "status": "unknown", "source": "nothing"}
+        recorded = self.subjects.record(person, party, AFFAIRS, frozenset(), now, party.legal_basis)
+        if of_person:
+            octets = self.subjects.current_certificate(recorded, Purpose.SIGNATURE, now)
         else:
-            octets = self.subjects.certificate_of(bytes.fromhex(subject))
-            if octets is None:
-                return {"handle": handle, "status": "unknown", "source": "nothing"}
+            octets = self.subjects.certificate_of(recorded, bytes.fromhex(subject))
+        if octets is None:
+            return {"handle": handle, "status": "none", "source": "registry"}
         return {"handle": handle, **self._asked(Certificate(octets), now, source)}
 
     def of_many(self, party: RelyingParty, handles: Sequence[str], source: Source = Source.ANY) -> list[dict[str, Any]]:

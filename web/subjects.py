@@ -80,22 +80,34 @@ NOTHING_KNOWN: Final = Assurance(Level.UNKNOWN, None, "unknown")
 _BUCKETS: Final = (1, 3, 5, 10)
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """That a person's record says who is about to be told of them: made by `Subjects.record` alone, and what is known
+    of a person is read with it.
+
+    `shown`: what may be told of the fields that were recorded, without the address of somebody under protection.
+    """
+
+    person: str
+    shown: frozenset[str]
+
+
 class Subjects(Protocol):
-    """The people behind certificates. `record` is durable when it returns, before anything is told."""
+    """The people behind certificates. `record` is durable when it returns, before anything is read or told."""
 
     def person_of(self, fingerprint: bytes) -> str | None:
         """The registry's id of whoever holds or held the certificate with this SHA-256; None if unknown."""
         ...
 
-    def certificate_of(self, fingerprint: bytes) -> bytes | None:
-        """The certificate with this SHA-256 in DER; None if unknown."""
+    def certificate_of(self, recorded: Recorded, fingerprint: bytes) -> bytes | None:
+        """The person's certificate with this SHA-256 in DER; None if unknown."""
         ...
 
-    def current_certificate(self, person: str, purpose: Purpose, at: Instant) -> bytes | None:
+    def current_certificate(self, recorded: Recorded, purpose: Purpose, at: Instant) -> bytes | None:
         """What the person holds now for that purpose, after however many renewals; None if nothing."""
         ...
 
-    def assurance_of(self, person: str, at: Instant) -> Assurance:
+    def assurance_of(self, recorded: Recorded, at: Instant) -> Assurance:
         """How far the person is from the last in-person check."""
         ...
 
@@ -106,11 +118,8 @@ class Subjects(Protocol):
 
     def record(
         self, person: str, party: RelyingParty, affairs: str, fields: frozenset[str], at: Instant, basis: str
-    ) -> frozenset[str]:
-        """Write into the person's record who asks, on what `basis`, and what is about to be told.
-
-        What is given back may be told: without the address of somebody under protection.
-        """
+    ) -> Recorded:
+        """Write into the person's record who asks, on what `basis`, and what is about to be told."""
         ...
 
 
@@ -123,19 +132,19 @@ class Nobody:
         del fingerprint
         return None
 
-    def certificate_of(self, fingerprint: bytes) -> bytes | None:
+    def certificate_of(self, recorded: Recorded, fingerprint: bytes) -> bytes | None:
         """See Subjects."""
-        del fingerprint
+        del recorded, fingerprint
         return None
 
-    def current_certificate(self, person: str, purpose: Purpose, at: Instant) -> bytes | None:
+    def current_certificate(self, recorded: Recorded, purpose: Purpose, at: Instant) -> bytes | None:
         """See Subjects."""
-        del person, purpose, at
+        del recorded, purpose, at
         return None
 
-    def assurance_of(self, person: str, at: Instant) -> Assurance:
+    def assurance_of(self, recorded: Recorded, at: Instant) -> Assurance:
         """See Subjects."""
-        del person, at
+        del recorded, at
         return NOTHING_KNOWN
 
     def used(self, person: str, at: Instant) -> None:
@@ -144,10 +153,10 @@ class Nobody:
 
     def record(
         self, person: str, party: RelyingParty, affairs: str, fields: frozenset[str], at: Instant, basis: str
-    ) -> frozenset[str]:
+    ) -> Recorded:
         """See Subjects. Of nobody nothing is told."""
-        del person, party, affairs, fields, at, basis
-        return frozenset()
+        del party, affairs, fields, at, basis
+        return Recorded(person, frozenset())
 
 
 _FIELDS: Final = {
@@ -170,31 +179,33 @@ class RegisteredSubjects:
         held = self.database.read(lambda conn: work_rows.certificate_by_fingerprint(conn, fingerprint.hex()))
         return None if held is None else held.person
 
-    def certificate_of(self, fingerprint: bytes) -> bytes | None:
+    def certificate_of(self, recorded: Recorded, fingerprint: bytes) -> bytes | None:
         """See Subjects."""
 
         def body(conn: Connection) -> bytes | None:
             held = work_rows.certificate_by_fingerprint(conn, fingerprint.hex())
-            return None if held is None else certificates.octets_of(conn, held)
+            theirs = held is not None and held.person == recorded.person
+            return certificates.octets_of(conn, held) if held is not None and theirs else None
 
         return self.database.read(body)
 
-    def current_certificate(self, person: str, purpose: Purpose, at: Instant) -> bytes | None:
+    def current_certificate(self, recorded: Recorded, purpose: Purpose, at: Instant) -> bytes | None:
         """See Subjects."""
 
         def body(conn: Connection) -> bytes | None:
-            held = certificates.live(conn, PersonId(person), purpose, at)
+            held = certificates.live(conn, PersonId(recorded.person), purpose, at)
             return None if held is None else certificates.octets_of(conn, held)
 
         return self.database.read(body)
 
-    def assurance_of(self, person: str, at: Instant) -> Assurance:
+    def assurance_of(self, recorded: Recorded, at: Instant) -> Assurance:
         """See Subjects."""
+        person = PersonId(recorded.person)
 
         def body(conn: Connection) -> tuple[tuple[LedgerEvent, ...], Decision, CapPolicy]:
-            decision = ledger.judge(conn, PersonId(person), EventKind.REMOTE_MOVE, at)
-            policy = rules.in_force(conn, people_rows.owner_of(conn, PersonId(person)), at)
-            return ledger.history(conn, PersonId(person)), decision, policy
+            decision = ledger.judge(conn, person, EventKind.REMOTE_MOVE, at)
+            policy = rules.in_force(conn, people_rows.owner_of(conn, person), at)
+            return ledger.history(conn, person), decision, policy
 
         try:
             history, decision, policy = self.database.read(body)
@@ -215,10 +226,10 @@ class RegisteredSubjects:
 
     def record(
         self, person: str, party: RelyingParty, affairs: str, fields: frozenset[str], at: Instant, basis: str
-    ) -> frozenset[str]:
+    ) -> Recorded:
         """See Subjects."""
 
-        def body(conn: Connection) -> frozenset[str]:
+        def body(conn: Connection) -> Recorded:
             known = PersonId(person)
             access = registry.Access(
                 "relying-party",
@@ -231,7 +242,7 @@ class RegisteredSubjects:
             )
             receipt = registry.record_access(conn, known, access, at, self.random)
             shown = registry.read(conn, receipt).shown
-            return frozenset(name for name in fields if shown[_FIELDS[name]] != MASKED)
+            return Recorded(person, frozenset(name for name in fields if shown[_FIELDS[name]] != MASKED))
 
         return self.database.transaction(body)
 

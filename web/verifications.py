@@ -204,19 +204,27 @@ class Verifications:
         if report.signer is None or report.signature_id is None:
             return Told(None, required=request.required_assurance)
         person = self.subjects.person_of(report.signer.fingerprint)
-        assurance = NOTHING_KNOWN if person is None else self.subjects.assurance_of(person, now)
-        told = Told(person, assurance.of_certificate(self.check.issuance_of(report)), request.required_assurance)
+        issued = self.check.issuance_of(report)
         if person is None:
-            return told
-        asked: frozenset[str] = frozenset(request.fields if report.passed and not told.falls_short else ())
+            return Told(None, NOTHING_KNOWN.of_certificate(issued), request.required_assurance)
+        affairs = request.affairs or "verification of a signature"
+        asked: frozenset[str] = frozenset(request.fields if report.passed else ())
+        if asked and request.required_assurance is not None:
+            # Whether any attribute is told depends on the level: reading that is a look of its own.
+            first = self.subjects.record(person, party, affairs, frozenset(), now, party.legal_basis)
+            level = self.subjects.assurance_of(first, now).of_certificate(issued)
+            told = Told(first, level, request.required_assurance)
+            if told.falls_short:
+                return told
         agreed = self._agreed(person, party, asked - party.fields, request.affairs)
         may = asked & (party.fields | set(agreed))
         basis = "、".join((party.legal_basis, *(f"本人の同意 {id_}" for id_ in sorted(set(agreed.values())))))
-        shown = self.subjects.record(person, party, request.affairs or "verification of a signature", may, now, basis)
-        withheld = dict.fromkeys(asked - may, "consent") | dict.fromkeys(may - shown, "protection")
-        attributes = report.attributes if shown else None
-        told = replace(told, withheld=withheld)
-        return told if attributes is None else replace(told, attributes=_shown(attributes, shown))
+        recorded = self.subjects.record(person, party, affairs, may, now, basis)
+        level = self.subjects.assurance_of(recorded, now).of_certificate(issued)
+        withheld = dict.fromkeys(asked - may, "consent") | dict.fromkeys(may - recorded.shown, "protection")
+        told = Told(recorded, level, request.required_assurance, withheld=withheld)
+        attributes = report.attributes if recorded.shown else None
+        return told if attributes is None else replace(told, attributes=_shown(attributes, recorded.shown))
 
     def _agreed(self, person: str, party: RelyingParty, fields: frozenset[str], affairs: str) -> dict[str, str]:
         """Which of `fields` the person agrees to at this moment, each with its consent. Read anew every time."""
@@ -252,8 +260,8 @@ class Verifications:
         def body(conn: Connection) -> None:
             if said["certificate"] is not None and report.signer is not None:
                 rows.keep_handle(conn, party.party, said["certificate"], report.signer.fingerprint.hex())
-            if told.person is not None:
-                rows.keep_handle(conn, party.party, said["person"], told.person)
+            if told.known is not None:
+                rows.keep_handle(conn, party.party, said["person"], told.known.person)
             rows.finish_verification(conn, begun.id, text, verdict)
             rows.note_call(conn, party.party, call, now, "verification", begun.id, str(said["indication"]))
 

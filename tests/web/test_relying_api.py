@@ -54,7 +54,7 @@ from web.party_logins import PartyLogins
 from web.party_status import PartyStatus
 from web.relying_api import RelyingParts, make_relying_api
 from web.store.tables import METADATA
-from web.subjects import Assurance, Level
+from web.subjects import Assurance, Level, Recorded
 from web.verdict_certificates import make_verdict_certificates_router
 from web.verifications import Verifications
 
@@ -93,15 +93,18 @@ class Town:
     def person_of(self, fingerprint: bytes) -> str | None:
         return self.people.get(fingerprint)
 
-    def certificate_of(self, fingerprint: bytes) -> bytes | None:
+    def certificate_of(self, recorded: Recorded, fingerprint: bytes) -> bytes | None:
+        assert self.people.get(fingerprint) == recorded.person == self.records[-1][0]
         return self.certificates.get(fingerprint)
 
-    def current_certificate(self, person: str, purpose: Purpose, at: Instant) -> bytes | None:
+    def current_certificate(self, recorded: Recorded, purpose: Purpose, at: Instant) -> bytes | None:
         del purpose, at
-        return self.current.get(person)
+        assert recorded.person == self.records[-1][0]
+        return self.current.get(recorded.person)
 
-    def assurance_of(self, person: str, at: Instant) -> Assurance:
-        del person, at
+    def assurance_of(self, recorded: Recorded, at: Instant) -> Assurance:
+        del at
+        assert recorded.person == self.records[-1][0], "written down first"
         return self.assurance
 
     def used(self, person: str, at: Instant) -> None:
@@ -110,13 +113,13 @@ class Town:
 
     def record(
         self, person: str, party: RelyingParty, affairs: str, fields: frozenset[str], at: Instant, basis: str
-    ) -> frozenset[str]:
+    ) -> Recorded:
         del at
         if self.refuses:
             raise RuntimeError("the record cannot be written")
         self.records.append((person, party.party, affairs, fields))
         self.bases.append(basis)
-        return fields - self.masked
+        return Recorded(person, fields - self.masked)
 
 
 @dataclass
@@ -526,8 +529,16 @@ def test_status_of_many_and_of_strangers(service: Service) -> None:
     rows = service.ask("POST", "/v1/status", {"handles": handles}).json()["items"]
     assert [row["status"] for row in rows] == ["good", "good", "unknown"]
     assert [row["handle"] for row in rows] == handles
+    asked = ("person-1", "city", "status of a certificate", frozenset())
+    assert service.town.records[-2:] == [asked, asked], "each is in the person's record, the stranger in none"
+    before = len(service.town.records)
     theirs = service.ask("POST", "/v1/status", {"handles": handles}, party="bank").json()["items"]
     assert [row["status"] for row in theirs] == ["unknown"] * 3, "another party's handle opens nothing"
+    assert len(service.town.records) == before
+    service.town.refuses = True
+    refused = service.ask("GET", f"/v1/status/{mine['person']}")
+    assert refused.status_code == 500 and "good" not in refused.text
+    service.town.refuses = False
     assert service.ask("POST", "/v1/status", {"handles": handles * 40}).status_code == 422
 
 

@@ -18,7 +18,7 @@ from pki.instant import Instant
 from pki.purpose import Purpose
 from tests.enrollment.town import AT, TOWN, found, resident
 from tests.web.test_relying_api import CITY
-from web.subjects import NOTHING_KNOWN, Level, Nobody, RegisteredSubjects
+from web.subjects import NOTHING_KNOWN, Level, Nobody, Recorded, RegisteredSubjects
 
 FINGERPRINT = bytes(range(32))
 
@@ -46,7 +46,8 @@ def test_a_certificate_leads_to_its_person_also_when_it_has_ended(
     subjects: RegisteredSubjects, person: PersonId, database: Any
 ) -> None:
     assert subjects.person_of(FINGERPRINT) is None
-    assert subjects.certificate_of(FINGERPRINT) is None
+    recorded = subjects.record(person, CITY, "status of a certificate", frozenset(), AT, "住民基本台帳法")
+    assert subjects.certificate_of(recorded, FINGERPRINT) is None
 
     def body(conn: Any) -> None:
         work_rows.add_certificate(
@@ -60,31 +61,32 @@ def test_a_certificate_leads_to_its_person_also_when_it_has_ended(
     assert subjects.person_of(FINGERPRINT) == person
     database.transaction(lambda conn: work_rows.end_certificate(conn, "intent-1", AT, "affiliationChanged:move"))
     assert subjects.person_of(FINGERPRINT) == person
-    assert subjects.current_certificate(person, Purpose.SIGNATURE, AT) is None
+    assert subjects.current_certificate(recorded, Purpose.SIGNATURE, AT) is None
 
 
 def test_the_level_falls_with_time_and_remote_changes(
     subjects: RegisteredSubjects, person: PersonId, database: Any, random: Callable[[int], bytes]
 ) -> None:
-    assert subjects.assurance_of(person, AT).level is Level.AT_CAP, "never seen in person"
+    assert subjects.assurance_of(Recorded(person, frozenset()), AT).level is Level.AT_CAP, "never seen in person"
     happen(database, random, person, EventKind.ANCHOR, AT)
-    fresh = subjects.assurance_of(person, AT + timedelta(days=1))
+    fresh = subjects.assurance_of(Recorded(person, frozenset()), AT + timedelta(days=1))
     assert (fresh.level, fresh.in_person_within_years, fresh.remote_changes) == (Level.FRESH, 1, "none")
-    older = subjects.assurance_of(person, AT + timedelta(days=400))
+    older = subjects.assurance_of(Recorded(person, frozenset()), AT + timedelta(days=400))
     assert (older.level, older.in_person_within_years) == (Level.WITHIN_CAP, 3)
-    assert subjects.assurance_of(person, AT + timedelta(days=366 * 6)).level is Level.AT_CAP
+    assert subjects.assurance_of(Recorded(person, frozenset()), AT + timedelta(days=366 * 6)).level is Level.AT_CAP
     for number in range(3):
         happen(database, random, person, EventKind.REMOTE_MOVE, AT + timedelta(days=2 + number))
-        told = subjects.assurance_of(person, AT + timedelta(days=2 + number, hours=1))
+        told = subjects.assurance_of(Recorded(person, frozenset()), AT + timedelta(days=2 + number, hours=1))
         assert told.remote_changes == "some"
         assert told.level is (Level.AT_CAP if number == 2 else Level.WITHIN_CAP)
-    assert subjects.assurance_of("nobody", AT) == NOTHING_KNOWN
+    assert subjects.assurance_of(Recorded("nobody", frozenset()), AT) == NOTHING_KNOWN
 
 
 def test_the_record_is_in_the_persons_own_history(
     subjects: RegisteredSubjects, person: PersonId, database: Any
 ) -> None:
-    assert subjects.record(person, CITY, "転居の届出", frozenset({"name"}), AT, "住民基本台帳法") == {"name"}
+    told = subjects.record(person, CITY, "転居の届出", frozenset({"name"}), AT, "住民基本台帳法")
+    assert told.shown == {"name"}
     (line,) = database.read(lambda conn: registry.own_lines(conn, person))
     assert line.access.provider == TOWN
     assert line.access.affairs == "転居の届出"
@@ -98,14 +100,16 @@ def test_a_use_is_noted_once_a_month_and_never_for_whom(
     subjects: RegisteredSubjects, person: PersonId, database: Any, random: Callable[[int], bytes]
 ) -> None:
     happen(database, random, person, EventKind.ANCHOR, AT)
-    before = subjects.assurance_of(person, AT + timedelta(days=1))
+    before = subjects.assurance_of(Recorded(person, frozenset()), AT + timedelta(days=1))
     subjects.record(person, CITY, "log-in", frozenset(), AT, "住民基本台帳法")
     for days in (1, 2, 40):
         subjects.used(person, AT + timedelta(days=days))
     history = database.read(lambda conn: ledger.history(conn, person))
     assert [(one.kind, one.level) for one in history[1:]] == [(EventKind.CONTACT, "authenticated-use")] * 2
     assert [one.at for one in history[1:]] == [AT + timedelta(days=days) for days in (1, 40)]
-    assert subjects.assurance_of(person, AT + timedelta(days=1)) == before, "the level of the cap stays"
+    assert subjects.assurance_of(Recorded(person, frozenset()), AT + timedelta(days=1)) == before, (
+        "the level of the cap stays"
+    )
     with database.engine.connect() as conn:
         for table in ("enrollment_ledger", "enrollment_outbox"):
             rows = str(conn.execute(text(f"SELECT * FROM {table}")).all())
@@ -129,16 +133,16 @@ def test_a_use_that_cannot_be_noted_stops_nothing(
 def test_the_grade_rises_and_falls_beside_the_level(
     subjects: RegisteredSubjects, person: PersonId, database: Any, random: Callable[[int], bytes]
 ) -> None:
-    assert subjects.assurance_of(person, AT).grade is Grade.LOW
+    assert subjects.assurance_of(Recorded(person, frozenset()), AT).grade is Grade.LOW
     checked = Happening(person, EventKind.ANCHOR, "clerk", level="ial2")
     database.transaction(lambda conn: ledger.record(conn, checked, AT, random))
-    assert subjects.assurance_of(person, AT).grade is Grade.SUBSTANTIAL, "no photo was compared"
+    assert subjects.assurance_of(Recorded(person, frozenset()), AT).grade is Grade.SUBSTANTIAL, "no photo was compared"
     for month in range(12):
         subjects.used(person, AT + timedelta(days=31 * month))
-    told = subjects.assurance_of(person, AT + timedelta(days=342))
+    told = subjects.assurance_of(Recorded(person, frozenset()), AT + timedelta(days=342))
     assert told.grade is Grade.SUBSTANTIAL
     assert told.to_json()["grade"] == "substantial"
-    assert subjects.assurance_of(person, AT + timedelta(days=365 * 6)).grade is Grade.LOW
+    assert subjects.assurance_of(Recorded(person, frozenset()), AT + timedelta(days=365 * 6)).grade is Grade.LOW
 
 
 def test_levels_are_ordered_and_nobody_knows_nothing() -> None:
@@ -146,7 +150,9 @@ def test_levels_are_ordered_and_nobody_knows_nothing() -> None:
     assert ranked == [Level.UNKNOWN, Level.AT_CAP, Level.WITHIN_CAP, Level.FRESH]
     nobody = Nobody()
     assert nobody.person_of(FINGERPRINT) is None
-    assert nobody.certificate_of(FINGERPRINT) is None
-    assert nobody.current_certificate("x", Purpose.SIGNATURE, AT) is None
+    recorded = nobody.record("x", CITY, "x", frozenset({"name"}), AT, "x")
+    assert recorded.shown == frozenset()
+    assert nobody.certificate_of(recorded, FINGERPRINT) is None
+    assert nobody.current_certificate(recorded, Purpose.SIGNATURE, AT) is None
     nobody.used("x", AT)
-    assert nobody.assurance_of("x", AT) == NOTHING_KNOWN
+    assert nobody.assurance_of(recorded, AT) == NOTHING_KNOWN
