@@ -24,6 +24,7 @@ from cli.verify_inputs import (
     Certificates,
     Crls,
     For,
+    HashName,
     Json,
     Lang,
     NoStatus,
@@ -31,10 +32,12 @@ from cli.verify_inputs import (
     Policies,
     StampAnchors,
     anchors_in,
+    certificate_in,
     evidence_from,
     fetcher_for,
     json_object,
     moment,
+    policies_in,
     system_random,
     tongue_of,
     used_well,
@@ -88,6 +91,13 @@ app.command("verdict")(verify_verdict)
 def file(
     file: Annotated[Path, typer.Argument(help="The document, or a file that holds its own signature.")],
     signature: Annotated[Path | None, typer.Option("--signature", help="The detached signature.")] = None,
+    signer: Annotated[
+        Path | None,
+        typer.Option(
+            "--signer", help="The signature is a bare PKCS#1 or ECDSA value, made with this certificate's key."
+        ),
+    ] = None,
+    hash_name: Annotated[HashName, typer.Option("--hash", help="What a bare value was made over.")] = HashName.SHA256,
     anchor: Anchors = [],  # noqa: B006 - typer takes it as the default and never keeps it
     tsa_anchor: StampAnchors = [],  # noqa: B006
     certificate: Certificates = [],  # noqa: B006
@@ -98,6 +108,14 @@ def file(
     ] = None,
     at: At = None,
     policy: Policies = [],  # noqa: B006
+    signature_policy: Annotated[
+        list[str],
+        typer.Option(
+            "--signature-policy",
+            metavar="ID=FILE",
+            help="A signature policy that you know; one that a signer names and you do not is then a doubt.",
+        ),
+    ] = [],  # noqa: B006
     purpose: For = Purpose.SIGNATURE,
     minimum_level: Annotated[str, typer.Option("--level", help="Ask for B, T, LT or LTA.")] = "B",
     ask: Ask = [],  # noqa: B006
@@ -106,11 +124,11 @@ def file(
     as_html: Annotated[bool, typer.Option("--html", help="The report as a page.")] = False,
     lang: Lang = None,
 ) -> None:
-    """Verify a signature on a document: CMS, XML, PDF or JSON."""
+    """Verify a signature on a document: CMS, XML, PDF, JSON, or with --signer a bare value."""
     from verifier.judge import Trust
     from verifier.page import render_page
     from verifier.policy import Policy, SignatureLevel
-    from verifier.verify import verify_filing
+    from verifier.verify import verify_filing, verify_raw
 
     try:
         level = SignatureLevel(minimum_level)
@@ -122,20 +140,26 @@ def file(
         purpose=purpose,
         certificate_policies=frozenset(policy),
         minimum_level=level,
+        signature_policies=policies_in(signature_policy) if signature_policy else None,
         require_revocation_information=not no_status,
         require_time_stamp_status=not no_status,
     )
     when, past = moment(at)
-    report = verify_filing(
-        file.read_bytes(),
-        None if signature is None else signature.read_bytes(),
-        anchors=trust,
-        policy=wanted,
-        at=when,
-        evidence=evidence_from(certificate, crl, ocsp, evidence),
-        fetcher=None if past else fetcher_for(ask),
-        random=system_random() if ask else None,
-    )
+    document, value = file.read_bytes(), None if signature is None else signature.read_bytes()
+    how: dict[str, Any] = {
+        "anchors": trust,
+        "policy": wanted,
+        "at": when,
+        "evidence": evidence_from(certificate, crl, ocsp, evidence),
+        "fetcher": None if past else fetcher_for(ask),
+        "random": system_random() if ask else None,
+    }
+    if signer is None:
+        report = verify_filing(document, value, **how)
+    elif value is None:
+        raise Malformed("--signature expected with --signer")
+    else:
+        report = verify_raw(document, value, certificate_in(signer), hash_name=hash_name.value, **how)
     told = report.to_json()
     if as_json:
         typer.echo(json.dumps(told, ensure_ascii=False, indent=2))

@@ -6,6 +6,7 @@ Exit status: 0 passed, 1 failed, 2 indeterminate, 3 not understood or a file tha
 import json
 import time
 from collections.abc import Callable
+from enum import StrEnum
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +18,7 @@ from pki.instant import Instant
 from pki.purpose import Purpose
 
 if TYPE_CHECKING:
+    from pki.certificate import Certificate
     from verifier.anchors import TrustAnchor
     from verifier.evidence import Evidence
     from verifier.fetch import HttpFetcher
@@ -93,6 +95,33 @@ def evidence_from(
     if not isinstance(inner, dict):
         raise Malformed("evidence as an object expected")
     return found + Evidence.from_json(inner)
+
+
+class HashName(StrEnum):
+    """Digests that a bare value may be over."""
+
+    SHA256 = "sha256"
+    SHA384 = "sha384"
+    SHA512 = "sha512"
+
+
+def certificate_in(file: Path) -> "Certificate":
+    """The one certificate of a file. Errors: Malformed, OSError."""
+    from pki.certificate import Certificate
+    from verifier.pem import objects_in
+
+    found = objects_in(file.read_bytes())
+    if len(found) != 1:
+        raise Malformed("one certificate expected")
+    return Certificate(found[0])
+
+
+def policies_in(named: list[str]) -> tuple[tuple[str, bytes], ...]:
+    """Signature policies said as ID=FILE. Errors: Malformed, OSError."""
+    pairs = [one.partition("=") for one in named]
+    if not all(identifier and file for identifier, _, file in pairs):
+        raise Malformed("a signature policy as ID=FILE expected")
+    return tuple((identifier.removeprefix("urn:oid:"), Path(file).read_bytes()) for identifier, _, file in pairs)
 
 
 def json_object(file: Path) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """`jitsuin verify`: verdicts as exit statuses, for every format, offline."""
 
+import hashlib
 import json
+import random
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,10 +12,16 @@ from pathlib import Path
 import pytest
 
 from cli.__main__ import run
-from tests.verifier.filing_world import AT, SIGNATURE_POLICY, World, build_world, sign_filing
+from pki import der, oids
+from pki.cms import attribute
+from tests.verifier.filing_world import AT, SIGNATURE_POLICY, World, build_world, raw_sign, sign_filing
 from tests.verifier.test_jws import compact
+from tests.verifier.test_pdf import blank, sign_pdf
 from tests.verifier.test_xml import octets, parsed, sign_xml
+from verifier import pdf
+from verifier.cms import ATTRIBUTE_SIGNATURE_POLICY
 
+RULES_DIGEST = der.sequence(der.sequence(der.oid(oids.SHA256)), der.octet_string(hashlib.sha256(b"rules").digest()))
 DOCUMENT = "転居届\n".encode()
 Say = Callable[..., tuple[int, str]]
 
@@ -21,6 +29,12 @@ Say = Callable[..., tuple[int, str]]
 @pytest.fixture(scope="module")
 def world() -> World:
     return build_world()
+
+
+@pytest.fixture(autouse=True)
+def _signed_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The claimed time that pyHanko writes into a PDF is the machine's; in this world it is AT."""
+    monkeypatch.setattr(pdf, "_claimed_time", lambda _embedded: AT)
 
 
 @pytest.fixture
@@ -34,6 +48,14 @@ def folder(world: World, tmp_path: Path) -> Path:
         "good.der": world.ocsp_answer(world.signer, AT),
         "form.xml": octets(sign_xml(world.signer, parsed())),
         "form.jws": compact(world.signer).encode(),
+        "form.pdf": sign_pdf(world.signer, blank()),
+        "form.raw": raw_sign(world.signer.key, DOCUMENT),
+        "ruled.p7s": sign_filing(
+            world.signer,
+            DOCUMENT,
+            more=[attribute(ATTRIBUTE_SIGNATURE_POLICY, der.sequence(der.oid("1.2.3"), RULES_DIGEST))],
+        ),
+        "rules.txt": b"rules",
         "garbage.bin": b"\x30\x80garbage",
     }
     for name, content in files.items():
@@ -57,9 +79,16 @@ def say(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
 KNOWN = ("--anchor", "ca.cer", "--ocsp", "good.der", "--at", AT.iso())
 
 
-@pytest.mark.parametrize(
-    "arguments", [("form.txt", "--signature", "form.p7s"), ("form.xml",), ("form.jws",)], ids=["cms", "xml", "jws"]
-)
+FORMATS = [
+    ("form.txt", "--signature", "form.p7s"),
+    ("form.xml",),
+    ("form.jws",),
+    ("form.pdf",),
+    ("form.txt", "--signature", "form.raw", "--signer", "signer.cer"),
+]
+
+
+@pytest.mark.parametrize("arguments", FORMATS, ids=["cms", "xml", "jws", "pdf", "raw"])
 def test_every_format_passes(arguments: tuple[str, ...], say: Say) -> None:
     status, text = say(*arguments, *KNOWN)
     assert status == 0, text
@@ -67,6 +96,43 @@ def test_every_format_passes(arguments: tuple[str, ...], say: Say) -> None:
     status, text = say(*KNOWN, *arguments, "--json", "--policy", SIGNATURE_POLICY)
     assert status == 0, text
     assert json.loads(text)["indication"] == "PASSED"
+
+
+@pytest.mark.parametrize("arguments", FORMATS, ids=["cms", "xml", "jws", "pdf", "raw"])
+def test_octets_changed_at_random_are_a_verdict(arguments: tuple[str, ...], say: Say, folder: Path) -> None:
+    """Never an exit status of another meaning, never a stack trace, always a page."""
+    chance = random.Random(5)
+    target = folder / (arguments[2] if len(arguments) > 1 else arguments[0])
+    whole = target.read_bytes()
+    for _ in range(25):
+        octets = bytearray(whole)
+        for _ in range(chance.choice((1, 4, 40))):
+            octets[chance.randrange(len(octets))] = chance.randrange(256)
+        target.write_bytes(octets[: chance.choice((len(octets), len(octets), chance.randrange(len(octets))))])
+        status, text = say(*arguments, *KNOWN)
+        assert status in (0, 1, 2), text
+        assert "Traceback" not in text
+        html = say(*arguments, *KNOWN, "--html")
+        assert (html[0], "</html>" in html[1]) == (status, True)
+
+
+def test_a_bare_value_needs_its_signer_and_hash(say: Say) -> None:
+    raw = ("form.txt", "--signature", "form.raw", *KNOWN)
+    assert say(*raw)[0] == 1, "by itself it is no format"
+    assert say(*raw, "--signer", "ca.cer")[0] == 1
+    assert say(*raw, "--signer", "signer.cer", "--hash", "sha512")[0] == 1
+    assert say(*raw, "--signer", "signer.cer", "--hash", "md5")[0] == 3
+    assert say("form.txt", "--signer", "signer.cer", *KNOWN)[0] == 3
+    assert say(*raw, "--signer", "form.txt")[0] in (1, 3)
+
+
+def test_a_signature_policy_that_is_known_and_one_that_is_not(say: Say) -> None:
+    asked = ("form.txt", "--signature", "ruled.p7s", *KNOWN)
+    assert say(*asked)[0] == 0
+    assert say(*asked, "--signature-policy", "1.2.3=rules.txt")[0] == 0
+    assert say(*asked, "--signature-policy", "1.2.3=form.txt")[0] == 2
+    assert say(*asked, "--signature-policy", "1.2.4=rules.txt")[0] == 2
+    assert say(*asked, "--signature-policy", "rules.txt")[0] == 3
 
 
 def test_a_changed_document_is_1_and_a_doubt_is_2(say: Say, folder: Path) -> None:
