@@ -101,6 +101,9 @@ class Context:
     def close(self) -> None:
         """Release it; may be called twice."""
         WATCHDOG.remove(self)
+        self._release()
+
+    def _release(self) -> None:
         handle, self._handle = self._handle, None
         if handle is not None:
             with contextlib.suppress(SystemError):
@@ -121,7 +124,8 @@ class Context:
         self.close()
 
     def __del__(self) -> None:
-        self.close()
+        # Collected at any moment, also with the watchdog's lock held; the watchdog forgets the dead by itself.
+        self._release()
 
     # -- deadlines -------------------------------------------------------------------------------------------------
 

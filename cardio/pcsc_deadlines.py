@@ -22,14 +22,15 @@ class Watchdog:
     """One thread, alive while any context is, that ends calls past their deadline."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
+        """Held only by `add`, `remove` and the thread: never by what the collector may call."""
         self._contexts: weakref.WeakSet[Overdue] = weakref.WeakSet()
         self._wake = threading.Event()
         self._running = False
 
     def add(self, context: Overdue) -> None:
         """Look after it from now on."""
-        with self._lock:
+        with self.lock:
             self._contexts.add(context)
             if not self._running:
                 self._running = True
@@ -37,7 +38,7 @@ class Watchdog:
 
     def remove(self, context: Overdue) -> None:
         """No more."""
-        with self._lock:
+        with self.lock:
             self._contexts.discard(context)
             if not self._contexts:
                 self._wake.set()
@@ -45,7 +46,7 @@ class Watchdog:
     def _run(self) -> None:
         while True:
             self._wake.wait(0.1)
-            with self._lock:
+            with self.lock:
                 self._wake.clear()
                 contexts = list(self._contexts)
                 if not contexts:

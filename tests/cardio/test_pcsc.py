@@ -4,6 +4,7 @@ The reasons behind these cases: pcscd and pyscard behave as measured in the proj
 layer to what it promises whatever pcscd does.
 """
 
+import gc
 import os
 import signal
 import threading
@@ -31,6 +32,7 @@ from cardio.errors import (
 )
 from cardio.jpki_card import JpkiCard
 from cardio.pcsc import Context
+from cardio.pcsc_deadlines import WATCHDOG
 from cardio.present_cards import CardKind, look, open_card, session_at
 from cardio.private_pcscd import PrivatePcscd
 from cardio.virtual_card import MemoryStorage, PowerLost
@@ -311,6 +313,22 @@ def test_look_tells_every_reader(
     assert seen[reader.name].card_id == jpki_card.serial
     assert (seen[second_reader.name].present, seen[second_reader.name].kind) == (True, None)
     assert sum(one.present for one in seen.values()) == 2
+
+
+def test_a_context_may_be_collected_while_the_watchdogs_lock_is_held(reader: Reader) -> None:
+    """Starting the watchdog's own thread may run the collector, with its lock held: that waited for ever."""
+    forgotten = [Context()]
+    forgotten.append(forgotten)  # type: ignore[arg-type]  # a cycle: only the collector finds it
+    del forgotten
+
+    def collect() -> None:
+        with WATCHDOG.lock:
+            gc.collect()
+
+    thread = threading.Thread(target=collect, daemon=True)
+    thread.start()
+    thread.join(30)
+    assert not thread.is_alive()
 
 
 def test_pcscd_gone_and_back(
