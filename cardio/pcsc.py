@@ -140,11 +140,11 @@ class Context:
     @contextlib.contextmanager
     def limit(self, seconds: float) -> Iterator[None]:
         """Calls inside end after `seconds` at the latest (plus the watchdog's 0.1 s)."""
-        self.due = self.monotonic() + seconds
+        outer, self.due = self.due, self.monotonic() + seconds  # a connection may be collected inside another's call
         try:
             yield
         finally:
-            self.due = 0.0
+            self.due = outer
 
     @property
     def handle(self) -> int:
