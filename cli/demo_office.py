@@ -1,23 +1,24 @@
 """What operators do in the demonstration: register, see people, approve, issue; each with their own key."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ca.directory import Directory
 from ca.intents import IntentId
 from cli.demo_world import Seat, World
 from cli.deployment import CLERK, MAIN, POST_OFFICE, POSTAL_CLERK, SUPERVISOR, Desks, appoint
 from cli.errors import ServiceSilent
-from cli.keys import open_operator_keys
+from cli.officer_keys import OfficerKeys
 from cli.signing import open_signing
-from enrollment import confirmations, issuing, loss, registry, visits
+from enrollment import confirmations, loss, registry, visits
+from enrollment.acts import What
 from enrollment.application import Application, ApplicationKind
 from enrollment.cards import CardSlot
 from enrollment.errors import NotSignedYet
 from enrollment.evidence import DocumentSeen, InPersonEvidence
 from enrollment.issuing import Issuing
 from enrollment.person import PersonId
-from enrollment.store import Connection, people
+from enrollment.store import Connection, people, work
 from enrollment.visits import Checked
 from pki.attributes import Attributes
 from pki.instant import Instant, years_later
@@ -33,6 +34,8 @@ class Office:
     world: World
     name: Desks
     issuers: dict[Purpose, bytes]
+    officers: OfficerKeys
+    """The staff's keys, with which they sign what they do."""
 
     @classmethod
     def staffed(cls, world: World, at: Instant, suffix: str = "") -> "Office":
@@ -40,7 +43,7 @@ class Office:
         name = Desks(world.settings.municipality.code, suffix)
         if suffix:
             appoint(world.database, world.settings, name, at, world.random)
-        return cls(world, name, _issuers(world))
+        return cls(world, name, _issuers(world), OfficerKeys(world.settings, world.random))
 
     @property
     def owner(self) -> str:
@@ -58,7 +61,7 @@ class Office:
         self, person: PersonId, desk: str, clerk: str, at: Instant, document: str = "driving-licence"
     ) -> InPersonEvidence:
         """What an officer saw, signed with the officer's key."""
-        evidence = InPersonEvidence(
+        seen = InPersonEvidence(
             person=person,
             presented_by=person,
             counter=self.name(desk),
@@ -67,17 +70,14 @@ class Office:
             documents=(DocumentSeen(document, years_later(at.jst_date(), 2)),),
             photo_matched=True,
         )
-        key = open_operator_keys(self.world.settings, self.world.random).open(self.name(clerk))
-        return replace(evidence, signature=key.sign(evidence.to_be_signed()))
+        return self.officers.evidence(seen)
 
     def apply(self, kind: ApplicationKind, person: PersonId, card_not_after: Instant, at: Instant) -> Application:
         """An application that a clerk recorded and a second operator approved."""
         evidence = self.see(person, MAIN, CLERK, at)
-        database, random = self.world.database, self.world.random
-        application = database.transaction(
-            lambda conn: issuing.file(conn, kind, evidence, card_not_after, self.name(CLERK), at, random)
-        )
-        database.transaction(lambda conn: issuing.approve(conn, application.application, self.name(SUPERVISOR), at))
+        database, officers = self.world.database, self.officers
+        application = database.transaction(lambda conn: officers.file(conn, kind, evidence, card_not_after, at))
+        database.transaction(lambda conn: officers.approve(conn, application, self.name(SUPERVISOR), at))
         return application
 
     def issue(self, application: Application, card: CardSlot) -> Application:
@@ -109,18 +109,23 @@ class Office:
         random = self.world.random
 
         def record(conn: Connection) -> Checked:
-            clerk = people.operator_of(conn, self.name(CLERK))
-            confirmation = confirmations.confirm(conn, clerk, person, self.name(POST_OFFICE), at, random)
+            clerk, desk = people.operator_of(conn, self.name(CLERK)), self.name(POST_OFFICE)
+            about = confirmations.content_of(person, desk)
+            self.officers.act(conn, clerk.operator, What.CONFIRM_CHECK, person, about, at)
+            confirmation = confirmations.confirm(conn, clerk, person, desk, at, random)
             return visits.check(conn, evidence, self.name(POSTAL_CLERK), at, random, confirmation.confirmation)
 
         return self.world.database.transaction(record)
 
     def report_lost(self, card_id: str, at: Instant) -> int:
         """A card is reported lost by telephone; how many certificates ended."""
-        lost = self.world.database.transaction(
-            lambda conn: loss.report(conn, card_id, self.name(CLERK), at, self.world.random)
-        )
-        return len(lost.ended)
+
+        def report(conn: Connection) -> loss.Lost:
+            holder = work.card_of(conn, card_id).person
+            self.officers.act(conn, self.name(CLERK), What.REPORT_LOSS, holder, loss.content_of(card_id), at)
+            return loss.report(conn, card_id, self.name(CLERK), at, self.world.random)
+
+        return len(self.world.database.transaction(report).ended)
 
 
 def _issuers(world: World) -> dict[Purpose, bytes]:

@@ -30,7 +30,7 @@ from cli.secrets import read_secret, write_secret
 from cli.services import Service, certify_service
 from cli.settings import FILE, Settings, load_settings
 from cli.unlocking import Ask, Opening, UnlockBy, ask_at_terminal, choose
-from enrollment import rules
+from enrollment import acts, rules
 from enrollment.counters import POST_OFFICE_AFFAIRS, Affair, Counter, CounterKind
 from enrollment.operators import Operator, Role
 from enrollment.policy import CapPolicy
@@ -72,9 +72,12 @@ def create_deployment(
     progress: Progress,
     opening: Opening = _BY_FILE,
     ask: Ask = ask_at_terminal,
+    *,
+    signed_acts: bool = True,
 ) -> Settings:
     """A new deployment in `folder`; its settings as they will be loaded from there. `opening` says who will open the
-    authorities' keys; people are asked first, before anything is made.
+    authorities' keys; people are asked first, before anything is made. `signed_acts`: from now on nothing is done in
+    the municipality without the officer's card.
 
     Errors: FolderNotEmpty, SettingWrong (no port for the addresses in certificates), DatabaseInUse, DatabaseNewer,
     DatabaseFull, DatabaseUnavailable, PassphraseUnfit, NobodyToAsk; OSError of the file system. After any of them
@@ -93,7 +96,7 @@ def create_deployment(
     beside = folder.parent / f".{folder.name}.{random(4).hex()}"
     beside.mkdir(mode=0o700)
     try:
-        _fill(beside, settings, at, random, progress, opening, opened_with)
+        _fill(beside, settings, at, random, progress, opening, opened_with, signed_acts=signed_acts)
         beside.rename(folder)  # over an empty folder, or where there is none: either all of it or nothing
     except BaseException:
         with suppress(OSError):
@@ -110,6 +113,8 @@ def _fill(
     progress: Progress,
     opening: Opening,
     opened_with: Passphrase | None,
+    *,
+    signed_acts: bool,
 ) -> None:
     (folder / FILE).write_text(settings_text(settings), encoding="utf-8")
     here = load_settings(folder)
@@ -130,7 +135,7 @@ def _fill(
             progress(f"authority {purpose.value}")
             _make_authority(journaled, here, keys, purpose, at, random)
         progress("municipality")
-        _make_municipality(journaled, here, at, random, keys)
+        _make_municipality(journaled, here, at, random, keys, signed_acts=signed_acts)
         create_log(here, here.municipality.code, random)
         progress("services")
         for service in Service:
@@ -194,7 +199,13 @@ def _partitioning(settings: Settings) -> Partitioning:
 
 
 def _make_municipality(
-    database: JournaledDatabase, settings: Settings, at: Instant, random: Random, keys: DeploymentKeys
+    database: JournaledDatabase,
+    settings: Settings,
+    at: Instant,
+    random: Random,
+    keys: DeploymentKeys,
+    *,
+    signed_acts: bool,
 ) -> None:
     table, caps = settings.municipality, settings.caps
     name = Desks(table.code)
@@ -212,6 +223,8 @@ def _make_municipality(
             total_window_years=caps.total_years,
         )
         rules.adopt(conn, policy, at, name(SUPERVISOR))
+        if signed_acts:
+            acts.demand(conn, table.code, at, name(SUPERVISOR))
 
     database.transaction(register)
     appoint(database, settings, name, at, random, keys)

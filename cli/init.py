@@ -27,6 +27,13 @@ def init(
         list[str] | None, typer.Option("--custodian", metavar="NAME", help="One who keeps a share; name several.")
     ] = None,
     needed: Annotated[int, typer.Option(metavar="M", help="So many of the custodians open the keys.")] = 2,
+    signed_acts: Annotated[
+        bool,
+        typer.Option(
+            "--signed-acts/--unsigned-acts",
+            help="Whether nothing is done in the municipality without its officers' cards. Signed is never taken back.",
+        ),
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")] = False,
 ) -> None:
     """Make a deployment: settings, secrets (mode 0600), tables, two authorities with OCSP responders, a municipality
@@ -52,6 +59,7 @@ def init(
         secrets.token_bytes,
         lambda what: None if as_json else print(f"  {what}"),
         opening_of(unlock_by, custodians or (), needed),
+        signed_acts=signed_acts,
     )
     if as_json:
         print(json.dumps({"folder": str(folder), "url": made.public_url, "database": made.database.url}))

@@ -85,7 +85,8 @@ def enter(settings: "Settings", attributes: "Attributes", at: "Instant") -> Samp
     from cli.database import Database
     from cli.deployment import CLERK, MAIN, SUPERVISOR, Desks
     from cli.keys import card_manager, card_master_keys, open_authority_keys
-    from enrollment import issuing, registry
+    from cli.officer_keys import OfficerKeys
+    from enrollment import registry
     from enrollment.application import ApplicationKind
     from enrollment.evidence import DocumentSeen, InPersonEvidence
     from enrollment.issuing import Issuing
@@ -111,14 +112,13 @@ def enter(settings: "Settings", attributes: "Attributes", at: "Instant") -> Samp
             lambda conn: registry.register(conn, settings.municipality.code, attributes, at, random)
         )
         shown = DocumentSeen("driving-licence", (at + timedelta(days=1000)).jst_date())
-        evidence = InPersonEvidence(person, person, name(MAIN), name(CLERK), at, (shown,), photo_matched=True)
-        end = at + timedelta(days=365 * _CARD_YEARS)
-        application = journaled.transaction(
-            lambda conn: (
-                issuing.file(conn, ApplicationKind.FIRST_ISSUE, evidence, end, name(CLERK), at, random).application
-            )
+        officers = OfficerKeys(settings, random)
+        evidence = officers.evidence(
+            InPersonEvidence(person, person, name(MAIN), name(CLERK), at, (shown,), photo_matched=True)
         )
-        journaled.transaction(lambda conn: issuing.approve(conn, application, name(SUPERVISOR), at))
+        end = at + timedelta(days=365 * _CARD_YEARS)
+        filed = journaled.transaction(lambda conn: officers.file(conn, ApplicationKind.FIRST_ISSUE, evidence, end, at))
+        journaled.transaction(lambda conn: officers.approve(conn, filed, name(SUPERVISOR), at))
         masters = card_master_keys(settings)
         folder = settings.path(Path("cards"))
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -133,7 +133,7 @@ def enter(settings: "Settings", attributes: "Attributes", at: "Instant") -> Samp
         slot = CardInReader(
             CardSession.of_memory(card, jpki.identify), card_manager(settings, journaled, SystemClock(), random)
         )
-        desk.continue_(application, slot, at)
+        desk.continue_(filed.application, slot, at)
         slot.set_pins(PIN, PASSWORD)
         file.chmod(0o600)
     finally:

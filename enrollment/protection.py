@@ -197,7 +197,8 @@ def tick(conn: Connection, owner: str, at: Instant, random: Random) -> tuple[int
     return due, lapsed
 
 
-def _release_content(flag: Flag) -> str:
+def release_content(flag: Flag) -> str:
+    """What is approved, and signed for: to unmask this person, this time."""
     record: dict[str, Json] = {"act": "release", "flag": flag.flag, "number": flag.number}
     return digest(record)
 
@@ -208,7 +209,7 @@ def propose_release(
     """The first of two people. Errors: NotProtected, NotYours, RoleMissing."""
     flag = _load(conn, person, operator)
     operator.require(Role.PROTECTION, at)
-    content = _release_content(flag)
+    content = release_content(flag)
     return deciding.propose(conn, operator, Affair.PROTECTION, flag.flag, content, at, random, reason)
 
 
@@ -218,7 +219,7 @@ def approve_release(
     """The second one; the release itself waits for `COOLING_OFF`. Errors: those of `deciding.approve`, NotProtected."""
     flag = _load(conn, person, operator)
     deciding.approve(conn, approval, operator, at)
-    deciding.use(conn, approval, Affair.PROTECTION, flag.flag, _release_content(flag), at)
+    deciding.use(conn, approval, Affair.PROTECTION, flag.flag, release_content(flag), at)
     return _change(conn, replace(flag, release_after=at + COOLING_OFF, release_approval=approval), at, random)
 
 

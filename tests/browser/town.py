@@ -14,10 +14,13 @@ from cli.clock import SystemClock
 from cli.database import Database
 from cli.deployment import CLERK, POSTAL_CLERK, SUPERVISOR, Desks
 from cli.keys import card_master_keys
+from cli.officer_keys import OfficerKeys
 from cli.sample import enter, people
 from cli.settings import load_settings
 from cli.staff_cards import make_staff_card
 from enrollment import protection, registry
+from enrollment.acts import What
+from enrollment.person import PersonId
 from enrollment.store import people as people_rows
 from pki.attributes import Attributes, Gender
 from tests.browser.seats import STAFF_PIN
@@ -72,19 +75,22 @@ def make_world(folder: Path) -> World:
     for attributes in people(settings.municipality.name)[:2]:
         entered = enter(settings, attributes, at)
         world.people[attributes.name], world.cards[attributes.name] = entered.person, entered.card
-    for who in (CLERK, SUPERVISOR, POSTAL_CLERK):
-        file = place / "cards" / f"staff-{who}.card"
-        make_staff_card(settings, journaled, name(who), file, STAFF_PIN, at, random)
-        world.staff[who] = file
+    officers = OfficerKeys(settings, random)
 
     def others(conn) -> None:  # type: ignore[no-untyped-def]
         newcomer = Attributes(NEWCOMER, people("")[0].date_of_birth, Gender.MALE, "例示県見本市新町一番地")
         hidden = Attributes(HIDDEN, people("")[1].date_of_birth, Gender.FEMALE, HIDDEN_ADDRESS)
         for attributes in (newcomer, hidden):
             world.people[attributes.name] = registry.register(conn, settings.municipality.code, attributes, at, random)
-        clerk = people_rows.operator_of(conn, name(CLERK))
-        protection.apply(conn, world.people[HIDDEN], clerk, at, random)  # type: ignore[arg-type]
+        clerk, person = people_rows.operator_of(conn, name(CLERK)), PersonId(world.people[HIDDEN])
+        about = protection.act_content("apply", person)
+        officers.act(conn, clerk.operator, What.PROTECTION, person, about, at)
+        protection.apply(conn, person, clerk, at, random)
 
     journaled.transaction(others)
+    for who in (CLERK, SUPERVISOR, POSTAL_CLERK):
+        file = place / "cards" / f"staff-{who}.card"
+        make_staff_card(settings, journaled, name(who), file, STAFF_PIN, at, random)
+        world.staff[who] = file
     database.close()
     return world

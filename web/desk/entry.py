@@ -1,16 +1,22 @@
 """Coming in and going out: pairing, log-in with card or passkey, log-out."""
 
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 from fastapi import Response
 
 from enrollment.store import people as people_rows
+from pki.errors import Error
 from verifier.errors import TokenRefused
 from web.desk.officer import CARD, Door
 from web.pages.card_login import CardLogin
 from web.pages.passkeys import Passkeys
 from web.pages.router import ANYBODY, SOMEBODY, Pages, Visit, see_other
 from web.readers.pairings import Channel, Pairings
+
+FORGET_SECONDS: Final = 3.0
+"""For the agent to make the card forget its PIN at the log-out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,9 @@ def entry_pages(pages: Pages, entry: Entry) -> None:
 
     @pages.post("/desk/logout", SOMEBODY)
     def log_out(visit: Visit) -> Response:
+        if visit.session.row.method == CARD:
+            with suppress(Error):  # an agent that is gone has let the card go
+                entry.door.line_of(visit.session).call("forget", {}, FORGET_SECONDS)
         sessions.log_out(visit.session)
         entry.pairings.end(visit.session.handle)
         answer = see_other("/desk/login")
