@@ -38,7 +38,18 @@ from cli.letter_folder import LETTERS, LetterFolder
 from cli.office_errors import ChannelSilent, ClockStepped
 from cli.secrets import read_secret, write_secret
 from cli.settings import Settings
-from enrollment import bookings, code_letters, deciding, gateway_release, lapses, outbox, protection, retention, watch
+from enrollment import (
+    bookings,
+    code_letters,
+    deciding,
+    gateway_release,
+    lapses,
+    outbox,
+    protection,
+    pushes,
+    retention,
+    watch,
+)
 from enrollment.errors import Braked
 from enrollment.gateway_schema import MessageKind
 from enrollment.outbox import Message
@@ -152,7 +163,16 @@ class OfficeWork:
         channel = str(notice["channel"])
         address = self.database.read(lambda conn: care.channel_address(conn, channel))
         if address:  # a channel without an address asks for itself; until it acknowledges, the alarm stands
-            self._ask(channel, "POST", f"{address}/flags", message.body.encode(), at)
+            version = int(notice["version"])
+
+            def record(conn: Connection) -> pushes.Pushed:
+                flag = next(one for one in care.flags_told(conn, channel) if one.flag == notice["flag"])
+                return pushes.record_push(conn, channel, flag, at, self.random, version)
+
+            self._push(self.database.transaction(record), address, message.body.encode(), at)
+
+    def _push(self, pushed: pushes.Pushed, address: str, body: bytes, at: Instant) -> None:
+        self._ask(pushed.channel, "POST", f"{address}/flags", body, at)
 
     def _ask(self, channel: str, method: str, url: str, body: bytes, at: Instant) -> bytes:
         try:

@@ -19,7 +19,7 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from enrollment import protection, watch
+from enrollment import protection, pushes, watch
 from enrollment.gateway import Gateway, MessageState, Received
 from enrollment.gateway_schema import MAX_OCTETS
 from enrollment.protection import Reconciled
@@ -136,15 +136,16 @@ def make_channels_router(
     def flags(channel: Channel) -> dict[str, Any]:
         """Each with its version: neither why, nor from whom, nor where anybody lives."""
 
+        at = clock.now()
+
         def read(conn: Connection) -> list[dict[str, Any]]:
             owner = care.channel_owner(conn, channel)
-            return [
-                dict(flag.notice() if flag.owner == owner else flag.notice_from(owner))
-                for flag in protection.flags_for(conn, channel)
-                if flag.state.masks
-            ]
+            found = [flag for flag in protection.flags_for(conn, channel) if flag.state.masks]
+            for flag in found:
+                pushes.record_push(conn, channel, flag, at, random)
+            return [dict(flag.notice() if flag.owner == owner else flag.notice_from(owner)) for flag in found]
 
-        return {"flags": database.read(read)}
+        return {"flags": database.transaction(read)}
 
     @router.post("/acknowledgements", summary="This channel has a flag")
     def acknowledge(channel: Channel, body: Acknowledgement) -> dict[str, bool]:
@@ -160,7 +161,11 @@ def make_channels_router(
 
         def run(conn: Connection) -> Reconciled:
             first = watch.compare(conn, channel, body.flags, at, random)
-            return first or protection.reconcile(conn, channel, body.flags, at.jst_date())
+            told = first or protection.reconcile(conn, channel, body.flags, at.jst_date())
+            for flag in protection.flags_for(conn, channel):
+                if flag.flag in (*told.missing, *told.outdated):
+                    pushes.record_push(conn, channel, flag, at, random)
+            return told
 
         told = database.transaction(run)
         return {

@@ -24,12 +24,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from enrollment import protection, registry, unlocking
+from enrollment import protection, pushes, registry, unlocking
+from enrollment.counters import Affair
 from enrollment.errors import NotProtected, NotYours
 from enrollment.flags import Flag
 from enrollment.operators import Operator, Role
 from enrollment.person import PersonId
-from enrollment.store import Connection, Database
+from enrollment.registry import Access
+from enrollment.store import Database
 from enrollment.store import people as people_rows
 from pki.instant import Clock
 from web.callers import Callers
@@ -79,17 +81,17 @@ def make_protection_desk_router(
     @router.get("/protection/{person}", summary="The flag")
     def look(officer: Officer, person: Person) -> dict[str, Any]:
         """Where it stands, until when, and when a release that two approved may happen."""
-        officer.require(Role.CLERK, clock.now())
-
-        def read(conn: Connection) -> Flag:
-            if people_rows.owner_of(conn, PersonId(person)) != officer.owner:
-                raise NotYours(officer.owner)
-            flag = protection.standing(conn, PersonId(person))
-            if flag is None:
-                raise NotProtected
-            return flag
-
-        return _told(database.read(read))
+        at = clock.now()
+        officer.require(Role.CLERK, at)
+        if database.read(lambda conn: people_rows.owner_of(conn, PersonId(person))) != officer.owner:
+            raise NotYours(officer.owner)
+        place = f"{officer.counter}/{officer.operator}"
+        affairs = Affair.PROTECTION.value
+        access = Access("desk", "support-measure", affairs, officer.owner, place, frozenset(), pushes.LEGAL_BASIS)
+        flag = registry.look(database, PersonId(person), access, at, random).flag
+        if flag is None:
+            raise NotProtected
+        return _told(flag)
 
     @router.post("/protection/{person}/confirmation", summary="The measure stands")
     def confirm(officer: Officer, person: Person) -> dict[str, Any]:

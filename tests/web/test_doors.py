@@ -198,6 +198,10 @@ def test_a_flag_from_set_to_released(doors):
     assert ok(doors.ask("boss", "POST", f"{base}/confirmation"))["state"] == "active"
 
     (told,) = ok(doors.ask("kiosk", "GET", "/v1/channels/flags"))["flags"]
+    ok(doors.ask("clerk", "GET", base))
+    lines = doors.database.read(lambda conn: registry.own_lines(conn, person))
+    assert [line.access.reason for line in lines][-1] == "support-measure", "a look at the flag is a look"
+    assert [line.access.recipient for line in lines if line.access.function == "channel"] == ["kiosk"]
     assert (told["flag"], told["version"]) == (flag["flag"], 2)
     assert person not in json.dumps(told)
     sent = {"flag": told["flag"], "version": 2}

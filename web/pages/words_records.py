@@ -35,6 +35,7 @@ WORDS: Final[Mapping[str, Words]] = {
     "result-used-for-certificate": Words(
         "証明書を作るために使いました", "カードを {作|つく}るために {使|つか}いました", "used to make your certificate"
     ),
+    "result-compared": Words("変更と照らし合わせました", "くらべました", "compared with a change"),
     "case-due": Words(
         "%(day)s までに返事が来ます", "%(day)s までに {返事|へんじ}が {来|き}ます", "Answered by %(day)s"
     ),
@@ -75,6 +76,23 @@ WORDS: Final[Mapping[str, Words]] = {
     "code-residence-evidence": Words("住所の確認", "{住所|じゅうしょ}を たしかめる", "Proof of the address"),
     "code-post": Words("郵便", "{郵便|ゆうびん}", "Post"),
     "code-emergency": Words("緊急時の参照", "{緊急|きんきゅう}の とき", "Emergency reading"),
+    "code-channel": Words(
+        "支援措置の有無を知らせる先", "まもる しくみを {知|し}らせる ところ", "Channel that masks your address"
+    ),
+    "code-support-measure": Words("支援措置", "まもる しくみ", "Support measure"),
+    "code-inquiry": Words("照会", "{聞|き}かれました", "Inquiry"),
+    "code-log-in": Words("ログイン", "ログイン", "Log-in"),
+    "code-verification of a signature": Words(
+        "署名の確認", "{署名|しょめい}の {確認|かくにん}", "Check of a signature"
+    ),
+    "code-status of a certificate": Words(
+        "証明書の状態の確認",
+        "{証明書|しょうめいしょ}が {使|つか}えるかの {確認|かくにん}",
+        "Whether your certificate is good",
+    ),
+    "code-support": Words("運用の担当者", "{係|かかり}の {人|ひと}", "Support staff"),
+    "code-ledger-show": Words("台帳の参照", "{記録|きろく}を {見|み}た", "Your ledger was read"),
+    "code-certificate-show": Words("証明書の参照", "{証明書|しょうめいしょ}を {見|み}た", "Your certificate was read"),
     "code-jpki": Words("公的個人認証の事務", "カードの {仕事|しごと}", "Card and certificates"),
     "code-household-move": Words("引越しの届出", "ひっこし", "Filing of a move"),
     "code-household": Words("同じ世帯の人", "{家族|かぞく}", "Your household"),
@@ -93,5 +111,22 @@ WORDS: Final[Mapping[str, Words]] = {
     "code-reissue": Words("再発行", "もう{一度|いちど} もらう", "Re-issue"),
     "code-remote-move": Words("オンラインの住所変更", "オンラインの ひっこし", "Online change of address"),
     "code-remote-reissue": Words("オンラインの再発行", "オンラインの {再発行|さいはっこう}", "Online re-issue"),
+    "code-remote-renewal": Words("オンラインの更新", "オンラインの {更新|こうしん}", "Online renewal"),
+    "code-gateway": Words(
+        "住民記録からの通知", "{市役所|しやくしょ}からの お{知|し}らせ", "Message of the resident record"
+    ),
+    "code-resident-record": Words("住民記録の事務", "{住民|じゅうみん}の {記録|きろく}", "Resident record"),
+    "code-attributes-changed": Words(
+        "氏名や住所の変更", "{名前|なまえ}や {住所|じゅうしょ}が かわった", "Change of name or address"
+    ),
+    "code-attribute-change": Words("窓口での変更", "{窓口|まどぐち}で かえた", "Change at a counter"),
+    "code-move": Words("転居・転出入", "ひっこし", "Move"),
+    "code-death": Words("死亡の届出", "{亡|な}くなった", "Death"),
+    "code-protection": Words("支援措置", "{守|まも}る しくみ", "Protection"),
+    "code-correction": Words("訂正", "なおした", "Correction"),
+    "code-retraction": Words("取消し", "とりけした", "Retraction"),
+    "code-official-change": Words("職権による修正", "{市役所|しやくしょ}が なおした", "Official change"),
+    "code-end-of-service": Words("記録の終了", "{記録|きろく}の おわり", "End of the record"),
+    "code-reinstate": Words("記録の復活", "{記録|きろく}が もどった", "Record goes on again"),
     "code-counter-change": Words("窓口での変更", "{窓口|まどぐち}で かえた", "Change at a counter"),
 }
