@@ -1,23 +1,30 @@
 """The counter desk of a deployment: its pages, its doors for reader agents, and the cards at the other end."""
 
+from pathlib import Path
 from time import sleep
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fastapi import APIRouter
 
 from ca.issuance import Registrar
 from ca.orders import Assurance
 from ca.profiles import PROFILES, Kind
+from ca.store.inventory import waiting
 from cli.card_outbox import KeptKeys
 from cli.desk_cards import LineCards
 from enrollment.issuing import Issuing
+from pki.instant import Instant
 from pki.purpose import Purpose
 from verifier.challenge import canonical_origin
 from web.desk.desk import DeskRoutes, desk_door, desk_routes
+from web.desk.notes import Paper
 from web.desk.parts import Desk
 
 if TYPE_CHECKING:
     from cli.planes import Planes
+
+NOTES: Final = Path("desk-notes")
+"""In the deployment's folder: what was noted while the database was away."""
 
 
 def desk_plane(planes: "Planes") -> list[APIRouter]:
@@ -43,9 +50,15 @@ def desk_parts(planes: "Planes") -> DeskRoutes:
         service=settings.public_url,
         training=settings.desk.training,
         pin_rule=pin_reset_rule(settings),
+        paper=Paper(settings.path(NOTES), planes.random),
+        unsigned_since=lambda: _instant(database.read(waiting)[1]),
     )
     origin = canonical_origin(settings.public_url)
     return desk_routes(desk, planes.check(), operator_policies(planes), origin, settings.desk.agent)
+
+
+def _instant(seconds: int | None) -> Instant | None:
+    return None if seconds is None else Instant(seconds)
 
 
 def operator_policies(planes: "Planes") -> frozenset[str]:

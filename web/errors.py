@@ -20,6 +20,7 @@ WebError
 ├── FormRefused          a form that this page did not make, or whose session is another by now
 ├── NoSuchWork           no guided work of this office has that id
 ├── WorkRefused          the guided work is not where this step belongs
+├── SigningSilent        nobody signs certificates just now
 └── GlyphMissing         a document cannot be printed as it should read
 """
 
@@ -209,6 +210,15 @@ class WorkRefused(WebError):
     todo = "Open the work's page again."
 
     what: str
+
+
+@dataclass(eq=False)
+class SigningSilent(WebError):
+    """The signing process does not answer: what ends with a new certificate is not begun."""
+
+    code = "web.signing-silent"
+    why = "certificates are not signed just now"
+    todo = "Losses, suspensions, checks and corrections go on. Begin this again when the notice on the page is gone."
 
 
 @dataclass(eq=False)

@@ -180,6 +180,7 @@ TITLES: Mapping[str, Title] = MappingProxyType(
         "web.keys-silent": LATER,
         "web.not-paired": CONFLICT,
         "web.reader-silent": LATER,
+        "web.signing-silent": LATER,
         "web.reader-refused": CONFLICT,
         "web.output-withheld": FORBIDDEN,
         "web.no-such-consent": NOT_FOUND,

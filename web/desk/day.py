@@ -19,6 +19,7 @@ from web.desk.work import OPEN, Kind, State, Work
 from web.pages.router import SOMEBODY, Pages, Visit, see_other
 from web.pages.wording import plain_speaker
 from web.store import desk as rows
+from web.store import notes as note_rows
 
 SUPERVISOR = "supervisor"
 _WEEK = 7
@@ -61,6 +62,7 @@ def day_pages(pages: Pages, desk: Desk) -> None:
             moves=moves,
             voided=voided,
             expected=opening + sum(moves.values()),
+            notes=desk.database.read(lambda conn: note_rows.notes_of(conn, desk_id, begin, end)),
             closing=desk.database.read(lambda conn: rows.closing(conn, desk_id, today.isoformat())),
             **values,
         )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
 
 from pki.errors import Error
 from verifier.challenge import Challenges
@@ -13,6 +13,7 @@ from web.desk.day import day_pages
 from web.desk.entry import Entry, entry_pages
 from web.desk.incidents import incident_pages
 from web.desk.officer import Door, Officer
+from web.desk.outage import Outages, note_pages
 from web.desk.parts import Desk
 from web.desk.people import people_pages
 from web.desk.queue import queue_pages
@@ -20,6 +21,7 @@ from web.desk.words import WORDS
 from web.desk.working import working_pages
 from web.filing_check import FilingCheck
 from web.pages.card_login import CardLogin
+from web.pages.forms import Form
 from web.pages.passkeys import Passkeys
 from web.pages.rendering import Renderer
 from web.pages.router import Guarded, Pages
@@ -72,19 +74,30 @@ def desk_routes(desk: Desk, check: FilingCheck, policies: frozenset[str], origin
             "who": None,
         },
     )
+    outages = Outages(desk, origin)
+    renderer.live = outages.banner
+
+    def admit(session: Session) -> Officer:
+        officer = door.admit(session)
+        outages.remember(session, officer)
+        return officer
+
+    def away(request: Request, form: Form, error: Error) -> Response | None:
+        return outages.away(request, form, error, renderer, door.sessions.cookie_name)
 
     def on_error(error: Error, who: Any) -> None:
         if isinstance(who, Officer) and error.code in NEAR_MISSES:
             desk.near_miss(who, error.code)
 
-    pages = Pages(door.sessions, renderer, origin, door.admit, door.allow, "/desk/login", on_error=on_error)
+    pages = Pages(door.sessions, renderer, origin, admit, door.allow, "/desk/login", on_error=on_error, away=away)
     login = CardLogin(check, policies, origin, Challenges(desk.random), desk.clock)
     passkeys = Passkeys(REALM, origin, desk.database, desk.clock, desk.random)
     entry_pages(pages, Entry(door, login, door.pairings, passkeys))
-    people_pages(pages, desk, passkeys)
+    people_pages(pages, desk, passkeys, outages)
     working_pages(pages, desk)
     queue_pages(pages, desk)
     day_pages(pages, desk)
+    note_pages(pages, desk)
     case_pages(pages, desk)
     incident_pages(pages, desk)
     return DeskRoutes((pages.router,), tuple(pages.guarded))

@@ -59,7 +59,7 @@ class Door:
 
     def admit(self, session: Session) -> Officer:
         """Errors: NoSession when the card is gone, the reader silent for too long, or the appointment over."""
-        if session.row.method == CARD and not self._card_is_there(session):
+        if session.row.method == CARD and not self.card_is_there(session):
             self.sessions.log_out(session, "card-gone")
             raise NoSession
         now = self.clock.now()
@@ -100,7 +100,8 @@ class Door:
             pause.wait(0.05)
         return self.lines.of(channel.channel if channel else None)
 
-    def _card_is_there(self, session: Session) -> bool:
+    def card_is_there(self, session: Session) -> bool:
+        """Whether the session's card lies in its reader, or was there a moment ago; asks no database."""
         channel = self.pairings.of_session(session.handle)
         if channel is None:
             return False

@@ -10,9 +10,10 @@ from enrollment.pin_reset import DEFAULT, PinResetRule
 from enrollment.registry import Access, Field, View, look, look_all
 from enrollment.store import Connection, Database
 from enrollment.store import people as people_rows
-from pki.instant import Clock
+from pki.instant import Clock, Instant
 from web.desk.cards import ReaderCards
 from web.desk.errands import Errands
+from web.desk.notes import Paper
 from web.desk.officer import Door, Officer
 from web.errors import ReaderRefused
 from web.readers.lines import Line
@@ -39,6 +40,10 @@ class Desk:
     pin_rule: PinResetRule = DEFAULT
     """How permissions for new PINs are given."""
     errands: Errands = field(default_factory=Errands)
+    paper: Paper | None = None
+    """Where safe acts are noted while the database is away; None: nowhere."""
+    unsigned_since: Callable[[], Instant | None] = lambda: None
+    """Since when the oldest promised certificate waits for its signature."""
 
     def look(self, officer: Officer, person: PersonId, reason: str, fields: frozenset[Field]) -> View:
         """See these fields of somebody; the record that we look comes first. Errors: UnknownPerson, NotYours."""

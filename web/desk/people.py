@@ -15,6 +15,7 @@ from enrollment.store import work as card_rows
 from pki.errors import InvalidValue
 from web.desk.beginnings import MOVING_IN, Beginnings, waiting_for_card
 from web.desk.officer import Officer
+from web.desk.outage import Outages
 from web.desk.parts import Desk
 from web.desk.timeline import timeline
 from web.desk.work import OPEN, Kind, Work
@@ -30,7 +31,7 @@ REASONS = ("counter", "telephone", "application")
 _IN_A_LIST = frozenset({Field.NAME, Field.DATE_OF_BIRTH})
 
 
-def people_pages(pages: Pages, desk: Desk, passkeys: Passkeys) -> None:
+def people_pages(pages: Pages, desk: Desk, passkeys: Passkeys, outages: Outages) -> None:
     """The routes."""
     beginnings = Beginnings(desk)
 
@@ -164,6 +165,7 @@ def people_pages(pages: Pages, desk: Desk, passkeys: Passkeys) -> None:
             kind = Kind(visit.form.get("kind", ""))
         except ValueError:
             raise InvalidValue("a kind of work out of the list") from None
+        outages.require(kind)
         work = beginnings.begin(visit.who, _person(visit), kind)
         return see_other(f"/desk/work/{work.id}")
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from web.desk.words_cases import WORDS as CASES
 from web.desk.words_changes import WORDS as CHANGES
+from web.desk.words_outage import WORDS as OUTAGE
 from web.desk.words_work import WORDS as WORK
 from web.pages.wording import Words
 from web.pages.words import WORDS as SHARED
@@ -16,6 +17,7 @@ WORDS: Final[Mapping[str, Words]] = {
     **CASES,
     **WORK,
     **CHANGES,
+    **OUTAGE,
     "desk": Words("窓口", "{窓口|まどぐち}", "Counter desk"),
     "desk-title": Words("窓口 カードと本人確認", "{窓口|まどぐち}", "Counter desk: cards and identity"),
     # log-in

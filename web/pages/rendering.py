@@ -35,6 +35,8 @@ class Renderer:
     connect: Callable[[Session | None], tuple[str, ...]] = lambda _session: ()
     common: Mapping[str, Any] = field(default_factory=dict)
     """What every template of these pages is given."""
+    live: Callable[[], Mapping[str, Any]] = dict
+    """The same, asked anew for each page."""
     _environment: Environment = field(init=False)
 
     def __post_init__(self) -> None:
@@ -67,6 +69,7 @@ class Renderer:
         html = self._environment.get_template(template).render(
             **{
                 **self.common,
+                **self.live(),
                 "book": self.book,
                 "t": speaker(self.book, language),
                 "plain": plain_speaker(self.book, language),

@@ -54,6 +54,8 @@ class Pages:
     login_path: str
     error_template: str = "pages/refusal.html"
     on_error: Callable[[Error, Any], None] = lambda _error, _who: None
+    away: Callable[[Request, Form, Error], Response | None] = lambda _request, _form, _error: None
+    """An answer of their own to an error that says that a part of the service is away."""
     router: APIRouter = field(default_factory=lambda: APIRouter(include_in_schema=False))
     guarded: list[Guarded] = field(default_factory=list)
 
@@ -88,10 +90,12 @@ class Pages:
     def _serve(
         self, request: Request, form: Form, guards: Sequence[str], function: Callable[[Visit], Response]
     ) -> Response:
-        session = self.sessions.of(request)
-        begun = session is None
+        session: Session | None = None
+        begun = False
         who: Any = None
         try:
+            session = self.sessions.of(request)
+            begun = session is None
             if request.method == "POST":
                 require_own(request, session, form, self.origin)
             if session is None:
@@ -104,6 +108,9 @@ class Pages:
         except NoSession:
             answer = self._to_login(request)
         except Error as error:
+            instead = self.away(request, form, error)
+            if instead is not None:
+                return instead
             self.on_error(error, who)
             answer = self.renderer.refusal(request, error, session, self.error_template, who=who)
         given = any(one.startswith(f"{self.sessions.cookie_name}=") for one in answer.headers.getlist("set-cookie"))

@@ -5,7 +5,7 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
 
-from web.store.tables_entries import METADATA
+from web.store.tables_notes import METADATA
 
 _T = TypeVar("_T")
 
