@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 
 import uvicorn
@@ -74,6 +75,12 @@ class _Patient(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._got_head()
+        secured = self.transport.get_extra_info("ssl_object")
+        certificate = None if secured is None else secured.getpeercert(binary_form=True)
+        if certificate is not None:
+            # the TLS extension of ASGI: whoever answers learns who has proved the key of which certificate
+            tls: dict[object, object] = {"client_cert_chain": [ssl.DER_cert_to_PEM_cert(certificate)]}
+            self.scope["extensions"] = {**self.scope.get("extensions", {}), "tls": tls}
         super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -105,11 +112,12 @@ def run_server(
     *,
     signals: bool = True,
     ws_octets: int = 256 * 1024,
+    tls: ssl.SSLContext | None = None,
 ) -> None:
     """Serve until SIGTERM, SIGINT or until `ended()` (asked every 0.2 s); calls `ready` once requests are answered.
 
     Without `signals` they are not looked at: only the main thread of a process may. `ws_octets`: the longest message of
-    a WebSocket.
+    a WebSocket. `tls` None: plain HTTP.
     """
     config = uvicorn.Config(
         application,
@@ -126,6 +134,7 @@ def run_server(
         ws_per_message_deflate=False,
         limit_concurrency=_MOST_CONNECTIONS,
         proxy_headers=False,  # nobody's word is taken for who asks
+        ssl_context_factory=None if tls is None else lambda _config, _default: tls,
     )
     server = _Server(config)
 

@@ -10,6 +10,7 @@ all             everything above on one port
 """
 
 import logging
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ from cli.publishing import open_shelf
 from cli.services import Service, certificates, open_service
 from cli.settings import Settings
 from cli.status_plane import OwnOcsp, Responders, StatusPlane
+from cli.tls import server_context
 from pki.certificate import Certificate
 from pki.instant import Clock
 from pki.purpose import Purpose
@@ -57,6 +59,8 @@ class Web:
     watched: Watched
     checks: Mapping[str, Callable[[], object]]
     """What must hold for it to be ready."""
+    tls: ssl.SSLContext | None
+    """How its connections are secured; None: plain HTTP."""
 
 
 @dataclass(slots=True)
@@ -333,7 +337,9 @@ def open_web(
             checks=checks,
         )
         watched = Watched(settings, database, clock, planes.responders, office=Planes.office in ROLES[role])
-        yield Web(compose("Jitsuin", routers, frame), _addresses(settings, planes, routers), watched, checks)
+        roots = [_certificate(authority).der for authority in planes.authorities()]
+        tls = server_context(settings, role, roots)
+        yield Web(compose("Jitsuin", routers, frame), _addresses(settings, planes, routers), watched, checks, tls)
     finally:
         database.close()
 

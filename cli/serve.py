@@ -218,6 +218,7 @@ def _answer(settings: "Settings", role: Role, clock: "SystemClock", ready_file: 
                     listener,
                     lambda: _say_ready(settings, web.addresses, parts, ready_file, as_json=as_json),
                     lambda: any(part.ended() for part in parts),
+                    tls=web.tls,
                 )
                 for part in parts:
                     if part.ended():

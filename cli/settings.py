@@ -101,6 +101,10 @@ class ServiceTable(_Table):
     """For those who do not ask for one."""
     client_certificates_from: tuple[IpAddress, ...] = ()
     """Addresses of proxies that end mutual TLS for relying parties and tell us the certificate (RFC 9440)."""
+    tls_certificate: Path | None = None
+    """A PEM file: our certificate for TLS, and those above it. None: plain HTTP, for a proxy that ends TLS."""
+    tls_key: Path = Path("secrets/tls-key.pem")
+    """A file of mode 0600 with its key in PEM."""
     max_body: Annotated[int, Field(ge=1024, le=100 * 1024 * 1024)] = 2 * 1024 * 1024
     """The largest request body, in octets."""
 
@@ -284,7 +288,8 @@ class Settings(BaseSettings):
     @property
     def public_url(self) -> str:
         """`service.public_url`, or what `service.listen` makes of it; without a slash at the end."""
-        return self.service.public_url or f"http://{self.service.listen}"
+        scheme = "http" if self.service.tls_certificate is None else "https"
+        return self.service.public_url or f"{scheme}://{self.service.listen}"
 
     @classmethod
     def settings_customise_sources(

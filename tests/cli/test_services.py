@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from importlib import import_module
+from ipaddress import ip_address
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,11 +29,13 @@ from cryptography.x509.oid import NameOID
 
 from cli.__main__ import run
 from cli.database import Database
+from cli.errors import FileUnusable, SecretMissing
 from cli.party import ensure_handle_key
 from cli.party_sandbox import make_request, make_sandbox
 from cli.sample import PASSWORD, enter, people
 from cli.services import Service, certificates, open_service
 from cli.settings import load_settings
+from cli.tls import server_context
 from pki.instant import Instant
 from tests.support.service import serving
 from tests.verifier.filing_world import imprint_of
@@ -215,9 +218,8 @@ def test_time_stamps_are_fetched_from_allowed_hosts_only(trial: Any) -> None:
 # ---- mutual TLS, with a proxy that ends it
 
 
-@contextmanager
-def _proxy(trial: Any, folder: Path) -> Iterator[str]:
-    """Ends TLS, asks for a client certificate of our authority, and tells it as RFC 9440 has it; one at a time."""
+def _server(folder: Path) -> None:
+    """`server.pem`: a certificate for localhost and 127.0.0.1 with its key; `server.key`: the key alone."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = _now()
@@ -226,12 +228,22 @@ def _proxy(trial: Any, folder: Path) -> Iterator[str]:
         .serial_number(1)
         .not_valid_before((now + timedelta(hours=-1)).datetime)
         .not_valid_after((now + timedelta(hours=1)).datetime)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([*_LOCAL]), critical=False)
         .sign(key, SHA256())
     )  # fmt: skip
-    (folder / "server.pem").write_bytes(
-        server.public_bytes(Encoding.PEM) + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "server.pem").write_bytes(server.public_bytes(Encoding.PEM) + private)
+    (folder / "server.key").touch(0o600)
+    (folder / "server.key").write_bytes(private)
+
+
+_LOCAL = x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))
+
+
+@contextmanager
+def _proxy(trial: Any, folder: Path) -> Iterator[str]:
+    """Ends TLS, asks for a client certificate of our authority, and tells it as RFC 9440 has it; one at a time."""
+    _server(folder)
     authority = x509.load_der_x509_certificate((trial.folder / "authentication.cer").read_bytes())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "server.pem")
@@ -315,3 +327,76 @@ def test_a_party_connects_with_a_certificate_of_our_authority(
             nobody = ssl.create_default_context(cafile=str(tmp_path / "server.pem"))
             with httpx.Client(base_url=url, verify=nobody) as http, pytest.raises(httpx.TransportError):
                 http.get("/v1/calls")
+
+
+# ---- mutual TLS, without a proxy
+
+
+def test_tls_ends_here_and_a_client_certificate_opens_what_it_is_registered_for(
+    deployment: Path, tmp_path: Path
+) -> None:
+    _server(tmp_path)
+    text = (deployment / "jitsuin.toml").read_text(encoding="utf-8")
+    files = f'tls_certificate = "{tmp_path / "server.pem"}"\ntls_key = "{tmp_path / "server.key"}"\n'
+    assert 'tls_key = "secrets/tls-key.pem"\n' in text
+    text = text.replace('tls_key = "secrets/tls-key.pem"\n', files)
+    (deployment / "jitsuin.toml").write_text(text, encoding="utf-8")
+    assert run(["party", "sandbox", str(deployment), "--json"]) == 0
+    key = ec.generate_private_key(ec.SECP256R1())
+    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, SHA256())
+    (tmp_path / "client.csr").write_bytes(request.public_bytes(Encoding.PEM))
+    (tmp_path / "client.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    ask = ["party", "certify", str(deployment), "--party", "sandbox-library", "--request", str(tmp_path / "client.csr")]
+    assert run([*ask, "--out", str(tmp_path / "client.pem")]) == 0
+    trust = str(tmp_path / "server.pem")
+    with serving(deployment, "--role", "relying-party") as service:
+        address = service.url
+        assert address.startswith("https://127.0.0.1:")
+
+        def calls(context: ssl.SSLContext, **headers: str) -> httpx.Response:
+            with httpx.Client(verify=context) as http:
+                return http.get(f"{address}/v1/calls", headers=headers)
+
+        ours = ssl.create_default_context(cafile=trust)
+        assert calls(ours).status_code == 401, "without a certificate an assertion is asked for"
+        issued = x509.load_pem_x509_certificate((tmp_path / "client.pem").read_bytes())
+        told = base64.b64encode(issued.public_bytes(Encoding.DER)).decode()
+        assert calls(ours, **{"client-cert": f":{told}:"}).status_code == 401, "nobody's word is taken for it"
+        ours.load_cert_chain(tmp_path / "client.pem", tmp_path / "client.key")
+        answer = calls(ours)
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["ratelimit-limit"] == "60"
+        strange = ssl.create_default_context(cafile=trust)
+        strange.load_cert_chain(tmp_path / "server.pem")
+        with pytest.raises(httpx.TransportError):  # not of our authority
+            calls(strange)
+        with pytest.raises(httpx.TransportError):
+            calls(ssl.create_default_context())
+        with httpx.Client() as plain, pytest.raises(httpx.TransportError):
+            plain.get(f"{address.replace('https:', 'http:')}/v1/calls")
+        settings = load_settings(deployment)
+        database = Database(settings.database_url)
+        Parties(database, settings.public_url).end_certificate("sandbox-library", issued.fingerprint(SHA256()), _now())
+        database.close()
+        assert calls(ours).status_code == 401
+
+
+def test_keys_for_tls_that_are_open_to_others_or_do_not_fit(deployment: Path, tmp_path: Path) -> None:
+    _server(tmp_path)
+    settings = load_settings(deployment)
+    service = settings.service.model_copy(
+        update={"tls_certificate": tmp_path / "server.pem", "tls_key": tmp_path / "server.key"}
+    )
+    with_tls = settings.model_copy(update={"service": service})
+    context = server_context(with_tls, "desk", [])
+    assert context is not None
+    assert context.verify_mode is ssl.CERT_NONE, "people's browsers are not asked for certificates"
+    assert server_context(settings, "desk", []) is None
+    (tmp_path / "server.key").chmod(0o644)
+    with pytest.raises(SecretMissing):
+        server_context(with_tls, "desk", [])
+    (tmp_path / "server.key").chmod(0o600)
+    other = ec.generate_private_key(ec.SECP256R1())
+    (tmp_path / "server.key").write_bytes(other.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    with pytest.raises(FileUnusable):
+        server_context(with_tls, "desk", [])
