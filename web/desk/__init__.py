@@ -12,6 +12,8 @@ card_work.py  steps that a card takes part in
 ending.py     receipt and stock
 errands.py    steps that wait for a card or a person, beside the page that shows them
 cards.py      what the desk needs of a card in the agent's reader
+pin_resets.py, changes.py, writing.py, household_work.py, roster.py, login_codes.py  what changes about a person
+visits_today.py  booked visits, and codes made at home
 working.py    the pages of guided work
 queue.py      the second person: approvals and confirmations, live
 day.py        end of the day, stock, statistics, near misses

@@ -1,5 +1,6 @@
 """Beginning guided work with somebody, and giving it up."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,9 +32,17 @@ class Beginnings:
 
     desk: Desk
 
-    def begin(self, officer: Officer, person: PersonId, kind: Kind) -> Work:
-        """New work with somebody of this municipality. Errors: those of the desk and the operator; NotYours."""
-        body: dict[str, Any] = {"municipal": officer.counter.kind.is_municipal}
+    def begin(
+        self,
+        officer: Officer,
+        person: PersonId,
+        kind: Kind,
+        more: Mapping[str, Any] | None = None,
+        then: Callable[[Connection, Work], None] = lambda _conn, _work: None,
+    ) -> Work:
+        """New work with somebody of this municipality, or who moves into it. `more`: what is known beforehand; `then`:
+        what belongs into the same transaction. Errors: those of the desk and the operator; NotYours."""
+        body: dict[str, Any] = {"municipal": officer.counter.kind.is_municipal, **(more or {})}
         if officer.counter.kind.needs_confirmation:
             body["card"] = self.present_card(officer, person)
 
@@ -46,7 +55,7 @@ class Beginnings:
                 body.update(waiting=waiting.application, card=waiting.card_id)
             if kind is Kind.HOUSEHOLD:
                 body["members"] = roster(conn, people_rows.owner_of(conn, person), person)
-            return works.begin(
+            work = works.begin(
                 conn,
                 kind,
                 person,
@@ -58,6 +67,8 @@ class Beginnings:
                 body,
                 training=self.desk.training,
             )
+            then(conn, work)
+            return work
 
         about = signing.content("begin-work", kind=kind.value, training=self.desk.training, **body)
         return signing.do(self.desk, officer, Deed(What.BEGIN_WORK, person, about), write)

@@ -17,6 +17,7 @@ from web.desk.outage import Outages, note_pages
 from web.desk.parts import Desk
 from web.desk.people import people_pages
 from web.desk.queue import queue_pages
+from web.desk.visits_today import visit_pages
 from web.desk.words import WORDS
 from web.desk.working import working_pages
 from web.filing_check import FilingCheck
@@ -95,6 +96,7 @@ def desk_routes(desk: Desk, check: FilingCheck, policies: frozenset[str], origin
     entry_pages(pages, Entry(door, login, door.pairings, passkeys))
     people_pages(pages, desk, passkeys, outages)
     working_pages(pages, desk)
+    visit_pages(pages, desk)
     queue_pages(pages, desk)
     day_pages(pages, desk)
     note_pages(pages, desk)

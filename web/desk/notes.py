@@ -3,6 +3,7 @@
 A note is one file, written whole and to the disk before anybody is told; it holds a card's number and who noted it,
 never a name. What may be noted is `Safe`, and nothing else: it only ever stops a card, or says that somebody came.
 Carrying out writes note and act in one transaction under the note's own name: tried however often, it happens once.
+Where a municipality demands its officers' signatures, that is when an officer signs them.
 """
 
 import json
@@ -30,6 +31,14 @@ from web.store import notes as rows
 
 UNREACHABLE: Final = frozenset({"cli.database-unavailable", "cli.database-full"})
 """The errors by which a database that is away is known."""
+NOT_NOW: Final = UNREACHABLE | {
+    "enrollment.act-not-signed",
+    "web.card-needed",
+    "web.not-paired",
+    "web.reader-silent",
+    "web.reader-refused",
+}
+"""Reasons to leave a note where it is: it can be done another time, or by somebody with their card."""
 _CARD_NUMBER: Final = re.compile(r"[0-9A-F]{8,40}")
 _MOST: Final = 1000
 
@@ -93,17 +102,15 @@ class Paper:
         """What is still to be carried out, oldest first."""
         return tuple(_read(path) for path in self._files())
 
-    def carry_out(self, database: Database, at: Instant) -> int:
-        """Do what was noted, each once; how many are off the paper. A database that is still away leaves the rest."""
+    def carry_out(self, settle: Callable[[Note], None]) -> int:
+        """Settle what was noted, oldest first; how many are off the paper.
+
+        `settle` does one note for good, or raises: then it and those after it stay, and whoever called hears why.
+        """
         done = 0
         with self._lock:
             for path in self._files():
-                try:
-                    _settle(database, _read(path), at, self.random)
-                except Error as error:
-                    if error.code in UNREACHABLE or isinstance(error, Retryable):
-                        return done
-                    raise
+                settle(_read(path))
                 path.unlink()
                 _sync(self.folder)
                 done += 1
@@ -113,50 +120,56 @@ class Paper:
         return sorted(self.folder.glob("*.json")) if self.folder.is_dir() else []
 
 
-def _settle(database: Database, note: Note, at: Instant, random: Random) -> None:
-    """The note and its act in one transaction; an act that is refused is kept with why, for somebody to look after."""
-    row = rows.NoteRow(
-        note.note, note.owner, note.counter, note.operator, note.act.value, note.card, Instant(note.at), at, "done"
-    )
+Run = Callable[[Callable[[Connection, Instant], None]], object]
+"""Runs something in a transaction, with our time; a signed act's is `signing.do`."""
 
-    def write(conn: Connection) -> None:
-        if rows.add_note(conn, row):
-            _ACTS[note.act](conn, note, at, random)
+
+def settle(note: Note, operator: str, run: Run, database: Database, at: Instant, random: Random) -> None:
+    """The note and its act in one transaction, by `operator`; an act that is refused is kept with why, for somebody to
+    look after. Errors: those of `NOT_NOW`, and the note waits on."""
+
+    def row(outcome: str) -> rows.NoteRow:
+        noted = Instant(note.at)
+        return rows.NoteRow(
+            note.note, note.owner, note.counter, note.operator, note.act.value, note.card, noted, at, outcome
+        )
+
+    def write(conn: Connection, now: Instant) -> None:
+        if rows.add_note(conn, row("done")):
+            _ACTS[note.act](conn, note, operator, now, random)
 
     try:
-        database.transaction(write)
-    except Retryable:
-        raise
+        run(write)
     except Error as error:
-        if error.code in UNREACHABLE:
+        if error.code in NOT_NOW or isinstance(error, Retryable):
             raise
-        refused = replace(row, outcome=error.code)
+        refused = row(error.code)
         database.transaction(lambda conn: rows.add_note(conn, refused))
 
 
-def _require(conn: Connection, note: Note, at: Instant) -> None:
+def _require(conn: Connection, note: Note, operator: str, at: Instant) -> None:
     """As at the desk itself: one of our residents' cards, and a desk and an operator who may stop it."""
     person = card_rows.card_of(conn, note.card).person
     if people_rows.owner_of(conn, person) != note.owner:
         raise NotYours(note.owner)
-    counterside(conn, note.operator).require(Affair.SUSPENSION, at, person)
+    counterside(conn, operator).require(Affair.SUSPENSION, at, person)
 
 
-def _lose(conn: Connection, note: Note, at: Instant, random: Random) -> None:
-    _require(conn, note, at)
-    loss.report(conn, note.card, note.operator, at, random)
+def _lose(conn: Connection, note: Note, operator: str, at: Instant, random: Random) -> None:
+    _require(conn, note, operator, at)
+    loss.report(conn, note.card, operator, at, random)
 
 
-def _suspend(conn: Connection, note: Note, at: Instant, random: Random) -> None:
-    _require(conn, note, at)
-    procedures.suspend(conn, note.card, note.operator, at, random, Channel.IN_PERSON)
+def _suspend(conn: Connection, note: Note, operator: str, at: Instant, random: Random) -> None:
+    _require(conn, note, operator, at)
+    procedures.suspend(conn, note.card, operator, at, random, Channel.IN_PERSON)
 
 
-def _nothing(_conn: Connection, _note: Note, _at: Instant, _random: Random) -> None:
+def _nothing(_conn: Connection, _note: Note, _operator: str, _at: Instant, _random: Random) -> None:
     """A visit is only counted."""
 
 
-_ACTS: Final[dict[Safe, Callable[[Connection, Note, Instant, Random], None]]] = {
+_ACTS: Final[dict[Safe, Callable[[Connection, Note, str, Instant, Random], None]]] = {
     Safe.LOSS: _lose,
     Safe.SUSPENSION: _suspend,
     Safe.VISIT: _nothing,

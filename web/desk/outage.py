@@ -7,18 +7,26 @@ database away             nobody can be looked up and nothing recorded: whoever 
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
 from fastapi import Request, Response
 
+from enrollment import loss, procedures
+from enrollment.acts import What
+from enrollment.person import PersonId
+from enrollment.store import Connection
+from enrollment.store import work as card_rows
 from pki.errors import Error, InvalidValue
 from pki.instant import Instant
-from web.desk.notes import UNREACHABLE, Paper, Safe
+from web.desk import signing
+from web.desk.notes import UNREACHABLE, Note, Paper, Safe, settle
 from web.desk.officer import CARD, Officer
 from web.desk.parts import Desk
+from web.desk.signing import Deed
 from web.desk.work import STEPS, Kind, State
 from web.errors import FormRefused, SigningSilent, WorkRefused
 from web.pages.forms import Form, require_own
@@ -27,6 +35,7 @@ from web.pages.router import SOMEBODY, Pages, Visit, see_other
 from web.pages.sessions import Session
 
 CLERK: Final = "clerk"
+CARRY_OUT: Final = "carry-out"
 PATH: Final = "/desk/notes"
 SILENT: Final = timedelta(seconds=30)
 """A promise that waits longer for its signature says that nobody signs."""
@@ -79,7 +88,15 @@ class Outages:
     def banner(self) -> Mapping[str, Any]:
         """For every page."""
         since = self.signing_since()
-        return {"signing_since": minute(since) if since else None, "stopped_kinds": NEED_SIGNING if since else ()}
+        return {
+            "signing_since": minute(since) if since else None,
+            "stopped_kinds": NEED_SIGNING if since else (),
+            "notes_waiting": self.waiting(),
+        }
+
+    def waiting(self) -> int:
+        """How many notes are still to be carried out."""
+        return 0 if self.desk.paper is None else len(self.desk.paper.waiting())
 
     # -- the database ----------------------------------------------------------------------------------------------
 
@@ -91,8 +108,9 @@ class Outages:
                 if now - known.at > _REMEMBERED:
                     self._known.pop(key, None)
         self._known[_key(session.cookie)] = _Known(session, officer, now)
-        if self.desk.paper is not None and self.desk.paper.waiting():
-            self.desk.paper.carry_out(self.desk.database, now)
+        if self.waiting():
+            with suppress(Error):  # they wait on, as every page says
+                carry_out(self.desk, officer, signed=False)
 
     def away(self, request: Request, form: Form, error: Error, renderer: Renderer, cookie_name: str) -> Response | None:
         """The page for whoever meets a database that is away; None for every other error."""
@@ -153,9 +171,39 @@ def note_pages(pages: Pages, desk: Desk) -> None:
     def note(visit: Visit) -> Response:
         if desk.paper is None:
             raise WorkRefused("nothing is noted here")
-        _note(desk.paper, visit.who, visit.form, desk.clock.now())
-        desk.paper.carry_out(desk.database, desk.clock.now())
+        if visit.form.get("act") != CARRY_OUT:
+            _note(desk.paper, visit.who, visit.form, desk.clock.now())
+        carry_out(desk, visit.who, signed=True)
         return see_other("/desk/day")
+
+
+def carry_out(desk: Desk, officer: Officer, *, signed: bool) -> None:
+    """Do what this officer's desk noted: signed with the officer's card, or without where nobody demands that.
+
+    Errors: those of `notes.NOT_NOW`: then notes wait.
+    """
+    assert desk.paper is not None
+
+    def settle_one(note: Note) -> None:
+        def run(write: Callable[[Connection, Instant], None]) -> object:
+            if not signed:
+                return desk.database.transaction(lambda conn: write(conn, desk.clock.now()))
+            card = desk.database.read(lambda conn: card_rows.card_of(conn, note.card)) if note.act.needs_card else None
+            deeds = () if card is None else (_deed(note, card.person),)
+            return signing.do(desk, officer, deeds, write)
+
+        if note.counter != officer.counter.counter:
+            raise NotPaired  # another desk's, whose own officers do it
+        operator = officer.operator.operator if signed else note.operator
+        settle(note, operator, run, desk.database, desk.clock.now(), desk.random)
+
+    desk.paper.carry_out(settle_one)
+
+
+def _deed(note: Note, person: PersonId) -> Deed:
+    if note.act is Safe.LOSS:
+        return Deed(What.REPORT_LOSS, person, loss.content_of(note.card))
+    return Deed(What.SUSPEND, person, procedures.content_of("suspend", card_id=note.card))
 
 
 def _note(paper: Paper, officer: Officer, form: Form, at: Instant) -> None:

@@ -118,9 +118,10 @@ WORDS: Final[Mapping[str, Words]] = {
     "open-work": Words("続きの作業", "つづきの {仕事|しごと}", "Work to go on with"),
     "no-work": Words("途中の作業はありません。", "とちゅうの {仕事|しごと}は ありません。", "Nothing is unfinished."),
     "keys-help": Words(
-        "キー操作: F2 さがす、F3 カードでさがす、F4 続きの作業、F8 承認待ち、F9 一日の締め、Esc はじめの画面",
-        "キー: F2 さがす、F3 カード、F4 つづき、F8 {承認|しょうにん}、F9 {締|し}め、Esc はじめ",
-        "Keys: F2 find, F3 find by card, F4 unfinished work, F8 approvals, F9 end of day, Esc start",
+        "キー操作: F2 さがす、F3 カードでさがす、F4 続きの作業、F6 自宅の QR、F7 来庁予約、F8 承認待ち、F9 一日の締め、Esc はじめの画面",
+        "キー: F2 さがす、F3 カード、F4 つづき、F6 QR、F7 {予約|よやく}、F8 {承認|しょうにん}、F9 {締|し}め、Esc はじめ",
+        "Keys: F2 find, F3 find by card, F4 unfinished work, F6 QR from home, F7 booked visits, F8 approvals, "
+        "F9 end of day, Esc start",
     ),
     "post-office": Words(
         "郵便局: 委託された事務だけを、来局した本人についてだけ行えます。",

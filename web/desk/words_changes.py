@@ -208,6 +208,37 @@ WORDS: Final[Mapping[str, Words]] = {
         "{家|いえ}で {書|か}いた ものです。たしかめてください。",
         "This was filled in at home. Check it with the person.",
     ),
+    "prefill-code": Words("自宅で作った QR コード", "{家|いえ}で {作|つく}った QR コード", "QR code from home"),
+    "prefill-how": Words(
+        "読み取り機で読むか、番号を入力します。1回だけ使えます。",
+        "よみとるか {番号|ばんごう}を {入|い}れます。",
+        "Scan it, or type its letters. It works once.",
+    ),
+    "prefill-do": Words("内容を開く", "ひらく", "Open what was filled in"),
+    # booked visits
+    "bookings": Words("来庁予約", "{予約|よやく}", "Booked visits"),
+    "bookings-of": Words("%(day)s の来庁予約", "%(day)s の {予約|よやく}", "Booked visits of %(day)s"),
+    "no-bookings": Words("今日の予約はありません。", "{予約|よやく}は ありません。", "Nobody has booked for today."),
+    "booking-came": Words(
+        "予約した人が来たとき", "{予約|よやく}の {人|ひと}が {来|き}た", "Somebody with a ticket is here"
+    ),
+    "booking-ticket": Words("予約の QR コードか番号", "QR コードか {番号|ばんごう}", "Ticket's QR code or number"),
+    "booking-arrive": Words("来庁した", "{来|き}た", "They are here"),
+    "booking-for": Words("手続", "{手続|てつづ}き", "For"),
+    "affair-in-person-check": Words("本人確認", "{本人|ほんにん}の {確認|かくにん}", "in-person check"),
+    "affair-renewal": Words("更新", "{更新|こうしん}", "renewal"),
+    "affair-pin-reset": Words("暗証番号の再設定", "{暗証番号|あんしょうばんごう}", "new PIN"),
+    "affair-attribute-change": Words(
+        "住所・氏名の変更", "{住所|じゅうしょ}・{名前|なまえ}", "change of address or name"
+    ),
+    "affair-first-issue": Words("新規発行", "{新|あたら}しい カード", "first issue"),
+    "affair-reissue": Words("再発行", "{再発行|さいはっこう}", "re-issue"),
+    "affair-move": Words("引っ越し", "{引|ひ}っこし", "move"),
+    "affair-suspension": Words("一時停止", "{止|と}める", "suspension"),
+    "affair-end-of-service": Words("終了", "おわり", "end of service"),
+    "affair-correction": Words("訂正", "{直|なお}す", "correction"),
+    "affair-protection": Words("支援措置", "{守|まも}る", "protection"),
+    "affair-gateway": Words("住民記録との連携", "{記録|きろく}", "resident records"),
     # codes for home
     "code-how": Words(
         "番号は1回だけ表示されます。24時間のうちに1回ログインできます。",
