@@ -10,6 +10,7 @@ from enrollment.person import PersonId
 from verifier.challenge import Challenges
 from web.citizen.agreements import agreement_pages
 from web.citizen.codes import LoginCodes
+from web.citizen.counter import counter_pages
 from web.citizen.entry import Entry, entry_pages
 from web.citizen.history import history_pages
 from web.citizen.home import home_pages
@@ -82,4 +83,5 @@ def citizen_routes(
     agreement_pages(pages, citizen)
     incident_pages(pages, citizen)
     move_pages(pages, citizen, parts, verifier)
+    counter_pages(pages, citizen)
     return CitizenRoutes((pages.router,), tuple(pages.guarded))

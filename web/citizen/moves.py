@@ -78,8 +78,8 @@ def move_pages(pages: Pages, citizen: Citizen, parts: Households, verifier: Veri
             "citizen/moves.html",
             drafts=drafts,
             asked=asked,
-            members={_name_of(visit, person): view for person, view in members.items()},
-            own=_name_of(visit, resident.person),
+            members={own_name(visit, person): view for person, view in members.items()},
+            own=own_name(visit, resident.person),
             today=at.jst_date().isoformat(),
             towns=citizen.database.read(people.municipalities),
         )
@@ -93,7 +93,7 @@ def move_pages(pages: Pages, citizen: Citizen, parts: Households, verifier: Veri
         at = citizen.clock.now()
         told = citizen.database.read(lambda conn: roster(conn, resident))
         ticked = set(visit.form.all("member"))
-        wanted = sorted(one for one in told if one == resident.person or _name_of(visit, one) in ticked)
+        wanted = sorted(one for one in told if one == resident.person or own_name(visit, one) in ticked)
         try:
             filing = HouseholdFiling(
                 citizen.random(16).hex(),
@@ -223,7 +223,7 @@ def move_pages(pages: Pages, citizen: Citizen, parts: Households, verifier: Veri
         return {"channel": channel, "code": code}
 
 
-def _name_of(visit: Visit, person: str) -> str:
+def own_name(visit: Visit, person: str) -> str:
     """How this session's forms call a member: the register's number of a person is on no page."""
     return hmac.new(visit.session.form_token.encode(), person.encode(), "sha256").hexdigest()[:24]
 

@@ -80,4 +80,31 @@ WORDS: Final[Mapping[str, Words]] = {
         "住所の確認が必要です", "{住所|じゅうしょ}を たしかめます", "The new address has to be proven"
     ),
     "book-visit": Words("窓口を予約する", "{窓口|まどぐち}を {予約|よやく}する", "Book the visit"),
+    # prepared for the counter
+    "counter-make": Words(
+        "窓口用の QR コードを作る", "{窓口|まどぐち}の QR コードを {作|つく}る", "QR code for the counter"
+    ),
+    "counter-see": Words("作った QR コードを見る", "QR コードを {見|み}る", "See your QR code for the counter"),
+    "counter-without-card": Words(
+        "窓口用の QR コードは、カードがなくても作れます。",
+        "QR コードは カードが なくても {作|つく}れます。",
+        "A QR code for the counter can be made without the card.",
+    ),
+    "counter-code": Words("窓口用の QR コード", "{窓口|まどぐち}の QR コード", "QR code for the counter"),
+    "counter-none": Words(
+        "窓口用の QR コードはありません。",
+        "QR コードは ありません。",
+        "There is no QR code for the counter.",
+    ),
+    "counter-how": Words(
+        "窓口でこのコードを見せると、入力した内容がそのまま開きます。1回だけ、%(day)s まで使えます。",
+        "{窓口|まどぐち}で {見|み}せます。1{回|かい}だけ、%(day)s まで {使|つか}えます。",
+        "Show this code at the counter: what you filled in is opened there. It works once, until %(day)s.",
+    ),
+    "counter-people": Words("引っ越す人数", "{何人|なんにん}", "People who move"),
+    "counter-nothing-filed": Words(
+        "まだ届出はされていません。窓口で本人確認のあとに手続します。",
+        "まだ {届|とど}けていません。{窓口|まどぐち}で します。",
+        "Nothing is filed yet: that is done at the counter, after your identity is checked.",
+    ),
 }
