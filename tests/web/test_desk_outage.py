@@ -11,7 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from cli.errors import DatabaseUnavailable
-from enrollment import card_life
+from enrollment import acts, card_life
 from enrollment.counters import Affair
 from enrollment.store import work as card_rows
 from pki.card_state import CardEvent, CardState
@@ -221,3 +221,15 @@ def test_while_nobody_signs_no_new_certificate_is_begun_and_everything_else_goes
     place.unsigned = None
     place.clock.advance(seconds=3)
     assert "Certificates are not signed since" not in place.ask("GET", "/desk/").text
+
+
+def test_where_signatures_are_demanded_notes_wait_for_an_officers_card_and_every_page_says_so(place: Place) -> None:
+    place.desk.database.transaction(lambda conn: acts.demand(conn, TOWN, place.clock.now(), "boss"))
+    place.database.away = True
+    assert place.ask("POST", PATH, {"act": "loss", "card": CARD}).status_code == 303
+    place.database.away = False
+    for path in ("/desk/", "/desk/queue", "/desk/day"):
+        assert "1 notes are still to be carried out" in place.ask("GET", path).text
+    answer = place.ask("POST", PATH, {"act": "carry-out"})  # this session has no card
+    assert answer.status_code == 403 and "web.card-needed" in answer.text
+    assert place.state() is CardState.ACTIVE and len(place.paper.waiting()) == 1

@@ -11,7 +11,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -102,15 +102,18 @@ class Paper:
         """What is still to be carried out, oldest first."""
         return tuple(_read(path) for path in self._files())
 
-    def carry_out(self, settle: Callable[[Note], None]) -> int:
-        """Settle what was noted, oldest first; how many are off the paper.
+    def carry_out(self, settle: Callable[[Note], None], mine: Callable[[Note], bool] = lambda _note: True) -> int:
+        """Settle those that are `mine`, oldest first; how many are off the paper.
 
         `settle` does one note for good, or raises: then it and those after it stay, and whoever called hears why.
         """
         done = 0
         with self._lock:
             for path in self._files():
-                settle(_read(path))
+                note = _read(path)
+                if not mine(note):
+                    continue
+                settle(note)
                 path.unlink()
                 _sync(self.folder)
                 done += 1

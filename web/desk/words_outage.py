@@ -35,9 +35,9 @@ WORDS: Final[Mapping[str, Words]] = {
     "away-again": Words("もう一度試す", "もう{一度|いちど}", "Try again"),
     "note-title": Words("控えておけること", "{書|か}いておけること", "What can be noted"),
     "note-how": Words(
-        "カードを止める届出と、来た人の数だけを控えられます。記録の装置が戻ると、自動的に一度だけ行われ、一日の締めに出ます。戻るまでカードは止まりません。",
+        "カードを止める届出と、来た人の数だけを控えられます。記録の装置が戻ると、一度だけ行われ(署名を求める市区町村では職員が署名して)、一日の締めに出ます。戻るまでカードは止まりません。",
         "カードを {止|と}める ことだけ {書|か}いておけます。{機械|きかい}が {戻|もど}ると、1{回|かい}だけ します。それまで カードは {止|と}まりません。",
-        "Only reports that stop a card, and that somebody came. They are carried out by themselves, once, when the records are back, and stand in the end of the day. Until then the card is not stopped.",
+        "Only reports that stop a card, and that somebody came. They are carried out once when the records are back (where signatures are demanded, when an officer signs), and stand in the end of the day. Until then the card is not stopped.",
     ),
     "note-act": Words("届出", "なに", "What was reported"),
     "note-loss": Words("紛失の届出", "カードを なくした", "Loss of a card"),
@@ -57,6 +57,12 @@ WORDS: Final[Mapping[str, Words]] = {
     "note-waiting": Words(
         "この窓口の控え(まだ行われていません)", "まだの もの", "Noted at this desk, not yet carried out"
     ),
+    "note-banner": Words(
+        "記録の装置が戻りました。まだ行われていない控えが %(count)s 件あります。",
+        "まだの ものが %(count)s {件|けん} あります。",
+        "The records are back. %(count)s notes are still to be carried out.",
+    ),
+    "note-now": Words("職員カードで署名して行う", "{署名|しょめい}して する", "Sign with your card and carry out"),
     "note-done": Words(
         "記録の装置が止まっていた間の控え", "{書|か}いておいた もの", "Noted while the records were away"
     ),
