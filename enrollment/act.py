@@ -1,10 +1,13 @@
 """An act of an operator as it is written down and signed: what, to whom, with which content, by whom, where, when."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from enrollment.canonical import Json, canonical, digest
 from pki import officer_signature
+from pki.errors import InvalidValue
 from pki.instant import Instant
 
 
@@ -82,3 +85,22 @@ class Act:
     def digest(self) -> str:
         """The act's name: SHA-256 of `octets()`, hex."""
         return digest(self.body())
+
+
+def parse_act(record: Mapping[str, Any]) -> Act:
+    """Read back what `Act.body()` wrote. Errors: InvalidValue, also for anything more or less than that."""
+    try:
+        act = Act(
+            What(record["what"]),
+            str(record["subject"]),
+            str(record["content"]),
+            str(record["operator"]),
+            str(record["counter"]),
+            Instant.parse(record["at"]),
+            str(record["nonce"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidValue("this is no act of an officer") from error
+    if act.body() != dict(record):
+        raise InvalidValue("this is no act of an officer")
+    return act

@@ -87,7 +87,7 @@ def use(conn: Connection, operator: Operator, what: What, subject: str, content:
     found = rows.unused_act(conn, operator.operator, what, subject, content, at + -FRESH, at)
     if found is None:
         if is_demanded(conn, operator.owner, at):
-            raise ActNotSigned(operator.operator, what.value)
+            raise ActNotSigned(operator.operator, what.value, subject, content)
         return None
     rows.use_act(conn, found, at)
     return found

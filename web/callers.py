@@ -4,10 +4,16 @@
            channel:kiosk/key-1          whoever shows or prints records        enrollment_peer_keys
            officer:99201-clerk          an operator, by their card             its certificate, as it was issued here
 
+Where a municipality demands that its officers sign what they do (`enrollment.acts`), a request without the act is
+refused with `enrollment.act-not-signed`, whose fields say what the act must name; it is made, signed by the card, and
+sent along with the next request (`Jitsuin-Act`).
+
 Nobody holds a token: what can be stolen on the way is one request that was answered already. A key opens its own
 municipality's, channel's or officer's doors and no other.
 """
 
+import json
+from base64 import b64decode
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -16,7 +22,10 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
 from ca.inventory import Query, search
-from enrollment.errors import UnknownOperator
+from enrollment import acts
+from enrollment.act import parse_act
+from enrollment.acts import SignedAct
+from enrollment.errors import ActRefused, UnknownOperator
 from enrollment.operators import Operator
 from enrollment.signed import CHANNEL, MUNICIPALITY
 from enrollment.store import Connection, Database, peers
@@ -28,6 +37,9 @@ from pki.instant import Clock, Instant
 from web.errors import NotAuthenticated, QuotaExhausted
 
 OFFICER: Final = "officer"
+ACT: Final = "jitsuin-act"
+"""The header in which an officer's signed act comes along with the request for its deed."""
+_LONGEST_ACT: Final = 4096
 _NAMES: Final = ("content-digest", "signature-input", "signature")
 
 
@@ -64,11 +76,17 @@ class Callers:
         return caller
 
     def officer(self) -> Callable[[Request], Awaitable[Operator]]:
-        """A dependency: the operator whose card signed. Errors: NotAuthenticated, QuotaExhausted."""
+        """A dependency: the operator whose card signed the request; an act that comes along is recorded for the deed.
+
+        Errors: NotAuthenticated, QuotaExhausted; those of `enrollment.acts.record`.
+        """
 
         async def caller(request: Request) -> Operator:
             signed = await self._read(request)
-            return await run_in_threadpool(self._operator, signed)
+            operator = await run_in_threadpool(self._operator, signed)
+            if ACT in request.headers:
+                await run_in_threadpool(self._take_act, operator, request.headers[ACT])
+            return operator
 
         return caller
 
@@ -107,6 +125,14 @@ class Callers:
         self._once(signed)
         return operator
 
+    def _take_act(self, operator: Operator, header: str) -> None:
+        """Keep the act that the same card signed. It serves for exactly what it names, once, within five minutes: so
+        nothing is lost or gained if its deed is refused."""
+        given = parse_act_header(header)
+        if given.act.operator != operator.operator:
+            raise ActRefused("another officer's than the request's")
+        self.database.transaction(lambda conn: acts.record(conn, given, self.clock.now()))
+
     def _once(self, signed: SignedRequest) -> None:
         who = signed.keyid
 
@@ -117,6 +143,17 @@ class Callers:
 
         if self.database.transaction(use) > self.a_window:
             raise QuotaExhausted(self.a_window // 6, _seconds_left(self.clock.now()))
+
+
+def parse_act_header(header: str) -> SignedAct:
+    """`base64(record).base64(signature)`: the act as it is written down, and the card's signature over it behind its
+    prefix (`pki.officer_signature`). Errors: ActRefused."""
+    record, _, signature = header[:_LONGEST_ACT].partition(".")
+    try:
+        body = json.loads(b64decode(record, validate=True))
+        return SignedAct(parse_act(body), b64decode(signature, validate=True))
+    except (ValueError, TypeError, RecursionError, InvalidValue):
+        raise ActRefused("it cannot be read") from None
 
 
 async def read_signed(request: Request, service: str, at: Instant) -> SignedRequest:

@@ -18,7 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ca.revocation import HoldPolicy
 from enrollment import acts, card_procedures, loss, pin_reset, procedures
-from enrollment.acts import Act, SignedAct, What
+from enrollment.act import parse_act
+from enrollment.acts import SignedAct, What
 from enrollment.canonical import canonical
 from enrollment.errors import ActNotSigned, EvidenceTooWeak
 from enrollment.evidence import InPersonEvidence, parse_evidence
@@ -27,7 +28,6 @@ from enrollment.store import Connection, Database
 from enrollment.store import work as rows
 from enrollment.store.permissions import PinPermission
 from pki.card_state import CardChangeRefused, CardEvent, allowed
-from pki.errors import InvalidValue
 from pki.instant import Clock, Instant
 from pki.purpose import Purpose
 
@@ -60,20 +60,7 @@ class _Signed(_Seen):
 
     def signed(self) -> SignedAct:
         """Errors: InvalidValue."""
-        record = self.act
-        try:
-            act = Act(
-                What(record["what"]),
-                str(record["subject"]),
-                str(record["content"]),
-                str(record["operator"]),
-                str(record["counter"]),
-                Instant.parse(record["at"]),
-                str(record["nonce"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise InvalidValue("this is no act of an officer") from error
-        return SignedAct(act, bytes.fromhex(self.signature))
+        return SignedAct(parse_act(self.act), bytes.fromhex(self.signature))
 
 
 class ChangeBody(_Signed):

@@ -7,13 +7,16 @@ from enrollment.errors.root import EnrollmentError
 
 @dataclass(eq=False)
 class ActNotSigned(EnrollmentError):
-    """In this municipality nothing is done without the officer's card."""
+    """In this municipality nothing is done without the officer's card. `subject` and `content`: what the missing act
+    must say; empty where it is not an act that is missing."""
 
     code = "enrollment.act-not-signed"
     why = "operator {operator} has not signed this ({what}) with their card"
     todo = "sign exactly this act with the card, then do it within five minutes"
     operator: str
     what: str
+    subject: str = ""
+    content: str = ""
 
 
 @dataclass(eq=False)
