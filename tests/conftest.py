@@ -131,3 +131,10 @@ def database(request: pytest.FixtureRequest) -> "Database":
     """A fresh, migrated database of either kind: the test runs on both."""
     given: Database = request.getfixturevalue(f"{request.param}_database")
     return given
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests measured and wish to tell (`record_property`), also from other workers."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            terminalreporter.write_line(f"{name}: {value}")

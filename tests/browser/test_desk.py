@@ -92,7 +92,7 @@ def test_first_issue_with_a_second_seat_the_residents_pins_and_a_card_pulled_in_
     blank = world.blank()
     page.get_by_role("link", name="はじめの画面").first.click()
     page.locator("[data-key=F4]").click()  # resumed from the list
-    expect(page.locator("main")).to_contain_text("利用者証明用")
+    expect(page.locator("[data-state=keys]")).to_be_visible()
     clerk_pc.lend(pulled := leaving(blank), 1)
     wait_for(lambda: page.request.get("/desk/reader").text().count("カード番号") == 2, 60)
     pulled.left = 40
