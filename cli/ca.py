@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -100,6 +100,7 @@ def show(
         if pem:
             for one in found:
                 database.read(partial(protection.require_output, person=PersonId(one.owner)))
+                _record(database, one)
     if not found:
         typer.echo("no such certificate", err=True)
         raise typer.Exit(1)
@@ -143,7 +144,8 @@ def export(
     with _deployment(folder) as (_, database):
         found = inventory.export(database, asked, moment(at), der=certificates is not None)
         left: list[str] = []
-        write(form, _saving(found, certificates, lambda one: _is_masked(database, one), left), None, lines=True)
+        record = partial(_record, database)
+        write(form, _saving(found, certificates, lambda one: _is_masked(database, one), left, record), None, lines=True)
     if left:
         typer.echo(f"{len(left)} certificates hold an address under protection and were not written", err=True)
 
@@ -220,12 +222,17 @@ def _deployment(folder: Path) -> "Iterator[tuple[Settings, JournaledDatabase]]":
 
 
 def _saving(
-    found: "Iterator[Listed]", folder: Path | None, is_masked: "Callable[[Listed], bool]", left: list[str]
+    found: "Iterator[Listed]",
+    folder: Path | None,
+    is_masked: "Callable[[Listed], bool]",
+    left: list[str],
+    record: "Callable[[Listed], None]",
 ) -> "Iterator[Listed]":
     for one in found:
         if folder is not None and is_masked(one):
             left.append(one.serial.hex)
         elif folder is not None:
+            record(one)
             (folder / f"{one.authority}-{one.serial.hex}.cer").write_bytes(one.der or b"")
         yield one
 
@@ -236,6 +243,21 @@ def _is_masked(database: "JournaledDatabase", one: "Listed") -> bool:
     from enrollment.person import PersonId
 
     return database.read(lambda conn: protection.standing(conn, PersonId(one.owner))) is not None
+
+
+def _record(database: "JournaledDatabase", one: "Listed") -> None:
+    """A certificate's octets leave this machine: its holder, if it has one, can read who took them."""
+    import secrets
+
+    from cli.clock import SystemClock
+    from cli.support_looks import record_support
+    from enrollment.errors import UnknownPerson
+    from enrollment.registry import FOUR_ATTRIBUTES
+
+    with suppress(UnknownPerson):  # an officer's, or an authority's own
+        record_support(
+            database, one.owner, "certificate-show", FOUR_ATTRIBUTES, SystemClock().now(), secrets.token_bytes
+        )
 
 
 def _pem(der: bytes) -> str:

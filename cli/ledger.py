@@ -17,7 +17,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 @app.callback()
 def _ledger() -> None:
-    """The ledger of remote procedures and in-person checks. It holds no names and no addresses."""
+    """The ledger of remote procedures and in-person checks. It holds no names and no addresses.
+
+    Whoever reads somebody's ledger here is in that person's record of who looked.
+    """
 
 
 def _read(folder: Path, body: Callable[[Any], T]) -> T:
@@ -26,6 +29,23 @@ def _read(folder: Path, body: Callable[[Any], T]) -> T:
 
     database = Database(load_settings(folder).database_url)
     try:
+        return database.read(body)
+    finally:
+        database.close()
+
+
+def _look(folder: Path, person: str, body: Callable[[Any], T]) -> T:
+    """The same of one person, once their record says so."""
+    import secrets
+
+    from cli.clock import SystemClock
+    from cli.database import Database
+    from cli.settings import load_settings
+    from cli.support_looks import record_support
+
+    database = Database(load_settings(folder).database_url)
+    try:
+        record_support(database, person, "ledger-show", frozenset(), SystemClock().now(), secrets.token_bytes)
         return database.read(body)
     finally:
         database.close()
@@ -41,7 +61,7 @@ def show(folder: Folder, person: Person, as_json: AsJson = False) -> None:
     def look(conn: Any) -> tuple[Any, Any]:
         return ledger.required_history(conn, PersonId(person)), proofs_of(conn, PersonId(person))
 
-    events, proofs = _read(folder, look)
+    events, proofs = _look(folder, person, look)
     if as_json:
         told = {
             "person": person,
@@ -82,7 +102,7 @@ def explain(
     if procedure not in remote:
         raise InvalidValue(f"the procedure is one of {', '.join(remote)}")
     when = moment(at)
-    decision = _read(folder, lambda conn: ledger.judge(conn, PersonId(person), remote[procedure], when))
+    decision = _look(folder, person, lambda conn: ledger.judge(conn, PersonId(person), remote[procedure], when))
     if as_json:
         print(json.dumps(decision.to_json(), ensure_ascii=False))
         return
