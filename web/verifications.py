@@ -124,7 +124,7 @@ class Verifications:
             at,
             policy=request.narrowed(self.check.policy[request.purpose]),
             evidence=request.evidence_at_hand(),
-            first_time=self._first_time(party, now) if request.once else None,
+            first_time=self._first_time(party, begun, now) if request.once else None,
             online=at == now,
         )
         tell(begun, Stage.RECORDING)
@@ -192,10 +192,12 @@ class Verifications:
         if request.fields and not request.affairs:
             raise Malformed("affairs expected where attributes are asked for")
 
-    def _first_time(self, party: RelyingParty, now: Instant) -> Callable[[bytes], bool]:
+    def _first_time(self, party: RelyingParty, begun: Begun, now: Instant) -> Callable[[bytes], bool]:
         def is_first(signature_id: bytes) -> bool:
             handle = self.handles.signature(party.party, signature_id)
-            return self.database.transaction(lambda conn: rows.is_first_signature(conn, party.party, handle, now))
+            return self.database.transaction(
+                lambda conn: rows.is_first_signature(conn, party.party, handle, begun.id, now, now + -ABANDONED)
+            )
 
         return is_first
 

@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -619,6 +620,56 @@ def test_what_ends_without_a_verdict_is_told_and_can_be_begun_again(
     again = service.ask("POST", "/v1/verifications", body, **headers)
     assert (again.status_code, again.json()["id"], again.json()["indication"]) == (200, id_, "PASSED")
     assert service.ask("GET", f"/v1/verifications/{id_}").json()["indication"] == "PASSED"
+
+
+@pytest.mark.parametrize("with_key", [True, False])
+def test_a_verification_that_came_to_no_answer_used_no_signature_up(service: Service, with_key: bool) -> None:
+    """`once` is noted before the answer: what fails or dies in between must not turn the repetition into a replay."""
+    body = service.filing(service.world.signer, once=True)
+    headers = {"idempotency-key": "application-0002"} if with_key else {}
+    service.town.refuses = True
+    assert service.ask("POST", "/v1/verifications", body, **headers).status_code == 500
+    service.town.refuses = False
+    again = service.ask("POST", "/v1/verifications", body, **headers).json()
+    assert again["indication"] == "PASSED", again["reason"]
+    if with_key:
+        assert service.ask("POST", "/v1/verifications", body, **headers).json() == again
+    replayed = service.ask("POST", "/v1/verifications", body).json()
+    assert replayed["sub_indication"] == "SIG_CONSTRAINTS_FAILURE"
+    assert service.ask("DELETE", f"/v1/verifications/{again['id']}").status_code == 204
+    assert service.ask("POST", "/v1/verifications", body).json()["sub_indication"] == "SIG_CONSTRAINTS_FAILURE"
+
+
+@pytest.mark.parametrize("with_key", [True, False])
+def test_nor_did_one_whose_process_was_killed_after_the_record(
+    service: Service, monkeypatch: pytest.MonkeyPatch, with_key: bool
+) -> None:
+    """Killed between the access record and the answer: nothing more of that process is written."""
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_args: object) -> None:
+        raise Killed
+
+    body = service.filing(service.world.signer, once=True)
+    headers = {"idempotency-key": "application-0003"} if with_key else {}
+    with monkeypatch.context() as context:
+        context.setattr(Verifications, "_keep", die)
+        with suppress(Killed):
+            service.ask("POST", "/v1/verifications", body, **headers)
+    with service.database.engine.connect() as conn:
+        assert conn.execute(text("SELECT state FROM web_verifications")).scalars().all() == ["running"]
+    assert len(service.town.records) == 1, "the record is there before any answer"
+    early = service.ask("POST", "/v1/verifications", body, **headers)
+    if with_key:
+        assert code(early) == (409, "web.still-running")
+    else:
+        assert early.json()["sub_indication"] == "SIG_CONSTRAINTS_FAILURE", "it might still be at work"
+    service.clock.advance(minutes=6)
+    again = service.ask("POST", "/v1/verifications", body, **headers).json()
+    assert again["indication"] == "PASSED", again["reason"]
+    assert len(service.town.records) == (2 if with_key else 3)
 
 
 def test_progress_is_told_while_it_runs_and_the_end_of_the_process_too(service: Service) -> None:

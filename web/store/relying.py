@@ -109,9 +109,29 @@ def count_use(conn: Connection, party: str, at: Instant) -> int:
     return int(conn.execute(select(USAGE.c.used).where(here)).scalar_one())
 
 
-def is_first_signature(conn: Connection, party: str, signature: str, at: Instant) -> bool:
-    """Note a signature's id for this party; False if it was handed in before."""
-    return _is_new(conn, insert(SEEN).values(party=party, signature=signature, at=at.seconds))
+def is_first_signature(
+    conn: Connection, party: str, signature: str, verification: str, at: Instant, abandoned: Instant
+) -> bool:
+    """Note a signature's id for this party and verification; False if it was handed in before.
+
+    A verification that ended without a verdict, or whose process died (it runs since before `abandoned`), told nobody
+    anything: it gives its place up, to one of those who ask.
+    """
+    if _is_new(conn, insert(SEEN).values(party=party, signature=signature, at=at.seconds, verification=verification)):
+        return True
+    place = (SEEN.c.party == party) & (SEEN.c.signature == signature)
+    holder = conn.execute(select(SEEN.c.verification).where(place)).scalar_one_or_none()
+    if holder is None or holder == verification:
+        return holder == verification
+    row = conn.execute(
+        select(VERIFICATIONS.c.state, VERIFICATIONS.c.created_at).where(VERIFICATIONS.c.id == holder)
+    ).one_or_none()
+    if row is None or row.state == "done" or (row.state == "running" and row.created_at > abandoned.seconds):
+        return False
+    taken = conn.execute(
+        update(SEEN).where(place, SEEN.c.verification == holder).values(verification=verification, at=at.seconds)
+    )
+    return taken.rowcount == 1
 
 
 def begin_verification(

@@ -75,6 +75,7 @@ SEEN = Table(
     Column("party", Text, primary_key=True),
     Column("signature", Text, primary_key=True),
     Column("at", BigInteger, nullable=False),
+    Column("verification", Text),
 )
 CHALLENGES = Table(
     "web_challenges",
