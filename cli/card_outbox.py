@@ -5,7 +5,7 @@ keys (`cli.card_keeper`) computes, this one relays.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cardio import card_management as management
 from cardio.apdu import CommandApdu, ResponseApdu, parse_command
@@ -27,7 +27,8 @@ _KNOWN: dict[str, Callable[[str], CardError]] = {
 
 @dataclass(frozen=True, slots=True)
 class KeptKeys:
-    """An Authority (`cardio.card_management`) at a counter. `wait` waits some seconds.
+    """An Authority (`cardio.card_management`) at a counter, or `at_home`, where far less is allowed. `wait` waits some
+    seconds.
 
     Errors of its conversations: the card's own, as the keys' side found them; ConversationFailed with the code of what
     it does not allow; KeysSilent.
@@ -38,10 +39,12 @@ class KeptKeys:
     random: Callable[[int], bytes]
     wait: Callable[[float], object]
     card_id: Callable[[], str]
+    at_home: bool = False
 
     def begin(self, request: Request) -> "management.Conversation":
         """A conversation with the card that `card_id` tells. Errors: ManagementRefused for what no counter does."""
-        return _Kept(self, _task(request, self.card_id()))
+        task = _task(request, self.card_id())
+        return _Kept(self, replace(task, at_counter=False, at_home=True) if self.at_home else task)
 
 
 @dataclass(slots=True)

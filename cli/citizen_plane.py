@@ -1,17 +1,22 @@
 """People's own pages in a deployment: their parts put together."""
 
+from time import sleep
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 
 from ca.issuance import Registrar
 from ca.profiles import PROFILES
+from cli.card_outbox import KeptKeys
+from cli.desk_cards import LineCards
 from enrollment.households import Households
+from enrollment.issuing import Issuing
 from enrollment.signed import OwnerKeys, StoredKeys
 from pki.errors import InvalidValue
 from pki.purpose import Purpose
 from transparency.folder import KEY
 from verifier.challenge import canonical_origin
+from web.citizen.certificates import HomeCards
 from web.citizen.citizen import REALM, CitizenRoutes, citizen_routes
 from web.citizen.parts import Citizen
 from web.citizen.resident import Door
@@ -35,6 +40,10 @@ def citizen_parts(planes: "Planes") -> CitizenRoutes:
     settings, database, check = planes.settings, planes.journaled, planes.check()
     registrar = Registrar(PROFILES, planes.directory, planes.random)
     parties = Parties(planes.database, settings.public_url)
+    issuers = {one.purpose: one.certificate.der for one in planes.authorities() if one.certificate is not None}
+    cards = LineCards(
+        lambda session: KeptKeys(database, planes.clock, planes.random, sleep, lambda: session.identity, at_home=True)
+    )
     citizen = Citizen(
         database=database,
         clock=planes.clock,
@@ -53,6 +62,7 @@ def citizen_parts(planes: "Planes") -> CitizenRoutes:
         settings.desk.agent,
         Households(database, registrar, OwnerKeys(StoredKeys(planes.database)), planes.random),
         VerifiedByUs(check),
+        HomeCards(Issuing(database, registrar, issuers, planes.random), cards, planes.lines),
     )
 
 

@@ -77,7 +77,8 @@ class Operation(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Task:
     """One operation on one card. `spki` is the key that signs `message`; `number` that of the permission for a PIN;
-    `at_counter`: an officer has the card before them, and an application for it is under way.
+    `at_counter`: an officer has the card before them, and an application for it is under way. `at_home`: its holder has
+    it in their own reader, and their own accepted filing waits for it.
     """
 
     card_id: str
@@ -89,12 +90,13 @@ class Task:
     ca_certificate: bytes = b""
     number: int = 0
     at_counter: bool = False
+    at_home: bool = False
 
     def text(self) -> str:
         """As it is kept."""
         octets = {name: getattr(self, name).hex() for name in _OCTETS}
         record = {"card": self.card_id, "operation": self.operation.value, "purpose": self.purpose.value}
-        more = {"number": self.number, "at_counter": self.at_counter}
+        more = {"number": self.number, "at_counter": self.at_counter, "at_home": self.at_home}
         return canonical({**record, **octets, **more}).decode()
 
 
@@ -115,6 +117,7 @@ def parse_task(text: str) -> Task:
         ca_certificate=issuer,
         number=int(record["number"]),
         at_counter=bool(record["at_counter"]),
+        at_home=bool(record["at_home"]),
     )
 
 

@@ -12,7 +12,7 @@ from ca import issuance
 from ca.directory import Directory
 from ca.intents import IntentId
 from enrollment import pin_reset, renewals
-from enrollment.application import ApplicationState
+from enrollment.application import ApplicationKind, ApplicationState
 from enrollment.cards import Card
 from enrollment.conversations import Operation, Task
 from enrollment.errors import CardNotUsable, KeyNotFromCard, ManagementRefused, PinNotPermitted
@@ -35,6 +35,8 @@ def require_allowed(conn: Connection, task: Task, at: Instant) -> Task:
     if task.at_counter:
         return _at_counter(conn, task, at)
     require_active(conn, task.card_id)
+    if task.at_home:
+        return _at_home(conn, task)
     if task.operation in (Operation.ALLOW_PIN, Operation.PIN_SET):
         return _permitted(conn, task, at)
     if task.purpose is not Purpose.SIGNATURE and not _may_renew(conn, task, at):
@@ -49,6 +51,34 @@ def require_allowed(conn: Connection, task: Task, at: Instant) -> Task:
             return task
         case _:  # the certificate holds an address: an officer looks at the card first
             raise ManagementRefused(f"the operation {task.operation.value}")
+
+
+_WAITS_FOR_A_KEY = frozenset({ApplicationState.APPROVED})
+_HAS_CERTIFICATE = frozenset({ApplicationState.SIGNED, ApplicationState.INSTALLED})
+
+
+def _at_home(conn: Connection, task: Task) -> Task:
+    """What a filing from home that was accepted needs of the card it was filed with, while it waits: a signature key,
+    its certificate, and a look at what is there afterwards. Nothing for any other card, key or time.
+    """
+    card = rows.card_of(conn, task.card_id)
+    states = {
+        one.state
+        for one in rows.applications_of(conn, card.person)
+        if one.card_id == card.card_id and one.kind is ApplicationKind.REMOTE_MOVE
+    }
+    if task.purpose is Purpose.SIGNATURE:
+        match task.operation:
+            case Operation.GENERATE | Operation.PENDING if states & _WAITS_FOR_A_KEY:
+                return task
+            case Operation.PROVE if states & _WAITS_FOR_A_KEY:
+                return replace(task, spki=require_request_of(conn, task.card_id, task.message, task.purpose))
+            case Operation.INSTALL if states & _HAS_CERTIFICATE:
+                require_issued_to(conn, task.card_id, task.certificate, task.ca_certificate, task.purpose)
+                return task
+            case Operation.READ if states & _HAS_CERTIFICATE:
+                return task
+    raise ManagementRefused(f"the operation {task.operation.value}")
 
 
 def _may_renew(conn: Connection, task: Task, at: Instant) -> bool:

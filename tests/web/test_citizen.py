@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from cli.audit import app as audit_app
 from enrollment import bookings, cases, grants, incidents, protection, registry
+from enrollment.cards import CardSlot
 from enrollment.case import Finding
 from enrollment.counters import Affair
 from enrollment.errors import FilingRejected
@@ -38,6 +39,7 @@ from tests.support.chance import SetClock
 from transparency.folder import Folder
 from transparency.log import Log
 from transparency.note import Signer
+from web.citizen.certificates import HomeCards
 from web.citizen.citizen import REALM, citizen_routes
 from web.citizen.codes import LIFE, LoginCodes, shown
 from web.citizen.entry import ELSEWHERE
@@ -51,6 +53,7 @@ from web.pages.router import ANYBODY
 from web.pages.sessions import Sessions
 from web.pages.wording import PageLanguage, plain
 from web.pages.words import WORDS as SHARED
+from web.readers.lines import Line, Lines
 from web.readers.pairings import Pairings
 from web.subjects import RegisteredSubjects
 
@@ -58,8 +61,13 @@ SERVICE = "https://testserver"
 SIGNER = Signer(f"log.example/{TOWN}", Ed25519PrivateKey.from_private_bytes(bytes(32)))
 PENSION = Access("inquiry", "pension", "年金", TOWN, "年金事務所 東支所", FOUR_ATTRIBUTES, "住民基本台帳法30条の9")
 LATER = AT + timedelta(days=1)
-PARTS = ("/citizen/pairing", "/incidents/{incident}")
-"""No whole page, and one that has a test of its own."""
+PARTS = (
+    "/citizen/pairing",
+    "/incidents/{incident}",
+    "/citizen/certificates/{application}",
+    "/citizen/certificates/{application}/now",
+)
+"""No whole page, and those that have tests of their own."""
 
 
 @dataclass
@@ -73,6 +81,7 @@ class Pages:
     codes: LoginCodes
     guarded: tuple[Any, ...]
     sessions: Sessions
+    pairings: Pairings
 
     def browser(self, language: str = "en") -> TestClient:
         return TestClient(
@@ -98,6 +107,16 @@ class Pages:
         answer = visitor.send("/citizen/login/code", code=shown(self.codes.give(person, clerk)))
         assert answer.headers["location"] == "/citizen/", answer.text
         return visitor
+
+
+class NoCards:
+    """Nobody has a reader at home."""
+
+    def slot(self, line: Line, reader: str) -> CardSlot:
+        raise AssertionError(reader)
+
+    def set_pins(self, line: Line, reader: str, card_id: str, purposes: tuple[Purpose, ...], number: int) -> None:
+        raise AssertionError(reader)
 
 
 class Believes:
@@ -134,7 +153,11 @@ class Visitor:
 
 @pytest.fixture
 def pages(sqlite_database: Any, tmp_path: Path, request: pytest.FixtureRequest) -> Pages:
-    office = open_office(sqlite_database, tmp_path, request.node.nodeid)
+    return open_pages(open_office(sqlite_database, tmp_path, request.node.nodeid))
+
+
+def open_pages(office: Office, home: HomeCards | None = None) -> Pages:
+    """The pages of that office; `home`: cards in people's own readers, of which there are none without."""
     clock = SetClock(LATER)
     check = FilingCheck({}, {}, None, None)
     consents = Consents(
@@ -146,12 +169,13 @@ def pages(sqlite_database: Any, tmp_path: Path, request: pytest.FixtureRequest) 
         lambda _owner: str(SIGNER.verifier), lambda party: f"Party {party}",
     )  # fmt: skip
     households = Households(office.database, office.moves.registrar, OwnerKeys({}), office.random)
-    routes = citizen_routes(citizen, check, frozenset(), "http://127.0.0.1:27980", households, Believes())  # type: ignore[arg-type]
+    home = home or HomeCards(office.issuing, NoCards(), Lines(clock))
+    routes = citizen_routes(citizen, check, frozenset(), "http://127.0.0.1:27980", households, Believes(), home)  # type: ignore[arg-type]
     application = FastAPI()
     for router in routes.routers:
         application.include_router(router)
     codes = LoginCodes(office.database, clock, office.random)
-    return Pages(office, clock, application, consents, codes, tuple(routes.guarded), door.sessions)
+    return Pages(office, clock, application, consents, codes, tuple(routes.guarded), door.sessions, citizen.pairings)
 
 
 @pytest.fixture
@@ -594,7 +618,7 @@ def test_of_a_protected_person_no_page_says_where(pages: Pages, hanako: tuple[Pe
     assert all(place in before for place in places[:4])
     _protect(pages, person)
     for route in pages.guarded:
-        if route.method != "GET" or route.path in ("/citizen/login", "/citizen/pairing", "/incidents/{incident}"):
+        if route.method != "GET" or route.path in ("/citizen/login", *PARTS):
             continue
         answer = visitor.client.get(paper if "{filing}" in route.path else route.path)
         if route.path == "/citizen/history.json":

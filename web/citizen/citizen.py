@@ -9,6 +9,7 @@ from enrollment.households import Households
 from enrollment.person import PersonId
 from verifier.challenge import Challenges
 from web.citizen.agreements import agreement_pages
+from web.citizen.certificates import HomeCards, certificate_pages
 from web.citizen.codes import LoginCodes
 from web.citizen.counter import counter_pages
 from web.citizen.entry import Entry, entry_pages
@@ -46,6 +47,7 @@ def citizen_routes(
     agent: str,
     parts: Households,
     verifier: VerifiedByUs,
+    home: HomeCards,
 ) -> CitizenRoutes:
     """The routes. `policies`: of people's authentication certificates. `agent`: where the reader's program is at home,
     like http://127.0.0.1:27980, mostly. The doors of agents and the static files come with the desk's, or apart.
@@ -84,4 +86,5 @@ def citizen_routes(
     incident_pages(pages, citizen)
     move_pages(pages, citizen, parts, verifier)
     counter_pages(pages, citizen)
+    certificate_pages(pages, citizen, home)
     return CitizenRoutes((pages.router,), tuple(pages.guarded))

@@ -22,6 +22,7 @@ from pki.errors import InvalidValue
 from pki.instant import Instant
 from pki.purpose import Purpose
 from web.citizen.calendar import Day, calendar
+from web.citizen.certificates import waiting_for
 from web.citizen.parts import Citizen
 from web.citizen.resident import Resident
 from web.pages.router import SOMEBODY, Pages, Visit, see_other
@@ -102,7 +103,9 @@ def home_pages(pages: Pages, citizen: Citizen) -> None:
 
     @pages.get("/citizen/card", SOMEBODY)
     def card(visit: Visit) -> Response:
-        return pages.page(visit, "citizen/card.html", seen=seen(visit))
+        resident: Resident = visit.who
+        waiting = citizen.database.read(lambda conn: waiting_for(conn, resident))
+        return pages.page(visit, "citizen/card.html", seen=seen(visit), waiting=waiting)
 
     @pages.get("/citizen/calendar.ics", SOMEBODY)
     def days(visit: Visit) -> Response:

@@ -22,6 +22,7 @@ from enrollment.registry import Access, Field, View
 from enrollment.store import Connection, people
 from pki.errors import InvalidValue
 from pki.instant import Instant
+from web.citizen.certificates import waiting_for
 from web.citizen.parts import Citizen
 from web.citizen.resident import CARD, Resident
 from web.errors_citizen import NoSuchMove
@@ -138,6 +139,7 @@ def move_pages(pages: Pages, citizen: Citizen, parts: Households, verifier: Veri
             to_sign=None if to_sign is None or not resident.has_card else to_sign.hex(),
             asked=asked,
             results=results,
+            waiting={one.application for one in citizen.database.read(lambda conn: waiting_for(conn, resident))},
             in_person=any(one.outcome is Outcome.IN_PERSON for one in results),
             **pages_pairing(visit),
         )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from web.citizen.words_certificates import WORDS as CERTIFICATES
 from web.citizen.words_history import WORDS as HISTORY
 from web.citizen.words_moves import WORDS as MOVES
 from web.pages.wording import Words
@@ -14,6 +15,7 @@ WORDS: Final[Mapping[str, Words]] = {
     **RECORDS,
     **HISTORY,
     **MOVES,
+    **CERTIFICATES,
     "citizen": Words("わたしのページ", "わたしの ページ", "My pages"),
     "citizen-title": Words("わたしのページ 実印", "わたしの ページ", "My pages: Jitsuin"),
     "exit": Words("今すぐ閉じる", "いますぐ とじる", "Leave now"),
