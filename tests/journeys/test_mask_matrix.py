@@ -80,6 +80,8 @@ ROWS = {
         "GET /citizen/", "GET /citizen/calendar.ics", "GET /citizen/card", "GET /citizen/cases",
         "GET /citizen/consents",
         "GET /citizen/grants", "GET /citizen/history", "GET /citizen/history.csv", "GET /citizen/history.json",
+        "GET /citizen/certificates/{application}", "GET /citizen/certificates/{application}/now",
+        "POST /citizen/certificates/{application}",
         "GET /citizen/lock", "GET /citizen/login", "GET /citizen/moves", "GET /citizen/moves/{filing}",
         "GET /citizen/notices", "GET /citizen/pairing", "GET /citizen/trust", "POST /citizen/cases/{case}",
         "POST /citizen/consents/{consent}/withdraw", "POST /citizen/exit", "POST /citizen/grants/{grant}/revoke",
