@@ -102,12 +102,12 @@ class PinResets:
 
         return desk.database.transaction(write)
 
-    def again(self, work: Work) -> Work:
+    def again(self, officer: Officer, work: Work) -> Work:
         """The permission is over: back to who stands there. Nothing is taken back but this work's own place in it."""
-        at = self.desk.clock.now()
         if work.kind is not Kind.PIN_RESET:
             raise WorkRefused(work.kind.value)
-        return self.desk.database.transaction(lambda conn: works.move(conn, work, Event.AGAIN, at))
+        deed = Deed(What.BEGIN_WORK, work.person, signing.content("again", work=work.id))
+        return signing.do(self.desk, officer, deed, lambda conn, at: works.move(conn, work, Event.AGAIN, at))
 
     def set(self, work: Work, line: Line, reader: str, cards: ReaderCards) -> None:
         """The holder types the new PIN; the card takes it, once. Errors: WrongCard; those of reader and card."""

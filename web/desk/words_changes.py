@@ -198,6 +198,7 @@ WORDS: Final[Mapping[str, Words]] = {
         "カードを 1{枚|まい}ずつ {入|い}れてください。",
         "Put in each member's own card, one after the other, in any order.",
     ),
+    "household-left": Words("あと%(left)s枚です。", "あと %(left)s{枚|まい}です。", "%(left)s more to go."),
     "done-household": Words(
         "世帯の手続が終わりました。受付票は全員分と、それぞれの画面から印刷できます。",
         "おわりました。",

@@ -233,7 +233,7 @@ def working_pages(pages: Pages, desk: Desk) -> None:
     @pages.post("/desk/work/{work}/again", CLERK)
     def again(visit: Visit) -> Response:
         """A permission is over: back to who stands there."""
-        work = pin_resets.again(load(visit))
+        work = pin_resets.again(visit.who, load(visit))
         return see_other(f"/desk/work/{work.id}")
 
     @pages.post("/desk/work/{work}/later", CLERK)
