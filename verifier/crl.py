@@ -57,6 +57,9 @@ class Scope:
     encoded: bytes = b""
 
 
+_WHOLE: Final = Scope()
+
+
 class ParsedCrl:
     """One CRL. Made by `parse_crl`; never changed after, but that entries are indexed once."""
 
@@ -112,7 +115,8 @@ class ParsedCrl:
     @property
     def tbs(self) -> bytes:
         """The octets that were signed."""
-        return self._octets[slice(*self._tbs)]
+        start, end = self._tbs
+        return self._octets[start:end]
 
     @property
     def unknown_critical(self) -> bool:
@@ -213,7 +217,7 @@ def _read_tbs(made: ParsedCrl, der: bytes, at: int, end: int) -> None:
         revoked = expect(der, at, end, SEQUENCE, "revokedCertificates")
         at = revoked[1]
     made.number = made.base_number = made.authority_key = made.expired_since = None
-    made.scope = Scope()
+    made.scope = _WHOLE
     made.has_critical_number = made.unknown_critical_extension = False
     if at < end:
         first, stop = expect(der, at, end, 0xA0, "crlExtensions")

@@ -32,7 +32,11 @@ _NOTHING: Final = StatusAnswer(Unknown("no CRL at hand is about it"))
 
 
 class CrlChecker:
-    """Asks the CRLs of one request."""
+    """Asks the CRLs of one request.
+
+    Whom to ask about signers comes with each question and is not kept: two objects that know each other are freed by
+    the garbage collector only, with all that hangs on them.
+    """
 
     __slots__ = (
         "_at",
@@ -45,7 +49,6 @@ class CrlChecker:
         "_skew",
         "_sources",
         "_strict",
-        "_trusts",
         "_until",
         "_verdicts",
     )
@@ -58,14 +61,13 @@ class CrlChecker:
         inputs: PathInputs,
         meter: Meter,
         cache: PathCache,
-        trusts: Trusts,
     ) -> None:
         self._sources, self._at = sources, at
         self._skew = int(rules.skew.total_seconds())
         limit = rules.maximum_age
         self._oldest = None if limit is None else at - int(limit.total_seconds()) - self._skew
         self._strict, self._min_rsa_bits = inputs.profile is Profile.STRICT, inputs.min_rsa_bits
-        self._meter, self._cache, self._trusts = meter, cache, trusts
+        self._meter, self._cache = meter, cache
         self._context = self._skew, self._strict, self._min_rsa_bits
         """What of rules and inputs decides whether a CRL is accepted."""
         self._since, self._until = 0, 0
@@ -73,10 +75,10 @@ class CrlChecker:
         self._verdicts: dict[tuple[object, ...], tuple[str, int, int]] = {}
         """Only what the CRL, the issuer and the anchor decide by themselves; never what hangs on a signer's status."""
 
-    def ask(self, path: ValidPath, index: int) -> StatusAnswer:
+    def ask(self, path: ValidPath, index: int, trusts: Trusts) -> StatusAnswer:
         """What the CRLs say of `path.certificates[index]`. Errors: BudgetExhausted."""
         if index == 0:
-            return self._ask(path, index)
+            return self._ask(path, index, trusts)
         # a CA's status is asked with every certificate below it
         key = path.certificates[index].fingerprint, path.contexts[index], self._context
         kept = self._sources.crls.answers
@@ -88,14 +90,14 @@ class CrlChecker:
             return answer
         left, outer = dict(self._meter.left), (self._since, self._until)
         self._since, self._until = -FOREVER, FOREVER
-        answer = self._ask(path, index)
+        answer = self._ask(path, index, trusts)
         if self._since <= self._at <= self._until:
             evidence, comparisons = (left[what] - self._meter.left[what] for what in ("evidence", "name_comparisons"))
             kept.put(key, self._since, self._until, (answer, evidence, comparisons))
         self._since, self._until = outer
         return answer
 
-    def _ask(self, path: ValidPath, index: int) -> StatusAnswer:
+    def _ask(self, path: ValidPath, index: int, trusts: Trusts) -> StatusAnswer:
         certificate = path.certificates[index]
         covered, offered, why = 0, False, ""
         findings: dict[bytes, Finding] = {}
@@ -107,13 +109,13 @@ class CrlChecker:
                 self._meter.spend("name_comparisons", crl_scope.comparisons(crl, point))
                 if not crl_scope.is_about(crl, certificate, point):
                     continue
-                fault = self._fault(crl, path, index)
+                fault = self._fault(crl, path, index, trusts)
                 if fault:
                     offered, why = True, fault
                     continue
                 offered = True
                 try:
-                    finding = findings.get(crl.fingerprint) or self._finding(crl, path, index)
+                    finding = findings.get(crl.fingerprint) or self._finding(crl, path, index, trusts)
                 except Malformed:
                     self._until, why = -FOREVER, _UNREADABLE
                     continue
@@ -138,10 +140,10 @@ class CrlChecker:
         issuers = [name.value for name in point.crl_issuer if name.kind == DIRECTORY_NAME] or [certificate.issuer]
         return [crl for issuer in issuers for crl in self._sources.crls.find(issuer)]
 
-    def _finding(self, crl: ParsedCrl, path: ValidPath, index: int) -> Finding:
+    def _finding(self, crl: ParsedCrl, path: ValidPath, index: int, trusts: Trusts) -> Finding:
         certificate = path.certificates[index]
         entry = _unless_removed(crl.find(certificate.issuer, certificate.serial))  # (j)
-        delta = self._delta(crl, path, index)
+        delta = self._delta(crl, path, index, trusts)
         this_update = crl.this_update
         evidence: tuple[bytes, ...] = (crl.fingerprint,)
         if delta is not None:
@@ -154,15 +156,15 @@ class CrlChecker:
                     entry = _unless_removed(changed)  # (k)
         return Finding(entry, this_update, crl.next_update, evidence, crl.issuer + crl.scope.encoded)
 
-    def _delta(self, crl: ParsedCrl, path: ValidPath, index: int) -> ParsedCrl | None:
+    def _delta(self, crl: ParsedCrl, path: ValidPath, index: int, trusts: Trusts) -> ParsedCrl | None:
         """(c), (h): the newest acceptable delta of this complete CRL, signed by the same issuer."""
         if crl.number is None or not self._sources.crls.has_deltas:
             return None
         candidates = [other for other in self._sources.crls.find(crl.issuer) if crl_scope.is_delta_of(other, crl)]
         candidates.sort(key=lambda other: other.number or 0, reverse=True)
-        return next((other for other in candidates if not self._fault(other, path, index)), None)
+        return next((other for other in candidates if not self._fault(other, path, index, trusts)), None)
 
-    def _fault(self, crl: ParsedCrl, path: ValidPath, index: int) -> str:
+    def _fault(self, crl: ParsedCrl, path: ValidPath, index: int, trusts: Trusts) -> str:
         """Why the CRL must not be used for this certificate, or nothing: (a), (f), (g)."""
         key = crl.fingerprint, path.certificates[index].issuer, path.contexts[index], self._context
         verdict = self._verdicts.get(key)
@@ -176,7 +178,7 @@ class CrlChecker:
                 fault = self._fault_of_itself(crl) or self._fault_of_issuer(crl, path, index)
                 if fault is None:
                     self._until = -FOREVER
-                    return self._fault_of_signer(crl, path, index)
+                    return self._fault_of_signer(crl, path, index, trusts)
                 verdict = fault, FOREVER, -FOREVER
                 if not fault:
                     verdict = "", *self._span(crl, path, index)
@@ -223,7 +225,7 @@ class CrlChecker:
             return f"its CRL was signed with what is not accepted: {refused.reason}"
         return None
 
-    def _fault_of_signer(self, crl: ParsedCrl, path: ValidPath, index: int) -> str:
+    def _fault_of_signer(self, crl: ParsedCrl, path: ValidPath, index: int, trusts: Trusts) -> str:
         """(f), (g), for another key of the same CA, or whom the distribution point named."""
         _, spki, _ = path.issuer_of(index)
         why = "no certificate at hand may have signed its CRL, or the signature does not verify"
@@ -238,7 +240,7 @@ class CrlChecker:
                     continue
             except (UnacceptableAlgorithm, UnacceptableKey):
                 continue
-            if self._trusts(signer, path.anchor, _vouches_for_itself(signer)):
+            if trusts(signer, path.anchor, _vouches_for_itself(signer)):
                 return ""
             why = "who signed its CRL has no unrevoked path to the same trust anchor"
         return why

@@ -33,9 +33,9 @@ IsUnrevoked = Callable[[ValidPath], bool]
 
 
 class OcspChecker:
-    """Asks the OCSP answers of one request."""
+    """Asks the OCSP answers of one request. As `CrlChecker`, it is told with each question whom to ask back."""
 
-    __slots__ = ("_at", "_cache", "_inputs", "_is_unrevoked", "_meter", "_rules", "_skew", "_sources")
+    __slots__ = ("_at", "_cache", "_inputs", "_meter", "_rules", "_skew", "_sources")
 
     def __init__(
         self,
@@ -45,13 +45,12 @@ class OcspChecker:
         inputs: PathInputs,
         meter: Meter,
         cache: PathCache,
-        is_unrevoked: IsUnrevoked,
     ) -> None:
         self._sources, self._at, self._rules, self._inputs = sources, at, rules, inputs
-        self._meter, self._cache, self._is_unrevoked = meter, cache, is_unrevoked
+        self._meter, self._cache = meter, cache
         self._skew = int(rules.skew.total_seconds())
 
-    def ask(self, path: ValidPath, index: int) -> StatusAnswer:
+    def ask(self, path: ValidPath, index: int, is_unrevoked: IsUnrevoked) -> StatusAnswer:
         """What the answers say of `path.certificates[index]`. Errors: BudgetExhausted."""
         if not self._sources.ocsp:
             return _NOTHING
@@ -76,7 +75,9 @@ class OcspChecker:
                 if answer.name_hash not in name_hashes or answer.key_hash != key_hash:
                     continue
                 offered = True
-                fault = self._untimely(answer, response, index == 0) or self._unsigned(response, path, index)
+                fault = self._untimely(answer, response, index == 0) or self._unsigned(
+                    response, path, index, is_unrevoked
+                )
                 if fault:
                     why = fault
                 elif answer.unknown:
@@ -118,7 +119,7 @@ class OcspChecker:
             return "the OCSP answer does not carry the nonce that was sent"
         return ""
 
-    def _unsigned(self, response: ParsedOcsp, path: ValidPath, index: int) -> str:
+    def _unsigned(self, response: ParsedOcsp, path: ValidPath, index: int, is_unrevoked: IsUnrevoked) -> str:
         """2, 3, 4: signed, by whom it says, and that one may."""
         self._meter.spend("evidence")
         name, spki, _ = path.issuer_of(index)
@@ -143,12 +144,12 @@ class OcspChecker:
             except (UnacceptableAlgorithm, UnacceptableKey) as refused:
                 why = f"the OCSP responder's certificate is not accepted: {refused.reason}"
                 continue
-            why = self._unauthorised(delegate, path, index)
+            why = self._unauthorised(delegate, path, index, is_unrevoked)
             if not why:
                 return ""
         return why
 
-    def _unauthorised(self, delegate: ParsedCertificate, path: ValidPath, index: int) -> str:
+    def _unauthorised(self, delegate: ParsedCertificate, path: ValidPath, index: int, is_unrevoked: IsUnrevoked) -> str:
         """4.2.2.2: id-kp-OCSPSigning, a valid path through the issuer itself, and not revoked."""
         key = delegate.fingerprint, path.contexts[index], self._inputs.min_rsa_bits
         if self._cache.responders.get(key, self._at) is not None:
@@ -169,7 +170,7 @@ class OcspChecker:
             return f"the OCSP responder has no valid path: {own.reason}"
         if delegate.no_check:
             self._cache.responders.put(key, *own.span(), None)
-        elif not self._is_unrevoked(own):
+        elif not is_unrevoked(own):
             return "the OCSP responder's own status is not known to be good"
         return ""
 

@@ -33,8 +33,8 @@ class PolicyGraph:
 
     def copy(self) -> "PolicyGraph":
         """The same graph, for one leaf: a level that is added there is not added here. The nodes are shared."""
-        made = PolicyGraph.__new__(PolicyGraph)
-        made._levels, made._left, made.is_null = list(self._levels), self._left, self.is_null
+        made = PolicyGraph(self._left)
+        made._levels, made.is_null = list(self._levels), self.is_null
         return made
 
     def _add(

@@ -57,8 +57,8 @@ class StatusChecker:
         """Certificates whose status is being asked, the outermost first."""
         self._assumed = False
         """Something was taken as given because it is being asked further out; such answers are not kept."""
-        self._crls = CrlChecker(sources, at.seconds, rules, inputs, meter, cache, self._trusts)
-        self._ocsp = OcspChecker(sources, at.seconds, rules, inputs, meter, cache, self._is_unrevoked)
+        self._crls = CrlChecker(sources, at.seconds, rules, inputs, meter, cache)
+        self._ocsp = OcspChecker(sources, at.seconds, rules, inputs, meter, cache)
 
     def ask(self, path: ValidPath, index: int) -> StatusAnswer:
         """The status of `path.certificates[index]`. Errors: BudgetExhausted."""
@@ -73,7 +73,7 @@ class StatusChecker:
         self._open.append(certificate.fingerprint)
         before, self._assumed = self._assumed, False
         try:
-            answer = _join(self._ocsp.ask(path, index), self._crls.ask(path, index))
+            answer = _join(self._ocsp.ask(path, index, self._is_unrevoked), self._crls.ask(path, index, self._trusts))
         finally:
             self._open.pop()
         if not self._assumed or not self._open:

@@ -7,6 +7,7 @@ result.indication, result.sub_indication, result.reason, result.policies, result
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Final
 
 from pki.certificate import Certificate
 from pki.errors import Malformed
@@ -60,6 +61,12 @@ class Result:
         return status if isinstance(status, Revoked) else None
 
 
+_INPUTS: Final = PathInputs()
+_RULES: Final = StatusRules()
+_BUDGET: Final = Budget()
+"""What is asked for where nothing is."""
+
+
 class Validator:
     """Judges certificates against fixed anchors and rules. Holds no state of a request; may be shared."""
 
@@ -74,9 +81,7 @@ class Validator:
         cache: EngineCache | None = None,
     ) -> None:
         self._anchors = index_anchors(anchors)
-        self.inputs = inputs or PathInputs()
-        self.rules = rules or StatusRules()
-        self._budget = budget or Budget()
+        self.inputs, self.rules, self._budget = inputs or _INPUTS, rules or _RULES, budget or _BUDGET
         self._cache = cache or EngineCache()
 
     def validate(
