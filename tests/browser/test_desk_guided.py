@@ -1,0 +1,213 @@
+"""Guided work in a browser, with cards: a new PIN, a new address and its certificate in one sitting, a household."""
+
+import json
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from cli.clock import SystemClock
+from cli.database import Database
+from cli.deployment import CLERK, SUPERVISOR
+from cli.settings import load_settings
+from enrollment.person import PersonId
+from enrollment.store import gate as gate_rows
+from enrollment.store.gate import GateRow
+from tests.browser.conftest import Open
+from tests.browser.seats import Seat
+from tests.browser.steps import begin, decide, find, judge, log_in, shoot, show_documents
+from tests.browser.test_citizen_pages import opened
+from tests.browser.town import HANAKO, NEWCOMER, TARO, World
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def clerk(world: World, open_page: Open, clerk_pc: Seat) -> tuple[Page, Page]:
+    """A clerk who is logged in, and the agent's page beside the reader."""
+    page, agent = open_page(), open_page()
+    log_in(page, agent, clerk_pc, world.staff[CLERK])
+    return page, agent
+
+
+def live_together(world: World, members: dict[str, str]) -> None:
+    """As the municipality told it to the gateway: names and how they belong together."""
+    settings = load_settings(world.folder)
+    at, owner = SystemClock().now(), settings.municipality.code
+    told = {world.people[name]: relation for name, relation in members.items()}
+    body = json.dumps({"values": {"members": told, "version": 1}})
+    database = Database(settings.database_url)
+    try:
+        for person in told:
+            name, who = f"household-{person}", PersonId(person)
+            row = GateRow(owner, name, "household", who, "released", "", body, at, at, at, None, "", at)
+            database.transaction(lambda conn, row=row: gate_rows.add(conn, row))  # type: ignore[misc]
+    finally:
+        database.close()
+
+
+def log_in_by_code(page: Page, code: str) -> None:
+    page.goto("/citizen/login")
+    page.locator("#code-field").fill(code)
+    page.locator("form[action='/citizen/login/code'] button").click()
+    page.wait_for_url("**/citizen/")
+
+
+def card_there(page: Page) -> None:
+    """Wait until the desk knows of the second card."""
+    expect(page.locator("main section.note")).to_contain_text("署名用", timeout=30_000)
+
+
+def both_widths(page: Page, name: str) -> None:
+    """Pictures to look at, in two languages and two widths, with nothing for axe to find."""
+    here = page.url
+    for language in ("ja", "en"):
+        page.goto(f"{here}?lang={language}")
+        for width in (1280, 390):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
+            judge(page)
+            shoot(page, f"{name}-{language}-{width}")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(f"{here}?lang=ja")
+
+
+def test_a_pin_is_set_anew_by_its_holder_and_only_once(world: World, clerk: tuple[Page, Page], clerk_pc: Seat) -> None:
+    page, agent = clerk
+    find(page, TARO, "1955-12-31")
+    begin(page, "pin-reset")
+    both_widths(page, "desk-pin-reset")
+    page.locator("#purpose").select_option("authentication")
+    show_documents(page)
+    expect(page.locator("main")).to_contain_text("職員には見えません")
+    clerk_pc.insert(world.cards[TARO], 1)
+    card_there(page)
+    both_widths(page, "desk-pin-reset-card")
+    page.locator("form[action$='/card'] button").click()
+    agent.locator("#authentication").fill("8642")
+    agent.locator("#authentication_again").fill("8642")
+    agent.get_by_role("button", name="決定").click()
+    expect(page.locator(".good").first).to_contain_text("新しい暗証番号を設定しました", timeout=30_000)
+    shoot(page, "desk-pin-reset-done-ja")
+    assert "8642" not in page.content()
+    page.locator("form[action$='/receipt'] button").wait_for()
+
+
+def test_a_new_address_and_its_certificate_on_the_same_card_in_one_sitting(
+    world: World, open_page: Open, clerk: tuple[Page, Page], clerk_pc: Seat, supervisor_pc: Seat
+) -> None:
+    page, _ = clerk
+    second, second_agent = open_page(), open_page()
+    log_in(second, second_agent, supervisor_pc, world.staff[SUPERVISOR])
+    find(page, HANAKO, "1980-02-17")
+    begin(page, "change")
+    show_documents(page)
+    both_widths(page, "desk-change")
+    page.locator("#address").fill("例示県見本市𠮷野町３番地")
+    page.locator("form[action$='/details'] button").click()
+    expect(page.locator("main .warn")).to_contain_text("𠮷 → 吉")
+    judge(page)
+    shoot(page, "desk-change-substitutes-ja")
+    page.locator("[name=shown]").check()
+    page.locator("form[action$='/details'] button").click()
+    expect(page.locator("main")).to_contain_text("別の席の承認を待っています")
+    second.goto("/desk/queue")
+    expect(second.locator("main")).to_contain_text("𠮷野町３番地")
+    judge(second)
+    shoot(second, "desk-change-queue-ja")
+    decide(second, "転居届と一致")
+    expect(page.locator("form[action$='/carry-out'] button")).to_be_visible(timeout=30_000)
+    both_widths(page, "desk-change-carry-out")
+    page.locator("form[action$='/carry-out'] button").click()
+    clerk_pc.insert(world.cards[HANAKO], 1)
+    card_there(page)
+    shoot(page, "desk-change-card-ja")
+    page.locator("form[action$='/card'] button").click()
+    expect(page.locator(".good").first).to_contain_text("新しい署名用証明書をカードに書き込みました", timeout=60_000)
+    both_widths(page, "desk-change-done")
+    find(page, HANAKO, "1980-02-17")
+    expect(page.locator("main")).to_contain_text("𠮷野町３番地")
+
+
+def test_a_household_prepared_at_home_moves_in_one_session(
+    world: World, open_page: Open, clerk: tuple[Page, Page], clerk_pc: Seat, supervisor_pc: Seat
+) -> None:
+    page, _ = clerk
+    live_together(world, {TARO: "head", HANAKO: "child", NEWCOMER: "other"})
+    home = open_page(width=390)
+    with opened(world) as town:
+        log_in_by_code(home, town.code(TARO))
+        town.as_with_card(TARO)
+    home.goto("/citizen/moves")
+    home.locator("#address").fill("例示県見本市川向町１２番地")
+    home.locator("button[formaction]").click()
+    expect(home.locator("figure.ticket svg")).to_be_visible()
+    judge(home)
+    shoot(home, "citizen-counter-ja-390")
+    code = home.locator("main code").inner_text()
+    page.goto("/desk/")
+    page.keyboard.press("F6")
+    page.keyboard.type(code)  # as a scanner types
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/desk/work/*")
+    assert page.locator("h1").inner_text() == "世帯の引っ越し"
+    assert page.locator("#address").input_value() == "例示県見本市川向町１２番地"
+    both_widths(page, "desk-household")
+    assert page.locator("legend").all_inner_texts()[0].startswith(TARO), "who came first"
+    for number in (0, 1):
+        page.locator(f"[name=here-{number}]").check()
+        page.locator(f"[name=consent-{number}]").check()
+    page.locator("form[action$='/details'] button").click()
+    both_widths(page, "desk-household-documents")
+    for number in range(page.locator("select[name^=document1-]").count()):
+        page.locator(f"#document1-{number}").select_option("driving-licence")
+        page.locator(f"#expires1-{number}").fill("2031-01-01")
+        page.locator(f"[name=photo-{number}]").check()
+    page.locator("[name=present]").check()
+    page.locator("form[action$='/evidence'] button").click()
+    expect(page.locator("main")).to_contain_text("別の席の承認を待っています")
+    second, second_agent = open_page(), open_page()
+    log_in(second, second_agent, supervisor_pc, world.staff[SUPERVISOR])
+    decide(second, "届出と一致")
+    page.locator("form[action$='/carry-out'] button").click(timeout=30_000)
+    both_widths(page, "desk-household-cards")
+    for name in (TARO, HANAKO):
+        clerk_pc.insert(world.cards[name], 1)
+        card_there(page)
+        page.locator("form[action$='/card'] button").click()
+        if name == TARO:
+            expect(page.locator(".note", has_text="あと1枚")).to_be_visible(timeout=60_000)
+            clerk_pc.pull(1)
+    expect(page.locator(".good").first).to_contain_text("世帯の手続が終わりました", timeout=60_000)
+    both_widths(page, "desk-household-done")
+    used = open_page()
+    used.context.add_cookies(page.context.cookies())
+    used.goto("/desk/")
+    used.locator("#code").fill(code)
+    used.keyboard.press("Enter")
+    expect(used.locator("main")).to_contain_text("すでに使われています")
+    shoot(used, "desk-prefill-used-ja")
+
+
+def test_a_booked_visit_is_opened_and_a_code_for_home_is_shown_once(
+    world: World, clerk: tuple[Page, Page], open_page: Open
+) -> None:
+    page, _ = clerk
+    page.goto("/desk/")
+    page.keyboard.press("F7")
+    page.wait_for_url("**/desk/bookings")
+    both_widths(page, "desk-bookings")
+    page.locator("#ticket").fill("0" * 32)
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_contain_text("できませんでした")
+    find(page, HANAKO, "1980-02-17")
+    begin(page, "login-code")
+    show_documents(page)
+    page.locator("form[action$='/code'] button").click()
+    code = page.locator("strong.code").inner_text()
+    judge(page)
+    shoot(page, "desk-login-code-ja")
+    with page.expect_response("**/receipt") as printed:
+        page.locator("form[action$='/receipt'] button").click()
+    assert printed.value.headers["content-type"] == "application/pdf"
+    home = open_page()
+    log_in_by_code(home, code)
