@@ -130,7 +130,7 @@ def service_key(
     service: Annotated[str, typer.Option(help="What the key signs: verdicts, or time-stamps.")],
     as_json: Json = False,
 ) -> None:
-    """Give a service of this deployment its next key and certificate; it signs with it once it is started again.
+    """Give a service of this deployment its next key and certificate; a service that runs takes it up within a minute.
 
     The certificates before stay published: what they signed stays to be checked.
     """
@@ -154,7 +154,7 @@ def service_key(
     finally:
         database.close()
     told = {"service": service, "sha256": made.fingerprint.hex()}
-    _say(f"{service} signs with {made.fingerprint.hex()} from its next start on.", told, as_json=as_json)
+    _say(f"{service} signs with {made.fingerprint.hex()} within a minute.", told, as_json=as_json)
 
 
 @app.command()

@@ -28,12 +28,13 @@ from ca.profiles import PROFILES, Kind
 from cli.database import Database
 from cli.monitoring import Watched
 from cli.publishing import open_shelf
+from cli.renewed import Renewed
 from cli.services import Service, certificates, open_service
 from cli.settings import Settings
 from cli.status_plane import OwnOcsp, Responders, StatusPlane
 from cli.tls import server_context
 from pki.certificate import Certificate
-from pki.instant import Clock
+from pki.instant import Clock, Instant
 from pki.purpose import Purpose
 from web.application import Application, Frame, compose
 from web.client_certificate import from_proxies
@@ -162,24 +163,36 @@ class Planes:
         """Of everything that ever signed verdicts here."""
         return certificates(self.database, Service.VERDICTS)
 
-    def verdict_signer(self) -> "VerdictSigner | None":
-        """Whoever signs verdicts; None in a deployment that has no key for it yet. Errors: SecretMissing."""
+    def verdict_signing(self) -> "Renewed[VerdictSigner]":
+        """Whoever signs verdicts at a moment; None where there is no key for it yet. Errors: SecretMissing."""
         from verifier.verdict import VerdictSigner
 
-        found = open_service(self.settings, self.database, Service.VERDICTS, self.random)
-        return None if found is None else VerdictSigner(found.certificate, (found.issuer,), found.key.sign)
+        return Renewed(
+            lambda: open_service(self.settings, self.database, Service.VERDICTS, self.random),
+            lambda found: VerdictSigner(found.certificate, (found.issuer,), found.key.sign),
+            self.clock,
+        )
 
     def time_stamps(self) -> list[APIRouter]:
         """The time-stamp authority, where the deployment has a key for it. Errors: SecretMissing."""
         from ca.tsa import TimestampAuthority
         from web.time_stamps import make_time_stamp_router
 
-        found = open_service(self.settings, self.database, Service.TIME_STAMPS, self.random)
-        if found is None:
-            return []
         policy = f"{self.settings.authorities.policy_arc}.5.1"
-        authority = TimestampAuthority(found.certificate, (), found.key.sign, policy, self.random)
-        return [make_time_stamp_router(authority.answer, self.clock)]
+        authority = Renewed(
+            lambda: open_service(self.settings, self.database, Service.TIME_STAMPS, self.random),
+            lambda found: TimestampAuthority(found.certificate, (), found.key.sign, policy, self.random),
+            self.clock,
+        )
+        if authority() is None:
+            return []
+
+        def answer(request: bytes, at: Instant) -> bytes:
+            now = authority()
+            assert now is not None, "a key that was there stays in use"
+            return now.answer(request, at)
+
+        return [make_time_stamp_router(answer, self.clock)]
 
     def _registered_parties(self, handle_key: bytes) -> APIRouter:
         from web.consents import Consents
@@ -193,11 +206,11 @@ class Planes:
 
         check, handles = self.check(), Handles(handle_key)
         subjects = RegisteredSubjects(self.database, self.random)
-        service, signer = self.settings.public_url, self.verdict_signer()
+        service, signing = self.settings.public_url, self.verdict_signing()
         consents = Consents(check, self.database, subjects, self.clock, self.random)
         parts = RelyingParts(
             Parties(self.database, service),
-            Verifications(check, self.database, handles, subjects, self.clock, self.random, signer, service, consents),
+            Verifications(check, self.database, handles, subjects, self.clock, self.random, signing, service, consents),
             PartyLogins(check, self.database, handles, subjects, self.clock, self.random),
             PartyStatus(check, self.database, subjects, self.clock, self.published_crls),
             self.database,

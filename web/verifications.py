@@ -64,8 +64,8 @@ class Verifications:
     subjects: Subjects
     clock: Clock
     random: Callable[[int], bytes]
-    signer: VerdictSigner | None
-    """None: verdicts are not signed."""
+    signing: Callable[[], VerdictSigner | None]
+    """Whoever signs verdicts at this moment; None: they are not signed."""
     issuer: str
     consents: Consents | None = None
     """None: nobody can consent here, and parties get only what they are registered for."""
@@ -237,14 +237,15 @@ class Verifications:
     def _signed(
         self, party: RelyingParty, report: Report, request: VerificationRequest, said: dict[str, Any], now: Instant
     ) -> str | None:
-        if self.signer is None:
+        signer = self.signing()
+        if signer is None:
             return None
         signed = request.signature_octets()
         document = request.what_was_signed()
         octets = signed if signed is not None else document if isinstance(document, bytes) else b""
         whole = None if party.may_have_evidence else said
         policy = request.narrowed(self.check.policy[request.purpose])
-        return sign_verdict(report, octets, self.signer, now, self.issuer, whole, policy)
+        return sign_verdict(report, octets, signer, now, self.issuer, whole, policy)
 
     def _keep(
         self,

@@ -40,7 +40,14 @@ class Bank:
         check: FilingCheck = town.check
         check = FilingCheck(check.trust, check.policy, check.fetcher, check.random, POLICIES)
         self.verifications = Verifications(
-            check, database, Handles(b"h" * 32), RegisteredSubjects(database, random), town.clock, random, None, "us"
+            check,
+            database,
+            Handles(b"h" * 32),
+            RegisteredSubjects(database, random),
+            town.clock,
+            random,
+            lambda: None,
+            "us",
         )
 
     def ask(self, required: Level | None = None, **more: Any) -> dict[str, Any]:

@@ -226,7 +226,7 @@ def build(database: Any, random: Callable[[int], bytes]) -> Service:
     consents = Consents(check, database, town, clock, random)
     parts = RelyingParts(
         parties,
-        Verifications(check, database, handles, town, clock, random, signer, SERVICE, consents),
+        Verifications(check, database, handles, town, clock, random, lambda: signer, SERVICE, consents),
         PartyLogins(check, database, handles, town, clock, random),
         PartyStatus(check, database, town, clock, lambda: town.crls),
         database,
