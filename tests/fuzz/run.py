@@ -10,8 +10,15 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["cardio", "pki"]):
-    from tests.fuzz.card_targets import TARGETS, seeds
+with atheris.instrument_imports(include=["cardio", "pki", "transparency"]):
+    from tests.fuzz import card_targets, log_targets
+
+TARGETS = card_targets.TARGETS | log_targets.TARGETS
+
+
+def seeds(name: str) -> list[bytes]:
+    """Where the search of a target begins."""
+    return (card_targets if name in card_targets.TARGETS else log_targets).seeds(name)
 
 
 def main(arguments: list[str]) -> None:
