@@ -45,6 +45,8 @@ class What(StrEnum):
     SEE_ADDRESS = "see-address"
     GIVE_UP = "give-up"
     GIVE_CODE = "give-code"
+    ANSWER_CASE = "answer-case"
+    INCIDENT = "incident"
     CLOSE_DAY = "close-day"
     RECEIVE_STOCK = "receive-stock"
 

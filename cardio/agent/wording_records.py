@@ -57,6 +57,8 @@ RECORDS: Final[Mapping[str, tuple[str, str, str]]] = {
     "see-address": ("住所を1回だけ見ること", "{住所|じゅうしょ}を 1かい {見|み}る こと", "seeing an address once"),
     "give-code": ("ログイン用コードの発行", "ログインの コードを わたす こと", "giving a log-in code"),
     "give-up": ("手続の中止", "てつづきを やめる こと", "giving a procedure up"),
+    "answer-case": ("住民の申出への回答", "{質問|しつもん}に こたえる こと", "answering a resident"),
+    "incident": ("事故への対応", "{事故|じこ}の {対応|たいおう}", "a step of an incident"),
     "close-day": ("1日の締め", "1{日|にち}を しめる こと", "closing the day"),
     "receive-stock": ("カードの入庫", "あたらしい カードを うけとる こと", "receiving blank cards"),
 }

@@ -7,10 +7,13 @@ is all that an answer needs.
 from fastapi import Response
 
 from enrollment import cases
+from enrollment.acts import What
 from enrollment.case import Case, CaseState, Finding
 from pki.errors import InvalidValue
+from web.desk import signing
 from web.desk.officer import Officer
 from web.desk.parts import Desk
+from web.desk.signing import Deed
 from web.pages.naming import names_of
 from web.pages.router import Pages, Visit, see_other
 
@@ -54,9 +57,13 @@ def case_pages(pages: Pages, desk: Desk) -> None:
             finding = Finding(visit.form.get("finding", ""))
         except ValueError:
             raise InvalidValue("a finding out of the list") from None
-        case, text, at = _case(visit), visit.form.get("answer", ""), desk.clock.now()
-        done = desk.database.transaction(
-            lambda conn: cases.answer(conn, case, officer.operator, finding, text, at, desk.random)
+        case, text = _case(visit), visit.form.get("answer", "")
+        about = signing.content("answer-case", answer=text, case=case, finding=finding.value)
+        done = signing.do(
+            desk,
+            officer,
+            Deed(What.ANSWER_CASE, case, about),
+            lambda conn, at: cases.answer(conn, case, officer.operator, finding, text, at, desk.random),
         )
         begun = done.incident if finding.is_incident else None
         return see_other(f"/desk/incidents/{begun}" if begun else "/desk/cases")

@@ -9,18 +9,23 @@ from datetime import datetime, timedelta
 from fastapi import Response
 
 from enrollment import cases, incidents
+from enrollment.acts import What
 from enrollment.incident import Incident, IncidentKind, IncidentState, Scope
 from enrollment.store import Connection
 from pki.errors import InvalidValue
 from pki.instant import JAPAN, Instant
+from web.desk import signing
 from web.desk.officer import Officer
 from web.desk.parts import Desk
+from web.desk.signing import Deed
 from web.pages.forms import Form
 from web.pages.router import Pages, Visit, see_other
 
 SUPERVISOR = "supervisor"
 _MINUTE = timedelta(seconds=59)
 """A form says minutes; the last one is meant whole."""
+_SCOPE = ("affairs", "function", "recipient", "records", "since", "until")
+"""The fields of a scope, all of which are signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +44,7 @@ def incident_pages(pages: Pages, desk: Desk) -> None:
 
     def mine(conn: Connection, visit: Visit) -> Incident:
         officer: Officer = visit.who
-        name = str(visit.request.path_params["incident"])[:64]
-        return incidents.theirs(conn, name, officer.operator, desk.clock.now())
+        return incidents.theirs(conn, _name(visit), officer.operator, desk.clock.now())
 
     def proposed(conn: Connection, incident: Incident) -> Proposed:
         """The day of the record that was asked about, and all by the same recipient; else the day it was found."""
@@ -64,9 +68,12 @@ def incident_pages(pages: Pages, desk: Desk) -> None:
             kind = IncidentKind(visit.form.get("kind", ""))
         except ValueError:
             raise InvalidValue("a kind out of the list") from None
-        drill, at = visit.form.get("drill") == "yes", desk.clock.now()
-        made = desk.database.transaction(
-            lambda conn: incidents.find(conn, kind, officer.operator, at, desk.random, drill=drill)
+        drill = visit.form.get("drill") == "yes"
+        made = signing.do(
+            desk,
+            officer,
+            Deed(What.INCIDENT, officer.operator.owner, signing.content("begin", drill=drill, kind=kind.value)),
+            lambda conn, at: incidents.find(conn, kind, officer.operator, at, desk.random, drill=drill),
         )
         return see_other(f"/desk/incidents/{made.incident}")
 
@@ -90,30 +97,44 @@ def incident_pages(pages: Pages, desk: Desk) -> None:
         officer: Officer = visit.who
         within = _scope(visit.form)
 
-        def body(conn: Connection) -> Incident:
-            name = mine(conn, visit).incident
-            return incidents.scope(conn, name, within, officer.operator, desk.clock.now())
+        name = _name(visit)
 
-        return see_other(f"/desk/incidents/{desk.database.transaction(body).incident}")
+        def body(conn: Connection, at: Instant) -> Incident:
+            return incidents.scope(conn, mine(conn, visit).incident, within, officer.operator, at)
+
+        about = signing.content("scope", form={one: visit.form.get(one, "") for one in _SCOPE}, incident=name)
+        return see_other(
+            f"/desk/incidents/{signing.do(desk, officer, Deed(What.INCIDENT, name, about), body).incident}"
+        )
 
     @pages.post("/desk/incidents/{incident}/notify", SUPERVISOR)
     def notify(visit: Visit) -> Response:
         officer: Officer = visit.who
 
-        def body(conn: Connection) -> Incident:
-            name = mine(conn, visit).incident
-            return incidents.notify(conn, name, officer.operator, desk.clock.now(), desk.random)
+        name = _name(visit)
 
-        return see_other(f"/desk/incidents/{desk.database.transaction(body).incident}")
+        def body(conn: Connection, at: Instant) -> Incident:
+            return incidents.notify(conn, mine(conn, visit).incident, officer.operator, at, desk.random)
+
+        deed = Deed(What.INCIDENT, name, signing.content("notify", incident=name))
+        return see_other(f"/desk/incidents/{signing.do(desk, officer, deed, body).incident}")
 
     @pages.post("/desk/incidents/{incident}/close", SUPERVISOR)
     def close(visit: Visit) -> Response:
         officer: Officer = visit.who
 
-        def body(conn: Connection) -> Incident:
-            return incidents.close(conn, mine(conn, visit).incident, officer.operator, desk.clock.now())
+        name = _name(visit)
 
-        return see_other(f"/desk/incidents/{desk.database.transaction(body).incident}")
+        def body(conn: Connection, at: Instant) -> Incident:
+            return incidents.close(conn, mine(conn, visit).incident, officer.operator, at)
+
+        deed = Deed(What.INCIDENT, name, signing.content("close", incident=name))
+        return see_other(f"/desk/incidents/{signing.do(desk, officer, deed, body).incident}")
+
+
+def _name(visit: Visit) -> str:
+    """As the address of the page has it; whether there is such an incident here is seen when it is read."""
+    return str(visit.request.path_params["incident"])[:64]
 
 
 def _scope(form: Form) -> Scope:
