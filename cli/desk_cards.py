@@ -14,6 +14,9 @@ from pki.errors import Error
 from pki.purpose import Purpose
 from web.readers.lines import Line
 
+AT_READER_SECONDS = 150.0
+"""How long the holder may take to enter a new PIN on the reader's own keys, twice, and once more if they differ."""
+
 
 @dataclass(slots=True)
 class LineConnection:
@@ -61,7 +64,7 @@ class LineCards:
         with session.work() as channel:
             told = relay(channel, self.keys(session).begin(AllowPin(purposes, number)))
             if not number or OPEN[0] in told:
-                line.call("write-pins", {})
+                line.call("write-pins", {}, AT_READER_SECONDS)
             if number:
                 relay(channel, self.keys(session).begin(PinsSet(purposes, number)))
 

@@ -3,17 +3,15 @@
 PINs come from the agent's own page (`prompts`) and go to the card; no answer to anybody holds one.
 """
 
-import hashlib
 import hmac
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any, Final, TypeVar
 
-from cardio import jpki
 from cardio.agent.card_thread import CardThread
+from cardio.agent.holder import Holder
 from cardio.agent.managed_card import HOLD_SECONDS, ManagedCard
 from cardio.agent.operations import (
     LINE_OPERATIONS,
@@ -22,18 +20,10 @@ from cardio.agent.operations import (
     Mode,
     PageOperation,
 )
-from cardio.agent.operator import OperatorsCard, token, token_message
-from cardio.agent.prompts import PromptKind, Prompts
+from cardio.agent.operator import OperatorsCard
+from cardio.agent.prompts import Prompts
 from cardio.agent.readers import Readers, SeenCard
 from cardio.agent.refusals import AgentRefused, Refusal
-from cardio.channel import Channel
-from cardio.errors import LastTry, PinMalformed, WrongCardState, WrongPin
-from cardio.jpki_card import JpkiCard
-from cardio.pcsc import Context
-from cardio.pin import Pin
-from cardio.present_cards import CardKind, session_at
-from pki import cms
-from pki.certificate import Certificate
 from pki.instant import Clock
 from pki.purpose import Purpose
 
@@ -70,12 +60,12 @@ class Agent:
         hold_seconds: float = HOLD_SECONDS,
     ) -> None:
         self.mode, self.origin, self.readers, self.prompts = mode, origin, readers, prompts
-        self._cards, self._clock = cards, clock
+        self._cards = cards
         self.managed = ManagedCard(mode, origin, cards, readers, prompts, time.monotonic, hold_seconds)
         self.operator = OperatorsCard(origin, cards, readers, prompts, clock)
+        self.holder = Holder(origin, cards, readers, prompts, clock, self.managed)
         self._pairing: Pairing | None = None
         self._pairing_lock = threading.Lock()
-        self._chosen: dict[Purpose, Pin] = {}
 
     # -- pairing ---------------------------------------------------------------------------------------------------
 
@@ -99,7 +89,7 @@ class Agent:
         self._forget()
 
     def _forget(self) -> None:
-        self._chosen.clear()
+        self.holder.forget()
         self.prompts.cancel()
         self.managed.forget()
         self.operator.forget()
@@ -123,9 +113,13 @@ class Agent:
             case PageOperation.LOOK:
                 return self.readers.now.document()
             case PageOperation.LOGIN:
-                return self._login(_text(arguments, "nonce", NONCE), arguments.get("reader"))
+                nonce, reader = _text(arguments, "nonce", NONCE), self._reader(arguments.get("reader"))
+                if self.mode is Mode.DESK:  # the card stays held, for what its operator will do; at home it is let go
+                    return {"token": self.operator.log_in(reader, nonce)}
+                return self.holder.log_in(nonce, reader)
             case PageOperation.SIGN:
-                return self._sign(arguments)
+                document = _octets(arguments, "document", LONGEST_DOCUMENT)
+                return self.holder.sign(document, self._reader(arguments.get("reader")))
         raise AgentRefused(Refusal.UNKNOWN_OPERATION)
 
     def line(self, operation: object, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,17 +147,36 @@ class Agent:
             case LineOperation.AGREE:
                 return self.managed.agree(self._reader(arguments.get("reader")))
             case LineOperation.ASK_PINS:
-                return self._ask_pins(arguments)
+                purposes = tuple(_of(Purpose, one) for one in _list(arguments, "purposes"))
+                self.holder.choose_pins(purposes, self._residents_reader())
+                return {}
             case LineOperation.WRITE_PINS:
-                return self._write_pins()
+                return self.holder.write_pins()
             case LineOperation.CHECK_PIN:
-                return self._check_pin(arguments)
+                return self.holder.check_pin(self._reader(arguments.get("reader")))
             case LineOperation.SIGN_RECORD:
                 return self.operator.sign(arguments)
             case LineOperation.FORGET:
                 self.operator.forget()
                 return {}
         raise AgentRefused(Refusal.UNKNOWN_OPERATION)
+
+    def own_pin(self, what: str, purpose: str) -> None:
+        """`check` or `change` a PIN of the card that lies here: between its holder, at home, and the card alone. No
+        page and no service asks for it; it is asked on the agent's own page.
+
+        Errors: AgentRefused; those of `Holder.check_pin` and `Holder.change_pin`.
+        """
+        if self.mode is not Mode.HOME:
+            raise AgentRefused(Refusal.NOT_IN_THIS_MODE)
+        which, reader = _of(Purpose, purpose), self._reader(None)
+        match what:
+            case "check":
+                self.holder.check_pin(reader, which)
+            case "change":
+                self.holder.change_pin(reader, which)
+            case _:
+                raise AgentRefused(Refusal.UNKNOWN_OPERATION)
 
     def close(self) -> None:
         """Let go of everything."""
@@ -180,124 +193,10 @@ class Agent:
     def _seen(self, reader: str) -> SeenCard:
         return self.readers.seen(reader)
 
-    # -- with the holder's PIN -------------------------------------------------------------------------------------
-
-    def _login(self, nonce: str, named: object) -> dict[str, Any]:
-        """A log-in token. At a desk the card stays held, for what its operator will do; at home it is let go."""
-        reader = self._reader(named)
-        if self.mode is Mode.DESK:
-            return {"token": self.operator.log_in(reader, nonce)}
-
-        def sign(card: JpkiCard, pin: Pin, last_try: bool) -> dict[str, Any]:
-            certificate = card.read(Purpose.AUTHENTICATION)
-            if certificate is None:
-                raise WrongCardState("it has no authentication certificate")
-            message = token_message(self.origin, nonce, certificate)
-            signature = card.sign(Purpose.AUTHENTICATION, pin, message, last_try=last_try)
-            return token(certificate, signature)
-
-        made = self._with_pin(PromptKind.LOGIN, Purpose.AUTHENTICATION, reader, {"site": self.origin}, sign)
-        return {"token": made}
-
-    def _sign(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Detached CMS by the signature key over a document that the person saw on the agent's page."""
-        document = _octets(arguments, "document", LONGEST_DOCUMENT)
-        try:
-            shown = document.decode("utf-8")
-        except UnicodeDecodeError:
-            raise AgentRefused(Refusal.MALFORMED) from None  # what cannot be shown is not signed
-        reader = self._reader(arguments.get("reader"))
-
-        def sign(card: JpkiCard, password: Pin, last_try: bool) -> dict[str, Any]:
-            octets = card.read(Purpose.SIGNATURE, password, last_try=last_try)
-            if octets is None:
-                raise WrongCardState("it has no signature certificate")
-            certificate = Certificate(octets)
-            digest = hashlib.new(cms.digest_name(certificate), document).digest()
-            attributes = cms.to_be_signed(digest, certificate, self._clock.now())
-            value = card.sign(Purpose.SIGNATURE, password, attributes)
-            return {"signature": cms.assemble(attributes, value, certificate).hex()}
-
-        told = {"site": self.origin, "document": shown}
-        return self._with_pin(PromptKind.SIGN, Purpose.SIGNATURE, reader, told, sign)
-
-    def _with_card(self, context: Context, reader: str, expected: str, work: Callable[[JpkiCard], T]) -> T:
-        self.readers.require_free(reader)
-        with session_at(context, reader, CardKind.JPKI, expected=expected or None) as session:
-            return work(JpkiCard(session))
-
-    def _check_pin(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Whether the holder knows the authentication PIN: part of the check at a post office."""
-        reader = self._reader(arguments.get("reader"))
-
-        def check(card: JpkiCard, pin: Pin, last_try: bool) -> dict[str, Any]:
-            card.verify_pin(Purpose.AUTHENTICATION, pin, last_try=last_try)
-            return {"card": card.card_id()}
-
-        return self._with_pin(PromptKind.CHECK_PIN, Purpose.AUTHENTICATION, reader, {"site": self.origin}, check)
-
-    def _with_pin(
-        self,
-        kind: PromptKind,
-        purpose: Purpose,
-        reader: str,
-        told: dict[str, str],
-        work: Callable[[JpkiCard, Pin, bool], dict[str, Any]],
-    ) -> dict[str, Any]:
-        """Ask for the PIN and do `work` with it, again after a wrong one, until it is right, blocked or cancelled."""
-        card = self._seen(reader).card
-        wrong = False
-        try:
-            while True:
-                tries = self._cards.call(
-                    lambda context: self._with_card(context, reader, card, lambda it: it.tries_left(purpose))
-                )
-                answer = self.prompts.ask(kind, (purpose.value,), tries, told, reader, wrong=wrong)
-                last_try = answer.get("last_try") == "yes"
-                try:
-                    pin = jpki.pin(purpose, answer.get(purpose.value, ""))
-                    do = partial(_do, work, pin, last_try)
-                    return self._cards.call(lambda context, do=do: self._with_card(context, reader, card, do))  # type: ignore[misc]
-                except (WrongPin, PinMalformed, LastTry):
-                    wrong = True
-        finally:
-            self.readers.refresh(reader)
-
-    def _ask_pins(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Have the holder choose new PINs, typed twice; they wait here for `write-pins`."""
-        purposes = tuple(_of(Purpose, one) for one in _list(arguments, "purposes"))
-        self._chosen.clear()
-        wrong = False
-        while True:
-            names = tuple(one.value for one in purposes)
-            answer = self.prompts.ask(PromptKind.NEW_PINS, names, told={"site": self.origin}, wrong=wrong)
-            wrong = True
-            try:
-                chosen = {one: jpki.pin(one, answer.get(one.value, "")) for one in purposes}
-                again = {one: jpki.pin(one, answer.get(f"{one.value}_again", "")) for one in purposes}
-            except PinMalformed:
-                continue
-            if chosen == again:
-                self._chosen = chosen
-                return {}
-
-    def _write_pins(self) -> dict[str, Any]:
-        """Set what was chosen on the card that is held: the card's management has just allowed it, once."""
-        chosen, self._chosen = self._chosen, {}
-        if not chosen:
-            raise AgentRefused(Refusal.NOTHING_CHOSEN)
-
-        def write(channel: Channel, _reader: str) -> dict[str, Any]:
-            for purpose, pin in chosen.items():
-                jpki.set_new_pin(channel, purpose, pin)
-            jpki.select(channel)  # forgets that anything was verified
-            return {"set": [one.value for one in chosen]}
-
-        return self.managed.write(write)
-
-
-def _do(work: Callable[[JpkiCard, Pin, bool], T], pin: Pin, last_try: bool, card: JpkiCard) -> T:
-    return work(card, pin, last_try)
+    def _residents_reader(self) -> str | None:
+        """The one reader with a card that is not the operator's; None where there is none, or several."""
+        found = [one.reader for one in self.readers.now.readers if one.ours and not self.operator.is_at(one.reader)]
+        return found[0] if len(found) == 1 else None
 
 
 def _of(kind: Any, value: object) -> Any:

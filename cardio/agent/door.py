@@ -2,7 +2,7 @@
 
     GET  /              the agent's page: pair, see the readers, answer a question. Shown on the resident's screen
     GET  /changes       waits until the page should look again
-    POST /pair, /unpair, /answer, /cancel     forms of that page
+    POST /pair, /unpair, /answer, /cancel, /own-pin     forms of that page
     GET  /reader        WebSocket: {"ticket"} first, then {"id", "operation", …}; events come as {"event", …}
 
 Whoever else on this machine, or any page in its browser, finds every door shut: the Host must be ours (or a name would
@@ -31,7 +31,7 @@ from cardio.agent.gate import Gate
 from cardio.agent.prompts import Asker, Shown, asking_for
 from cardio.agent.readers import Snapshot
 from cardio.agent.refusals import AgentRefused, Refusal
-from cardio.agent.wording import LANGUAGES, NAMES, language_of, plain, wording
+from cardio.agent.wording import LANGUAGES, NAMES, language_of, plain, said_of, wording
 from cardio.errors import CardError
 
 TICKET_SECONDS: Final = 5.0
@@ -58,6 +58,7 @@ class Door:
         here = files("cardio.agent").joinpath("static")
         self._static = {name: here.joinpath(name).read_text("utf-8") for name in ("agent.css", "agent.js")}
         self._said = ""
+        self._own_pin: asyncio.Task[None] | None = None
         agent.readers.listen(lambda _snapshot: agent.prompts.touch())
         agent.readers.when_leaving(agent.prompts.withdraw_reader)
 
@@ -72,6 +73,7 @@ class Door:
                 Route("/unpair", self._on_unpair, methods=["POST"]),
                 Route("/answer", self._on_answer, methods=["POST"]),
                 Route("/cancel", self._on_cancel, methods=["POST"]),
+                Route("/own-pin", self._on_own_pin, methods=["POST"]),
                 WebSocketRoute("/reader", self._socket),
             ],
             exception_handlers={AgentRefused: _malformed},
@@ -133,7 +135,7 @@ class Door:
                 raise AgentRefused(Refusal.CODE_UNKNOWN)
             await asyncio.to_thread(self._pair, code)
         except AgentRefused as refused:
-            self._said = refused.refusal.value
+            self._said = said_of(refused)
         return _back(form)
 
     async def _on_unpair(self, request: Request) -> Response:
@@ -152,6 +154,26 @@ class Door:
         form = await self._form(request)
         self._agent.prompts.cancel(form.get("number", ""))
         return _back(form)
+
+    async def _on_own_pin(self, request: Request) -> Response:
+        form = await self._form(request)
+        self._said = ""
+        if self._own_pin is not None and not self._own_pin.done():
+            self._said = Refusal.BUSY.value
+        else:
+            work = self._do_own_pin(form.get("what", ""), form.get("purpose", ""))
+            self._own_pin = asyncio.create_task(work)
+            await asyncio.sleep(0.1)  # so that the page that comes now shows the question already
+        return _back(form)
+
+    async def _do_own_pin(self, what: str, purpose: str) -> None:
+        try:
+            await asyncio.to_thread(self._agent.own_pin, what, purpose)
+            said = f"{what.removesuffix('e')}ed"
+        except CardError as error:
+            said = said_of(error)
+        self._said = said
+        self._agent.prompts.touch()
 
     async def _form(self, request: Request) -> dict[str, str]:
         body = b""

@@ -22,9 +22,9 @@ from cardio.agent.prompts import PromptKind, Prompts
 from cardio.agent.readers import Readers, SeenCard, describe
 from cardio.agent.records import LONGEST_RECORD, Record, parse_record
 from cardio.agent.refusals import AgentRefused, Refusal
+from cardio.commands import Entered
 from cardio.errors import ConnectionFailed
 from cardio.pcsc import Context
-from cardio.pin import Pin
 from pki.certificate import Certificate
 from pki.instant import JAPAN, Clock, Instant
 from pki.purpose import Purpose
@@ -69,7 +69,7 @@ class OperatorsCard:
         self.forget()
         seen = self._readers.seen(reader)
 
-        def enter(context: Context, pin: Pin, last_try: bool) -> tuple[bytes, bytes, SeenCard]:
+        def enter(context: Context, pin: Entered, last_try: bool) -> tuple[bytes, bytes, SeenCard]:
             return self._own.log_in(
                 context, seen, pin, last_try, lambda octets: token_message(self._site, nonce, octets)
             )
@@ -115,7 +115,7 @@ class OperatorsCard:
         def sign(context: Context) -> bytes | None:
             return self._own.sign(context, record.to_be_signed)
 
-        def verify(context: Context, pin: Pin, last_try: bool) -> bytes | None:
+        def verify(context: Context, pin: Entered, last_try: bool) -> bytes | None:
             self._own.verify(context, pin, last_try)
             return sign(context)
 

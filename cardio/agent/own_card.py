@@ -15,10 +15,10 @@ from cardio import jpki
 from cardio.agent.readers import SeenCard, describe_card
 from cardio.agent.refusals import AgentRefused, Refusal
 from cardio.channel import Channel
+from cardio.commands import Entered
 from cardio.errors import CardError, CardSwapped, ConnectionFailed, Refused, WrongCardState
 from cardio.jpki import SLOTS
 from cardio.pcsc import Context
-from cardio.pin import Pin
 from pki.purpose import Purpose
 
 _KEY = Purpose.AUTHENTICATION
@@ -56,7 +56,7 @@ class OwnCard:
         return self._open.reader if self._open else None
 
     def log_in(
-        self, context: Context, seen: SeenCard, pin: Pin, last_try: bool, message: Callable[[bytes], bytes]
+        self, context: Context, seen: SeenCard, pin: Entered, last_try: bool, message: Callable[[bytes], bytes]
     ) -> tuple[bytes, bytes, SeenCard]:
         """VERIFY, and a signature over what `message` makes of the certificate; from then on the card is held.
 
@@ -98,7 +98,7 @@ class OwnCard:
         """Before the PIN is asked for. Errors: as `sign`."""
         return jpki.tries_left(self._again(context).channel, _KEY)
 
-    def verify(self, context: Context, pin: Pin, last_try: bool) -> None:
+    def verify(self, context: Context, pin: Entered, last_try: bool) -> None:
         """Errors: WrongPin, PinBlocked, LastTry; as `sign`."""
         jpki.verify_pin(self._again(context).channel, _KEY, pin, last_try=last_try)
 

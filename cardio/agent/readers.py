@@ -12,6 +12,7 @@ from cardio.agent.refusals import AgentRefused, Refusal
 from cardio.channel import Channel
 from cardio.errors import CardError, NoService, NotThisKind
 from cardio.pcsc import Context
+from cardio.pin_pad import has_pad
 from cardio.watch import Happened, Watch, WatchEvent
 from pki.purpose import Purpose
 
@@ -32,6 +33,8 @@ class SeenCard:
     authentication_tries: int | None = None
     signature_tries: int | None = None
     trouble: str = ""
+    pin_pad: bool = False
+    """Whether the reader takes PINs on keys of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,4 +227,5 @@ def describe_card(channel: Channel, reader: str) -> SeenCard:
         fingerprint=sha256(certificate).hexdigest() if certificate else "",
         authentication_tries=tries[Purpose.AUTHENTICATION],
         signature_tries=tries[Purpose.SIGNATURE],
+        pin_pad=has_pad(channel),
     )

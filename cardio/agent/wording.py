@@ -8,7 +8,9 @@ from typing import Final
 
 from markupsafe import Markup
 
+from cardio.agent.refusals import AgentRefused, Refusal
 from cardio.agent.wording_records import WORDS as OF_RECORDS
+from cardio.errors import CardError, PinBlocked, PinEntryCancelled, PinEntryTimedOut
 
 LANGUAGES: Final = ("ja", "easy", "en")
 NAMES: Final = {"ja": "日本語", "easy": "やさしい日本語", "en": "English"}
@@ -35,6 +37,20 @@ def plain(language: str) -> Callable[[str], str]:
     """The same without readings, for places that hold text alone."""
     at = LANGUAGES.index(language)
     return lambda key: _READING.sub(r"\1", WORDS[key][at])
+
+
+def said_of(error: CardError) -> str:
+    """What the page says of it: the end of a key `said-…`. What has no words of its own is told as a lost card."""
+    match error:
+        case AgentRefused(refusal) if f"said-{refusal}" in WORDS:
+            return refusal.value
+        case PinBlocked():
+            return "blocked"
+        case PinEntryCancelled():
+            return Refusal.CANCELLED.value
+        case PinEntryTimedOut():
+            return Refusal.TIMED_OUT.value
+    return "failed"
 
 
 WORDS: Final[Mapping[str, tuple[str, str, str]]] = {

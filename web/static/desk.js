@@ -10,7 +10,7 @@
   const state = document.getElementById("card-state");
   const words = document.getElementById("card-words")?.dataset ?? {};
   const say = (text) => { if (state) state.textContent = text ?? ""; };
-  const named = (code) => ({ "no-card": words.noCard, "choose-reader": words.chooseReader, "busy": words.waitPin, "lost": words.lost, "not-paired": words.noAgent, "wrong-ticket": words.noAgent, "second-page": words.secondPage, "cancelled": words.cancelled, "timed-out": words.timedOut, "cardio.pin-blocked": words.blocked })[code] ?? words.failed;
+  const named = (code) => ({ "no-card": words.noCard, "choose-reader": words.chooseReader, "busy": words.waitPin, "lost": words.lost, "not-paired": words.noAgent, "wrong-ticket": words.noAgent, "second-page": words.secondPage, "cancelled": words.cancelled, "timed-out": words.timedOut, "cardio.pin-blocked": words.blocked, "cardio.pin-entry-cancelled": words.cancelled, "cardio.pin-entry-timed-out": words.timedOut })[code] ?? words.failed;
 
   function show() {
     const field = document.getElementById("readers-field");
