@@ -154,7 +154,7 @@ def test_a_household_prepared_at_home_moves_in_one_session(
     both_widths(page, "desk-household")
     assert page.locator("legend").all_inner_texts()[0].startswith(TARO), "who came first"
     for number in (0, 1):
-        page.locator(f"[name=here-{number}]").check()
+        page.locator(f"#part-{number}").select_option("here")
         page.locator(f"[name=consent-{number}]").check()
     page.locator("form[action$='/details'] button").click()
     both_widths(page, "desk-household-documents")

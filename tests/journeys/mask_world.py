@@ -21,12 +21,15 @@ from ca.profiles import PROFILES
 from cli.database import Database
 from cli.deployment import create_deployment
 from cli.keys import DeploymentKeys
+from cli.officer_keys import OfficerKeys
 from cli.planes import ROLES, open_web
 from cli.settings import make_settings
-from enrollment import issuing, protection, registry, signed
+from enrollment import protection, registry, signed
+from enrollment.acts import What
 from enrollment.application import ApplicationKind
 from enrollment.card_keys import CardKeys
 from enrollment.filing import MoveFiling, VerifiedFiling
+from enrollment.flags import Flag
 from enrollment.gateway import Gateway
 from enrollment.issuing import Issuing
 from enrollment.moves import Moves
@@ -44,6 +47,9 @@ from tests.enrollment.folder_card import FolderCard
 from tests.enrollment.town import seen
 from tests.peers.world import values
 from tests.support.chance import SetClock
+from web.desk.work import Kind, State
+from web.store import desk as desk_rows
+from web.store.desk import WorkRow
 
 AT = Instant.parse("2026-11-20T00:10:00Z")
 SECRET = "東京都見本区隠町七丁目７番７号"
@@ -64,6 +70,7 @@ class MaskWorld:
         self.database = Database(self.settings.database_url)
         self.journaled = JournaledDatabase(self.database, JournalFile(self.settings.path(self.settings.status.journal)))
         self.store = DeploymentKeys(self.settings, os.urandom)
+        self.officers = OfficerKeys(self.settings, os.urandom)
         self.record = ResidentRecord(self.owner)
         self.keys = {"officer": self._officer("clerk"), "boss": self._officer("supervisor")}
         self.keys["town"] = RequestKey(f"municipality:{self.owner}/k", self.record.spki, self.record.sign)
@@ -76,6 +83,16 @@ class MaskWorld:
         self.ids: dict[str, str] = {"person": self.person, "code": "enrollment.not-yours"}
         self._enroll(folder)
         self._tell()
+        self._begin_work()
+
+    def _begin_work(self) -> None:
+        """A clerk is about to write down a new address: the old one stands beside the field."""
+        name, owner, kind = os.urandom(16).hex(), self.owner, Kind.CHANGE.value
+        row = WorkRow(
+            name, owner, f"{owner}-main", kind, State.DETAILS.value, 1, self.person, f"{owner}-clerk", AT, AT, {}, False
+        )
+        self.database.transaction(lambda conn: desk_rows.add_work(conn, row))
+        self.ids["work"] = row.work
 
     def _officer(self, name: str) -> RequestKey:
         key = self.store.operators.open(f"{self.owner}-{name}")
@@ -104,14 +121,12 @@ class MaskWorld:
         def sign(intent: Any, at: Instant) -> object:
             return signer.sign(self.journaled, intent, at)
 
-        evidence = seen(self.person, f"{self.owner}-clerk", f"{self.owner}-main", AT)
+        evidence = self.officers.evidence(seen(self.person, f"{self.owner}-clerk", f"{self.owner}-main", AT))
         end = Instant.parse("2036-02-17T14:59:59Z")
         filed = self.database.transaction(
-            lambda conn: issuing.file(
-                conn, ApplicationKind.FIRST_ISSUE, evidence, end, f"{self.owner}-clerk", AT, os.urandom
-            )
+            lambda conn: self.officers.file(conn, ApplicationKind.FIRST_ISSUE, evidence, end, AT)
         )
-        self.database.transaction(lambda conn: issuing.approve(conn, filed.application, f"{self.owner}-supervisor", AT))
+        self.database.transaction(lambda conn: self.officers.approve(conn, filed, f"{self.owner}-supervisor", AT))
         made = CardKeys(self.database, self.clock).made
         self.card = FolderCard(folder / "card", "CARD0001", made)
         Issuing(self.journaled, registrar, issuers, os.urandom, sign).continue_(filed.application, self.card, AT)
@@ -148,12 +163,14 @@ class MaskWorld:
 
     def protect(self) -> None:
         """Set the flag, by a clerk."""
-        flag = self.database.transaction(
-            lambda conn: protection.apply(
-                conn, self.person, people.operator_of(conn, f"{self.owner}-clerk"), AT, os.urandom
-            )
-        )
-        self.ids["flag"] = flag.flag
+
+        def apply(conn: Any) -> Flag:
+            clerk = people.operator_of(conn, f"{self.owner}-clerk")
+            about = protection.act_content("apply", self.person)
+            self.officers.act(conn, clerk.operator, What.PROTECTION, self.person, about, AT)
+            return protection.apply(conn, self.person, clerk, AT, os.urandom)
+
+        self.ids["flag"] = self.database.transaction(apply).flag
 
     # asking
 

@@ -55,7 +55,8 @@ ROWS = {
         "POST /desk/work/{work}/card", "POST /desk/work/{work}/carry-out", "POST /desk/work/{work}/details",
         "POST /desk/work/{work}/evidence", "POST /desk/work/{work}/give-up", "GET /desk/work/{work}/now",
         "POST /desk/work/{work}/again", "POST /desk/work/{work}/code", "POST /desk/work/{work}/later",
-        "GET /desk/bookings", "POST /desk/bookings", "POST /desk/prefills", "POST /citizen/moves/counter",
+        "GET /desk/bookings", "POST /desk/bookings", "POST /desk/prefills", "POST /citizen/counter",
+        "GET /citizen/counter",
         "POST /desk/work/{work}/receipt", "POST /desk/work/{work}/see", "GET /receipts/{number}",
         "POST /v1/cards/{card}/changes", "POST /v1/cards/{card}/pin-permissions",
         "POST /v1/cards/{card}/pin-permissions/draft", "POST /v1/card-management",
@@ -94,7 +95,8 @@ ROWS = {
 """Every route of every role."""
 
 MEANT = {
-    "GET /desk/people/{person}", "GET /v1/filings/{filing}", "GET /v1/household-filings/applications/{application}",
+    "GET /desk/people/{person}", "GET /desk/work/{work}", "GET /v1/filings/{filing}",
+    "GET /v1/household-filings/applications/{application}",
 }  # fmt: skip
 """Where the address is seen of somebody without protection: the walk must find it there, or it looks at nothing."""
 

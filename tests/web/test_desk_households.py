@@ -44,7 +44,7 @@ def tell(world: DeskWorld, owner: str, members: dict[PersonId, str]) -> None:
 
 def fill(world: DeskWorld, path: str, here: set[int], *, agreed: set[int] | None = None, **more: str) -> Any:
     fields = {"address": NEW, "moved_on": "2026-11-20", **more}
-    fields |= {f"here-{n}": "yes" for n in here}
+    fields |= {f"part-{n}": "here" for n in here}
     fields |= {f"consent-{n}": "yes" for n in (here if agreed is None else agreed)}
     return world.seat("clerk").post(f"{path}/details", **fields)
 
@@ -79,7 +79,7 @@ def test_whoever_is_here_is_done_and_everybody_else_is_told_when_and_why(world: 
     names = [member["person"] for member in world.work(path).body["members"]]
     at = {person: names.index(person) for person in told}
     page = clerk.get(path)
-    assert "data-protected" in page.text and f'name="here-{at[hidden]}"' not in page.text
+    assert "data-protected" in page.text and f'name="part-{at[hidden]}"' not in page.text
     here = {at[head], at[spouse], at[child]}
     assert fill(world, path, here | {at[hidden]}, agreed={at[head], at[spouse]}).status_code == 303
     told_now = {one["person"]: one["reason"] for one in world.work(path).body["members"]}
@@ -132,6 +132,25 @@ def test_a_grown_up_who_has_not_agreed_or_has_too_weak_papers_holds_up_nobody(wo
     assert [address(world, one) == NEW for one in people] == [True, False, False]
 
 
+def test_of_whoever_stays_behind_nothing_is_asked(world: DeskWorld) -> None:
+    person, _ = world.office.enrolled()
+    stays = world.desk.database.transaction(lambda conn: resident(conn, world.office.random, name="実印　四郎"))
+    tell(world, TOWN, {person: "head", stays: "child"})
+    clerk = world.seat("clerk")
+    path = clerk.begin(person, Kind.HOUSEHOLD)
+    fill(world, path, {0}, **{"part-1": "stays"})
+    clerk.go_on(path, "evidence", **documents({0}))
+    world.decide(path)
+    page = clerk.go_on(path, "carry-out")
+    assert "引っ越しません" in main_of(page) and "CARD0001" in page.text, "which card is still awaited"
+    assert not world.desk.database.read(lambda conn: deadlines.running(conn, stays))
+    assert address(world, stays) != NEW
+    clerk.go_on(path, "later")
+    receipt = clerk.post(f"{path}/receipt")
+    words = str(pypdfium2.PdfDocument(io.BytesIO(receipt.content))[0].get_textpage().get_text_range())
+    assert "四郎" not in words and "花子" in words
+
+
 def test_an_incomplete_form_says_what_is_missing_and_loses_nothing(world: DeskWorld) -> None:
     person, _ = world.office.enrolled()
     path = world.seat("clerk").begin(person, Kind.HOUSEHOLD)
@@ -171,8 +190,8 @@ def test_a_household_from_another_town_comes_in_as_far_as_it_was_announced(world
     assert "実印　花子" in page.text and 'value="household"' in page.text and 'value="renewal"' not in page.text
     path = there.begin(person, Kind.HOUSEHOLD)
     assert "実印　太郎" not in there.get(path).text, "whoever announced nothing is not named to us"
-    fields = {"address": "架空市一丁目１番", "moved_on": "2026-11-20", "here-0": "yes", "consent-0": "yes"}
-    there.go_on(path, "details", **fields, **{"here-1": "yes", "consent-1": "yes"})
+    fields = {"address": "架空市一丁目１番", "moved_on": "2026-11-20", "part-0": "here", "consent-0": "yes"}
+    there.go_on(path, "details", **fields, **{"part-1": "here", "consent-1": "yes"})
     reasons = [one["reason"] for one in world.work(path, OTHER_TOWN).body["members"]]
     assert reasons == [None, "not-announced"]
     there.go_on(path, "evidence", **documents({0}))

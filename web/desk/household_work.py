@@ -46,14 +46,20 @@ APART: Final = "look-at-counter"
 """Why a protected member is not in it; the words say no more than that they come by themselves."""
 
 
+STAYS: Final = "not-moving"
+"""Of whoever stays behind nothing is asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the clerk entered. `here`: members by their number on the page; `consents`: of those, who agreed."""
+    """What the clerk entered, members by their number on the page. `here`: who is here; `consents`: of those, who
+    agreed; `staying`: who does not move at all."""
 
     address: str
     moved_on: date
     here: frozenset[int]
     consents: frozenset[int]
+    staying: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +78,13 @@ class HouseholdWork:
             require_desk(conn, officer, work.person, work.kind, at)
             members: Members = []
             for number, member in enumerate(members_of(work)):
-                reason = obstacle(conn, member, officer.operator.owner)
+                stays = STAYS if number in asked.staying else None
+                reason = stays or obstacle(conn, member, officer.operator.owner)
                 if reason is None and number not in asked.here:
                     reason = "not-here"
                 if reason is None and _is_adult(conn, member, at) and number not in asked.consents:
                     reason = "consent-missing"
-                members.append({**member, "reason": reason, "by": by.isoformat() if reason else None})
+                members.append({**member, "reason": reason, "by": by.isoformat() if reason and not stays else None})
             if all(member["reason"] for member in members):
                 raise InvalidValue("somebody who is here and can be dealt with")
             entries.write(conn, work.id, {"address": asked.address, "moved_on": asked.moved_on.isoformat()})
@@ -196,7 +203,7 @@ class HouseholdWork:
     ) -> dict[str, Any]:
         desk, person = self.desk, PersonId(member["person"])
         if member["reason"]:
-            if people_rows.owner_of(conn, person) == officer.operator.owner:
+            if member["by"] and people_rows.owner_of(conn, person) == officer.operator.owner:
                 due = end_of_japanese_day(date.fromisoformat(member["by"]))
                 deadlines.run(conn, person, DeadlineKind.IN_PERSON, work.id, due, at)
             return member

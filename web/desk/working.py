@@ -126,7 +126,8 @@ def working_pages(pages: Pages, desk: Desk) -> None:
     def write_household(visit: Visit, work: Work) -> Response:
         """Where to, and who is here."""
         form = visit.form
-        here = frozenset(n for n, _ in enumerate(members_of(work)) if form.get(f"here-{n}") == "yes")
+        parts = {n: form.get(f"part-{n}", "") for n, _ in enumerate(members_of(work))}
+        here = frozenset(n for n, part in parts.items() if part == "here")
         agreed = frozenset(n for n in here if form.get(f"consent-{n}") == "yes")
         wrong, moved_on = faults("", "", form.get("address", ""), "", ""), None
         with suppress(ValueError):
@@ -139,8 +140,9 @@ def working_pages(pages: Pages, desk: Desk) -> None:
         if wrong or moved_on is None or (found and form.get("shown") != "yes"):
             fields = {name: form.get(name, "") for name in ("address", "moved_on")}
             told = {"faults": wrong} if wrong else {"substitutes": found}
-            return show(visit, work, fields=fields, here=here, agreed=agreed, **told)
-        asked = Asked(address_of(form.get("address", "")), moved_on, here, agreed)
+            return show(visit, work, fields=fields, parts=parts, agreed=agreed, **told)
+        staying = frozenset(n for n, part in parts.items() if part == "stays")
+        asked = Asked(address_of(form.get("address", "")), moved_on, here, agreed, staying)
         household.write_down(visit.who, work, asked)
         return see_other(f"/desk/work/{work.id}")
 
@@ -151,10 +153,14 @@ def working_pages(pages: Pages, desk: Desk) -> None:
             try:
                 view = desk.look(officer, PersonId(member["person"]), "work:household", _IN_A_ROSTER)
             except (NotYours, UnknownPerson):  # nobody whom we may look at: said so, and not named
-                found.append({**member, "number": number, "name": None, "born": None, "flag": None})
+                found.append({**member, "number": number, "waits_for": None, "name": None, "born": None, "flag": None})
                 continue
             named = {"name": view.shown[Field.NAME], "born": view.shown[Field.DATE_OF_BIRTH], "flag": view.flag}
-            found.append({**member, "number": number, **named})
+            card = None
+            if member.get("work"):
+                own = desk.database.read(lambda conn, one=member: works.load(conn, str(one["work"]), work.row.owner))  # type: ignore[misc]
+                card = None if own.state.is_final else own.body.get("card")
+            found.append({**member, "number": number, "waits_for": card, **named})
         return found
 
     @pages.get("/desk/work/{work}", CLERK)
@@ -328,7 +334,7 @@ def _results(roster: list[dict[str, Any]], say: Callable[..., str]) -> tuple[tup
     """Of each member only what is done, or by when they come: why is nobody else's business."""
     told = []
     for one in roster:
-        if one["name"]:
+        if one["name"] and (one["by"] or not one["reason"]):
             result = say("member-by", day=one["by"]) if one["reason"] else say("member-done")
             told.append((str(one["name"]), result))
     return tuple(told)
