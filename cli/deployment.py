@@ -39,6 +39,7 @@ from pki.certificate import Certificate
 from pki.instant import Instant, Validity
 from pki.municipality import Municipality
 from pki.purpose import Purpose
+from web.store import training
 
 Random = Callable[[int], bytes]
 Progress = Callable[[str], None]
@@ -129,6 +130,8 @@ def _fill(
         database.migrate()
         if database.read(Directory().all):
             raise DatabaseInUse
+        if here.desk.training:
+            database.transaction(lambda conn: training.mark(conn, at))
         journaled = JournaledDatabase(database, JournalFile(here.path(here.status.journal)))
         keys = DeploymentKeys(here, random, opened_with)
         for purpose in Purpose:

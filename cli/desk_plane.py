@@ -12,6 +12,7 @@ from ca.profiles import PROFILES, Kind
 from ca.store.inventory import waiting
 from cli.card_outbox import KeptKeys
 from cli.desk_cards import LineCards
+from cli.errors import TrainingMismatch
 from enrollment.issuing import Issuing
 from pki.instant import Instant
 from pki.purpose import Purpose
@@ -19,6 +20,7 @@ from verifier.challenge import canonical_origin
 from web.desk.desk import DeskRoutes, desk_door, desk_routes
 from web.desk.notes import Paper
 from web.desk.parts import Desk
+from web.store import training
 
 if TYPE_CHECKING:
     from cli.planes import Planes
@@ -33,10 +35,16 @@ def desk_plane(planes: "Planes") -> list[APIRouter]:
 
 
 def desk_parts(planes: "Planes") -> DeskRoutes:
-    """The desk with what it guards, for who serves it and for the test of role × route."""
+    """The desk with what it guards, for who serves it and for the test of role × route.
+
+    Errors: TrainingMismatch: nobody practises on the real registry, and nothing real is done under a watermark.
+    """
     from cli.card_desk import pin_reset_rule
 
     settings = planes.settings
+    made = planes.database.read(training.is_marked)
+    if made != settings.desk.training:
+        raise TrainingMismatch(settings.desk.training, made)
     issuers = {one.purpose: one.certificate.der for one in planes.authorities() if one.certificate is not None}
     database = planes.journaled
     cards = LineCards(lambda session: KeptKeys(database, planes.clock, planes.random, sleep, lambda: session.identity))

@@ -83,6 +83,18 @@ class DatabaseOutdated(CommandError):
 
 
 @dataclass(eq=False)
+class TrainingMismatch(CommandError):
+    """The settings say that this is for practice and the database does not, or the other way round."""
+
+    code = "cli.training-mismatch"
+    why = "desk.training is {setting} and this database was made with {made}"
+    todo = "Practise in a deployment of its own: set desk.training before `jitsuin init`, and never change it."
+
+    setting: bool
+    made: bool
+
+
+@dataclass(eq=False)
 class SettingsMissing(CommandError):
     """There is no settings file at `folder`."""
 

@@ -199,7 +199,8 @@ class DeskTable(_Table):
     agent: Url = "http://127.0.0.1:27980"
     """Where `jitsuin agent` listens on each counter's PC: desks' pages may speak to it and to nobody else."""
     training: bool = False
-    """Every page and paper says that nothing is real, and no blank card is counted."""
+    """Every page and paper says that nothing is real, and no blank card is counted. Said before `jitsuin init`: the
+    database remembers it, and is never served otherwise."""
 
 
 class LogTable(_Table):

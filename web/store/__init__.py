@@ -5,7 +5,7 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
 
-from web.store.tables_notes import METADATA
+from web.store.tables_training import METADATA
 
 _T = TypeVar("_T")
 
