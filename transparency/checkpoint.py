@@ -4,7 +4,6 @@ origin newline size in decimal newline base64(root) newline [extension lines]
 """
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass
 
@@ -43,7 +42,7 @@ def parse_checkpoint(text: bytes) -> Checkpoint:
         raise BadNote("the size of a checkpoint is a decimal number without zeros in front")
     try:
         octets = base64.b64decode(encoded, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # a letter that is not ASCII as well
         raise BadNote("the root of a checkpoint is base64") from error
     if len(octets) != 32 or base64.b64encode(octets).decode() != encoded:
         raise BadNote("the root of a checkpoint is 32 octets in base64")

@@ -1,1 +1,1 @@
-"""Coverage-guided fuzzing: what it attacks (`card_targets`, `log_targets`), how it is run (`run`), and that it works."""
+"""Coverage-guided fuzzing: what it attacks (`card_targets`, `log_targets`), how it runs (`run`), and that it works."""

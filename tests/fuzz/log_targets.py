@@ -83,7 +83,11 @@ def seeds(name: str) -> list[bytes]:
     proof = (Hash(bytes(32)), Hash(bytes([7]) * 32))
     return {
         "signed-notes": [SIGNED, note.sign(b"hello\n", AT, LOG)],
-        "checkpoints": [CHECKPOINT.text, Checkpoint("x", 10**18, Hash(bytes(32)), ("more",)).text],
+        "checkpoints": [
+            CHECKPOINT.text,
+            "log.example\n2\nα\n".encode(),
+            Checkpoint("x", 10**18, Hash(bytes(32)), ("more",)).text,
+        ],
         "entry-tiles": [tiles.entry_tile([]), tiles.entry_tile([b"", b"a", b"b" * 300])],
         "tile-paths": [tiles.tile_path(None, 1234067).encode(), tiles.tile_path(5, 7, 3).encode()],
         "verifier-keys": [str(LOG.verifier).encode(), str(WITNESS.verifier).encode()],

@@ -68,6 +68,7 @@ def test_a_checkpoint_reads_back(origin: str, size: int) -> None:
     [
         b"", b"a\n1\n", b"a\n01\n" + b"A" * 43 + b"=\n", b"a\n-1\n" + b"A" * 43 + b"=\n", b"a\n1\n" + b"A" * 42 + b"==\n",  # noqa: E501
         b"a\n1\n" + b"A" * 43 + b"=", b"a\n\n" + b"A" * 43 + b"=\n", b"a\n1\n" + b"A" * 42 + b"B=\n", b"\xff\n1\nx\n",
+        "a\n1\nα\n".encode(),
     ],
 )  # fmt: skip
 def test_what_is_no_checkpoint_is_refused(text: bytes) -> None:
