@@ -58,6 +58,11 @@ WORDS: Final[Mapping[str, Words]] = {
         "The card stops at once. Only its holder in person can have it lifted.",
     ),
     "do-it": Words("実行する", "する", "Do it"),
+    "signing-wait": Words(
+        "職員カードの署名を待っています。リーダーの画面で暗証番号を求められていないか、確かめてください。",
+        "{職員|しょくいん}カードの {署名|しょめい}を まっています。リーダーの {画面|がめん}を {見|み}てください。",
+        "Waiting for your card's signature. See whether the reader's page asks for your PIN.",
+    ),
     "waiting-approval": Words(
         "別の席の承認を待っています。この画面は自動的に変わります。",
         "ほかの {席|せき}の {承認|しょうにん}を まっています。",

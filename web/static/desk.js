@@ -97,3 +97,15 @@
   });
   connect();
 })();
+
+// What is sent is signed by the operator's card first. Mostly at once; when the card wants its PIN, the reader's page asks
+// for it, and this page says where to look.
+(() => {
+  const said = document.getElementById("signing");
+  if (!said) { return; }
+  let waiting;
+  document.addEventListener("submit", (event) => {
+    if (event.target.method === "post") { waiting = setTimeout(() => { said.hidden = false; }, 1500); }
+  });
+  addEventListener("pageshow", () => { clearTimeout(waiting); said.hidden = true; });
+})();

@@ -1,5 +1,5 @@
 // Looks again when the agent has something else to show. What is being typed is never lost: as long as the page is about
-// the same thing (its `face`), only the list of readers is put in anew.
+// the same thing (its `face`), only the lists of readers and of signatures are put in anew.
 "use strict";
 (async () => {
   const { face } = document.body.dataset;
@@ -13,7 +13,10 @@
         const page = await (await fetch(location.href, { cache: "no-store" })).text();
         const fresh = new DOMParser().parseFromString(page, "text/html");
         if (fresh.body.dataset.face === face) {
-          document.getElementById("reader-list").replaceWith(fresh.getElementById("reader-list"));
+          for (const list of ["reader-list", "signed-list"]) {
+            const put = fresh.getElementById(list);
+            if (put) { document.getElementById(list)?.replaceWith(put); }
+          }
           version = fresh.body.dataset.version;
         }
       }
