@@ -15,6 +15,7 @@ from cli.verify_inputs import (
     Certificates,
     Crls,
     Json,
+    Lang,
     NoStatus,
     Ocsps,
     Policies,
@@ -23,6 +24,7 @@ from cli.verify_inputs import (
     fetcher_for,
     moment,
     system_random,
+    tongue_of,
     used_well,
 )
 from pki.errors import Malformed
@@ -46,18 +48,25 @@ def certificate(
     ask: Ask = [],  # noqa: B006
     no_status: NoStatus = False,
     as_json: Json = False,
+    lang: Lang = None,
 ) -> None:
     """Judge one certificate: path, policies and status."""
+    from cli.verify_words import JUDGED, STATUS, WHY
+
+    tongue = tongue_of(lang)
     result, when = _judged(file, anchor, evidence_from(certificate, crl, ocsp), at, policy, usage, ask, no_status)
     if as_json:
         typer.echo(json.dumps(_certificate_json(result, when), ensure_ascii=False, indent=2))
     else:
-        verdict = result.indication + (f" ({result.sub_indication})" if result.sub_indication else "")
-        typer.echo(f"{verdict}{': ' if result.reason else ''}{result.reason}")
+        why = f": {WHY[result.sub_indication].in_(tongue)}" if result.sub_indication else ""
+        code = "/".join(filter(None, (result.indication, result.sub_indication)))
+        typer.echo(f"{JUDGED[result.indication].in_(tongue)}{why} ({code})")
+        if result.reason:
+            typer.echo(f"  {result.reason}")
         for check in result.checks:
             typer.echo(f"  {'ok' if check.holds else 'NO'}  {check.clause}{': ' if check.detail else ''}{check.detail}")
         for row in _certificate_json(result, when)["statuses"]:
-            typer.echo(f"  {row['status']} by {row['source']} as of {row['this_update']}")
+            typer.echo(f"  {STATUS[row['status']].in_(tongue)} ({row['source']}, {row['this_update']})")
     raise typer.Exit(EXIT[result.indication])
 
 
@@ -71,16 +80,24 @@ def status(
     at: At = None,
     ask: Ask = [],  # noqa: B006
     as_json: Json = False,
+    lang: Lang = None,
 ) -> None:
     """Is a certificate revoked? Exit 0 good, 1 revoked, 2 not known."""
+    from cli.verify_words import DETAIL, STATUS
+
+    tongue = tongue_of(lang)
     result, when = _judged(file, anchor, evidence_from(certificate, crl, ocsp), at, [], "any", ask, no_status=False)
     rows = _certificate_json(result, when)["statuses"]
     first = rows[0] if rows else {"status": "unknown", "why": result.reason}
     if as_json:
         typer.echo(json.dumps(first, ensure_ascii=False, indent=2))
     else:
-        details = [f"{name}: {value}" for name, value in first.items() if value is not None and name != "status"]
-        typer.echo("\n  ".join([first["status"], *details]))
+        lines = [STATUS[first["status"]].in_(tongue)]
+        for name, value in first.items():
+            if name != "status" and value not in (None, []):
+                shown = ", ".join(value) if isinstance(value, list) else value
+                lines.append(f"  {DETAIL[name].in_(tongue)}: {shown}")
+        typer.echo("\n".join(lines))
     raise typer.Exit({"good": 0, "revoked": 1}.get(first["status"], 2))
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from cli.__main__ import run
+from cli.verify_words import DETAIL, JUDGED, STATUS, WHY
 from pki import der, oids
 from pki.cms import attribute
 from tests.verifier.filing_world import AT, SIGNATURE_POLICY, World, build_world, raw_sign, sign_filing
@@ -20,6 +22,7 @@ from tests.verifier.test_pdf import blank, sign_pdf
 from tests.verifier.test_xml import octets, parsed, sign_xml
 from verifier import pdf
 from verifier.cms import ATTRIBUTE_SIGNATURE_POLICY
+from verifier.indication import SubIndication
 
 RULES_DIGEST = der.sequence(der.sequence(der.oid(oids.SHA256)), der.octet_string(hashlib.sha256(b"rules").digest()))
 DOCUMENT = "転居届\n".encode()
@@ -221,3 +224,40 @@ def test_as_a_program(folder: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["format"] == "xml"
+
+
+def test_a_certificate_in_both_languages(say: Say, folder: Path, world: World) -> None:
+    asked = ("certificate", "signer.cer", *KNOWN)
+    assert "The certificate is valid (PASSED)" in say(*asked, "--lang", "en")[1]
+    status, text = say(*asked, "--lang", "ja")
+    assert status == 0
+    assert "証明書は有効です (PASSED)" in text
+    assert "失効していません" in text
+    status, text = say("certificate", "signer.cer", "--anchor", "other-ca.cer", "--lang", "ja")
+    assert status == 2
+    assert "信頼する認証局につながりません (INDETERMINATE/NO_CERTIFICATE_CHAIN_FOUND)" in text
+    gone = build_world()
+    gone.revoke(gone.signer, AT)
+    (folder / "gone.der").write_bytes(gone.ocsp_answer(gone.signer, AT))
+    (folder / "gone.cer").write_bytes(gone.signer.certificate.der)
+    (folder / "gone-ca.cer").write_bytes(gone.signature_ca.certificate.der)
+    revoked = ("status", "gone.cer", "--anchor", "gone-ca.cer", "--ocsp", "gone.der", "--at", AT.iso())
+    status, text = say(*revoked, "--lang", "ja")
+    assert (status, text.splitlines()[0]) == (1, "失効しています")
+    assert "失効日時: 2026-11-23T00:00:00Z" in text
+    status, text = say(*revoked, "--lang", "en")
+    assert (status, text.splitlines()[0]) == (1, "revoked")
+    status, text = say("status", "signer.cer", "--anchor", "ca.cer", "--at", AT.iso(), "--lang", "ja")
+    assert (status, text.splitlines()[0]) == (2, "失効しているかどうか分かりません")
+    assert say("status", "signer.cer", "--lang", "fr")[0] == 3
+
+
+def test_every_word_of_the_path_engine_is_said_of_a_certificate() -> None:
+    """The sub-indications that files of the engine name, in both languages and with nothing left over."""
+    engine = ("validator", "path", "path_search", "path_steps")
+    sources = [(Path(__file__).parents[2] / "verifier" / f"{name}.py").read_text(encoding="utf-8") for name in engine]
+    produced = {SubIndication[name] for text in sources for name in re.findall(r"SubIndication\.([A-Z_]+)", text)}
+    assert set(WHY) == produced
+    for said in (*WHY.values(), *JUDGED.values(), *STATUS.values(), *DETAIL.values()):
+        assert said.ja != said.en
+        assert not re.search("[ぁ-ん]", said.en)
