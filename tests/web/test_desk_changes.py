@@ -11,6 +11,7 @@ import pytest
 from enrollment import certificates, ledger, protection
 from enrollment.events import EventKind
 from enrollment.store import people as people_rows
+from pki.instant import Instant
 from pki.purpose import Purpose
 from tests.enrollment.town import AT, resident
 from tests.support.chance import SetClock
@@ -162,6 +163,17 @@ def test_what_was_refused_or_given_up_is_forgotten(world: DeskWorld) -> None:
     assert kept.attributes.address != NEW
 
 
+def test_what_lay_too_long_is_forgotten(world: DeskWorld, clock: SetClock) -> None:
+    person, _ = world.office.enrolled()
+    clerk, database = world.seat("clerk"), world.desk.database
+    left = to_details(world, person)
+    clerk.go_on(left, "details", address=NEW)
+    clock.advance(days=31)
+    later = Instant(AT.seconds + 31 * 86_400)
+    database.transaction(lambda conn: entries.write(conn, "another", {}, later))
+    assert not database.read(lambda conn: entries.read(conn, world.work(left).id))
+
+
 def test_a_code_for_home_is_given_after_a_check_shown_once_and_printed(world: DeskWorld) -> None:
     person, _ = world.office.enrolled()
     clerk, database = world.seat("clerk"), world.desk.database
@@ -187,4 +199,5 @@ def test_a_post_office_is_offered_none_of_it(world: DeskWorld) -> None:
     person, _ = world.office.enrolled()
     post = world.seat("postclerk")
     for kind in (Kind.CHANGE, Kind.HOUSEHOLD, Kind.OFFICIAL_CHANGE, Kind.LOGIN_CODE):
-        assert post.post(f"/desk/people/{person}/work", kind=kind.value).status_code in (403, 409)
+        refused = post.post(f"/desk/people/{person}/work", kind=kind.value)
+        assert refused.status_code == 422 and "enrollment.out-of-scope" in refused.text

@@ -154,6 +154,8 @@ def test_of_whoever_stays_behind_nothing_is_asked(world: DeskWorld) -> None:
 def test_an_incomplete_form_says_what_is_missing_and_loses_nothing(world: DeskWorld) -> None:
     person, _ = world.office.enrolled()
     path = world.seat("clerk").begin(person, Kind.HOUSEHOLD)
+    early = fill(world, path, {0}, moved_on="2026-11-24")
+    assert early.status_code == 200 and "引っ越した日" in main_of(early), "a move that has not been yet"
     answer = fill(world, path, set(), moved_on="")
     assert answer.status_code == 200 and NEW in answer.text
     assert "引っ越した日" in main_of(answer) and "来ている人を選んで" in main_of(answer)

@@ -155,6 +155,7 @@ def test_a_post_office_takes_only_the_ticket_of_who_is_present(world: DeskWorld,
     person, _ = world.office.enrolled()
     ticket = booked(world, person, clock, "post")
     post = world.seat("postclerk")
+    assert "花子" not in post.get("/desk/bookings").text, "nobody is named who is not there"
     answer = post.post("/desk/bookings", ticket=ticket)
     assert answer.status_code == 409, "no reader tells that their card is there"
     found = world.desk.database.read(lambda conn: bookings.standing(conn, person))

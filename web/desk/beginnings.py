@@ -9,7 +9,7 @@ from enrollment.acts import What
 from enrollment.application import Application, withdrawal_content
 from enrollment.card_waiting import WAITING
 from enrollment.counterside import counterside
-from enrollment.errors import NotYours
+from enrollment.errors import NotYours, OutOfScope
 from enrollment.person import PersonId
 from enrollment.store import Connection
 from enrollment.store import people as people_rows
@@ -42,6 +42,8 @@ class Beginnings:
     ) -> Work:
         """New work with somebody of this municipality, or who moves into it. `more`: what is known beforehand; `then`:
         what belongs into the same transaction. Errors: those of the desk and the operator; NotYours."""
+        if officer.counter.kind.needs_confirmation and kind not in AT_A_POST_OFFICE:
+            raise OutOfScope(officer.counter.counter, kind.value)
         body: dict[str, Any] = {"municipal": officer.counter.kind.is_municipal, **(more or {})}
         if officer.counter.kind.needs_confirmation:
             body["card"] = self.present_card(officer, person)
@@ -103,6 +105,8 @@ class Beginnings:
         signing.do(self.desk, officer, deed, write)
 
 
+AT_A_POST_OFFICE: Final = frozenset({Kind.CHECK, Kind.PIN_RESET})
+"""What is guided there; everything else is done at the municipality's own desks."""
 MOVING_IN: Final = frozenset({Kind.CHANGE, Kind.HOUSEHOLD})
 """What may be begun with somebody whom another municipality keeps, and whose transfer to us was announced."""
 

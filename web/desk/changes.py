@@ -66,7 +66,7 @@ class Changes:
 
         def write(conn: Connection, at: Instant) -> Work:
             asked = counter_change.propose(conn, evidence, owner, new, operator, at, desk.random)
-            entries.write(conn, work.id, typed.entry())
+            entries.write(conn, work.id, typed.entry(), at)
             until = (at + LIFETIME).seconds
             return works.move(conn, work, Event.NEXT, at, approval=asked.approval, until=until)
 

@@ -87,7 +87,7 @@ class HouseholdWork:
                 members.append({**member, "reason": reason, "by": by.isoformat() if reason and not stays else None})
             if all(member["reason"] for member in members):
                 raise InvalidValue("somebody who is here and can be dealt with")
-            entries.write(conn, work.id, {"address": asked.address, "moved_on": asked.moved_on.isoformat()})
+            entries.write(conn, work.id, {"address": asked.address, "moved_on": asked.moved_on.isoformat()}, at)
             return works.move(conn, work, Event.NEXT, at, members=members)
 
         people = ",".join(sorted(member["person"] for member in members_of(work)))

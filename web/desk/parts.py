@@ -58,7 +58,11 @@ class Desk:
         self, officer: Officer, people: Sequence[tuple[PersonId, str]], fields: frozenset[Field]
     ) -> list[View]:
         """The same for each person and reason, recorded together: a list costs what one look does."""
-        looks = [(one, _access(officer, reason, fields, self.provider(officer, one))) for one, reason in people]
+        keepers = self.database.read(lambda conn: [provider(conn, officer, one) for one, _ in people])
+        looks = [
+            (one, _access(officer, reason, fields, keeper))
+            for (one, reason), keeper in zip(people, keepers, strict=True)
+        ]
         return look_all(self.database, looks, self.clock.now(), self.random) if looks else []
 
     def residents_reader(self, officer: Officer) -> tuple[Line, str]:

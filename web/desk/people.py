@@ -13,7 +13,7 @@ from enrollment.registry import FOUR_ATTRIBUTES, Field
 from enrollment.store import people as people_rows
 from enrollment.store import work as card_rows
 from pki.errors import InvalidValue
-from web.desk.beginnings import MOVING_IN, Beginnings, waiting_for_card
+from web.desk.beginnings import AT_A_POST_OFFICE, MOVING_IN, Beginnings, waiting_for_card
 from web.desk.officer import Officer
 from web.desk.outage import Outages
 from web.desk.parts import Desk
@@ -170,10 +170,6 @@ def people_pages(pages: Pages, desk: Desk, passkeys: Passkeys, outages: Outages)
         return see_other(f"/desk/work/{work.id}")
 
 
-_AT_A_POST_OFFICE = frozenset({Kind.CHECK, Kind.PIN_RESET})
-"""What is guided there; everything else is done at the municipality's own desks."""
-
-
 def _kinds(officer: Officer, *, protected: bool, card_waits: bool) -> list[Kind]:
     """What this desk may begin; seeing a protected address only where there is one, and what waits for a card only
     where something does."""
@@ -183,7 +179,7 @@ def _kinds(officer: Officer, *, protected: bool, card_waits: bool) -> list[Kind]
             officer.counter.require(kind.affair, officer.session.row.seen_at)
         except EnrollmentError:
             continue
-        elsewhere = officer.counter.kind.needs_confirmation and kind not in _AT_A_POST_OFFICE
+        elsewhere = officer.counter.kind.needs_confirmation and kind not in AT_A_POST_OFFICE
         needless = (kind is Kind.UNLOCK and not protected) or (kind is Kind.WAITING_CARD and not card_waits)
         if not elsewhere and not needless:
             found.append(kind)

@@ -114,14 +114,9 @@ WORDS: Final[Mapping[str, Words]] = {
         "変わるところを入力してください。", "かわる ところを {書|か}いてください。", "Type what changes."
     ),
     "fault-moved_on": Words(
-        "引っ越した日を入力してください。",
-        "{引|ひ}っこした {日|ひ}を {書|か}いてください。",
-        "Give the day of the move.",
-    ),
-    "fault-consent": Words(
-        "来ている大人は、それぞれ同意の欄に印が必要です。",
-        "{来|き}ている {大人|おとな}は {同意|どうい}が いります。",
-        "Each adult who is here must agree: tick it.",
+        "引っ越した日を入力してください(今日までの日付)。",
+        "{引|ひ}っこした {日|ひ}を {書|か}いてください(きょうまで)。",
+        "Give the day of the move: today, or earlier.",
     ),
     "fault-nobody": Words(
         "来ている人を選んでください。", "{来|き}ている {人|ひと}を えらんでください。", "Choose who is here."

@@ -132,7 +132,7 @@ def working_pages(pages: Pages, desk: Desk) -> None:
         wrong, moved_on = faults("", "", form.get("address", ""), "", ""), None
         with suppress(ValueError):
             moved_on = date.fromisoformat(form.get("moved_on", ""))
-        if moved_on is None:
+        if moved_on is None or moved_on > desk.clock.now().jst_date():  # told in advance it would be a transfer out
             wrong.append("moved_on")
         if not here:
             wrong.append("nobody")

@@ -2,16 +2,23 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, delete, insert, select
 
+from pki.instant import Instant
 from web.store.tables_entries import ENTRIES
+from web.store.tables_pages import WORK
+
+_KEPT: Final = 30 * 86_400
+"""Seconds after which what was written down for work that nobody went on with is forgotten."""
 
 
-def write(conn: Connection, work: str, entry: Mapping[str, Any]) -> None:
-    """Keep it; what was written before is gone."""
+def write(conn: Connection, work: str, entry: Mapping[str, Any], at: Instant) -> None:
+    """Keep it; what was written before is gone, and so is what lay too long."""
     forget(conn, work)
+    left = select(WORK.c.work).where(WORK.c.changed_at < at.seconds - _KEPT)
+    conn.execute(delete(ENTRIES).where(ENTRIES.c.work.in_(left)))
     conn.execute(insert(ENTRIES).values(work=work, document=json.dumps(dict(entry), sort_keys=True)))
 
 
