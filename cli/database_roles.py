@@ -51,7 +51,7 @@ def grants(
 
 def apply_grants(database: "Database", *, show: bool = False) -> list[str]:
     """Carry out, or with `show` only give, what `enrollment.isolation` says for the tables that there are."""
-    from enrollment.isolation import statements
+    from enrollment.row_policies import statements
     from enrollment.store import Connection, people
 
     def body(conn: Connection) -> list[str]:
@@ -60,7 +60,8 @@ def apply_grants(database: "Database", *, show: bool = False) -> list[str]:
         for table, column in conn.exec_driver_sql(query):
             columns.setdefault(table, set()).add(column)
         towns = [one.code for one in people.municipalities(conn)]
-        made = list(statements({table: frozenset(found) for table, found in columns.items()}, towns))
+        schema = str(conn.exec_driver_sql("SELECT current_schema()").scalar_one())
+        made = list(statements(schema, {table: frozenset(found) for table, found in columns.items()}, towns))
         if not show:
             _run(conn, made)
         return made

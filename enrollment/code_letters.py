@@ -27,6 +27,7 @@ from enrollment.residence import address_digest
 from enrollment.store import Connection, Database
 from enrollment.store import people as people_rows
 from enrollment.store import terms as rows
+from pki.attributes import check_address
 from pki.instant import Instant, end_of_japanese_day
 
 TOPIC: Final = "letter.code"
@@ -79,12 +80,11 @@ class CodeLetters:
         """
         people_rows.hold_person(conn, person)
         people_rows.municipality_of(conn, owner)
-        kept = people_rows.person_of(conn, person)
-        if kept.status is not PersonStatus.RESIDENT:
+        if people_rows.status_of(conn, person) is not PersonStatus.RESIDENT:
             raise RemoteBlocked("the record has ended")
         if protection.standing(conn, person) is not None:
             raise RemoteBlocked("it needs a look at a counter")
-        kept.attributes.moved_to(address)  # what is no address is no address here either
+        check_address(address)
         before = rows.letters_of(conn, person)
         if sum(letter.asked_at + LIFETIME > at for letter in before) >= MOST:
             raise RemoteBlocked("too many letters were asked for")

@@ -27,15 +27,14 @@ def confirm(
     the officer works at a post office themselves; UnknownPerson, UnknownCounter.
     """
     operator.require(Role.CLERK, at, person)
-    kept = people_rows.person_of(conn, person)
-    if kept.owner != operator.owner:
+    if people_rows.owner_of(conn, person) != operator.owner:
         raise NotYours(operator.owner)
     desk = people_rows.counter_of(conn, counter)
     if desk.owner != operator.owner:
         raise NotYours(operator.owner)
     if not people_rows.counter_of(conn, operator.counter).kind.is_municipal:
         raise OutOfScope(operator.counter, "confirmation")
-    if kept.status is not PersonStatus.RESIDENT:
+    if people_rows.status_of(conn, person) is not PersonStatus.RESIDENT:
         raise NotConfirmed(counter)
     acts.use(conn, operator, acts.What.CONFIRM_CHECK, person, content_of(person, counter), at)
     confirmation = Confirmation(

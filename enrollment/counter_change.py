@@ -120,7 +120,8 @@ def change(
     act = acts.use(conn, at_desk.operator, acts.What.ATTRIBUTE_CHANGE, person, content, at)
     if not records.add_evidence(conn, evidence, f"change:{approval}"):
         raise EvidenceUsed(evidence.digest())
-    kept = people_rows.person_of(conn, person)
+    who = f"{at_desk.counter.counter}/{operator}"
+    kept = registry.to_change(conn, person, "desk", "attribute-change", who, at, random)
     before = kept.owner
     procedure = _procedure(before, owner, kept.attributes, attributes)
     residence.require(

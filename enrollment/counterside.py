@@ -49,6 +49,6 @@ def counterside(conn: Connection, operator: str) -> Counterside:
 
 def require_resident(conn: Connection, person: PersonId, act: str) -> None:
     """Errors: WrongState for a record that has ended."""
-    status = people_rows.person_of(conn, person).status
+    status = people_rows.status_of(conn, person)
     if status is not PersonStatus.RESIDENT:
         raise WrongState("record", status.value, act)

@@ -16,11 +16,11 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import Final
 
-from enrollment import outbox, plausibility, procedures, protection, workdays
+from enrollment import outbox, plausibility, procedures, protection, registry, workdays
 from enrollment.errors import GatewayRefused, NotYours, SignatureInvalid, UnknownPerson
 from enrollment.errors.gate import GatewayFlooded
 from enrollment.gateway_schema import GatewayMessage, MessageKind, parse_message
-from enrollment.person import PersonId, Random
+from enrollment.person import Person, PersonId, Random
 from enrollment.signed import OwnerKeys
 from enrollment.store import Connection, work
 from enrollment.store import gate as rows
@@ -140,7 +140,7 @@ class Gateway:
         person = PersonId(message.person)
         if people_rows.hold_person(conn, person) != message.owner:
             raise NotYours(message.owner)
-        plausibility.check(conn, message, people_rows.person_of(conn, person), at)
+        plausibility.check(conn, message, look_at(conn, message, at, self.random), at)
 
     def _shed(self, conn: Connection, owner: str, at: Instant) -> None:
         limit = self.policy(owner).per_minute
@@ -232,6 +232,12 @@ CALLED_BACK: Final = frozenset(
     {MessageKind.ATTRIBUTES_CHANGED, MessageKind.MOVE, MessageKind.DEATH, MessageKind.CORRECTION}
 )
 """What can be corrected or retracted."""
+
+
+def look_at(conn: Connection, message: GatewayMessage, at: Instant, random: Random) -> Person:
+    """The record that a message is to be held against; that it was looked at is written down first."""
+    recipient = f"municipality:{message.owner}"
+    return registry.to_change(conn, PersonId(message.person), "gateway", message.kind.value, recipient, at, random)
 
 
 def stop_cards(conn: Connection, person: PersonId, message: str, at: Instant, random: Random) -> None:

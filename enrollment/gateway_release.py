@@ -16,7 +16,7 @@ from enrollment import certificates, ledger, outbox, plausibility, procedures, r
 from enrollment.canonical import Json
 from enrollment.errors import Braked, EnrollmentError
 from enrollment.events import EventKind
-from enrollment.gateway import NAMES_ANOTHER, MessageState, stop_cards
+from enrollment.gateway import NAMES_ANOTHER, MessageState, look_at, stop_cards
 from enrollment.gateway_schema import GatewayMessage, MessageKind, attributes_of, parse_message
 from enrollment.ledger import Happening
 from enrollment.person import Person, PersonId, PersonStatus, Random
@@ -89,7 +89,7 @@ def _release(conn: Connection, row: rows.GateRow, at: Instant, random: Random) -
     if newest is not None and newest > (message.sent_at, message.message):
         rows.settle(conn, row.owner, row.message, MessageState.RETRACTED.value, at, f"overtaken by {newest[1]}")
         return False
-    kept = people_rows.person_of(conn, person)
+    kept = look_at(conn, message, at, random)
     plausibility.check(conn, message, kept, at)
     _apply(conn, message, kept, at, random)
     rows.settle(conn, row.owner, row.message, MessageState.RELEASED.value, at, "")

@@ -1,17 +1,20 @@
-"""Who can see what, as data: database roles, what each may do with which records, and the SQL that makes it so.
+"""Who can see what, as data: database roles, and what each may do with which records.
 
-From this one table come PostgreSQL's grants and row policies (`jitsuin database grants`), the page
-`/about/who-can-see-what`, and the tests that play the adversary. A municipality's own role sees the rows of people whom
-it keeps and nobody else's, whatever it asks; the public status, the signing process and the answers to relying parties
-see no name and no address at all. The roles of the programs that serve counters and filings see whom their database
-keeps: municipalities that want to be apart from each other there too have databases of their own.
+From this one table come PostgreSQL's grants and row policies (`enrollment.row_policies`, `jitsuin database grants`),
+the page `/about/who-can-see-what`, and the tests that play the adversary. A municipality's own role sees the rows of
+people whom it keeps and nobody else's, whatever it asks; the public status, the signing process and the answers to
+relying parties see no name and no address at all. The programs that serve counters and filings see a resident only in
+a transaction that names that resident or the municipality, so that no query finds anybody by name; counters that log
+in as their own municipality's role reach nobody else's residents by whatever they name.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+DESKS: Final = "jitsuin_desks"
+"""The group of the login roles of municipalities' counters: what `jitsuin_desk` may, for one municipality."""
 TOWNS: Final = "jitsuin_towns"
 """The group of all municipalities' roles; each is `jitsuin_town_` and five digits."""
 
@@ -158,68 +161,6 @@ def town_role(code: str) -> str:
     return f"jitsuin_town_{code}"
 
 
-def statements(columns: Mapping[str, frozenset[str]], towns: list[str]) -> Iterator[str]:
-    """PostgreSQL's statements that make the table above true; running them again changes nothing.
-
-    `columns`: every table with its columns, as the database has them; `towns`: codes. Names are ours or checked: none
-    comes from outside.
-    """
-    ours = {table: group for table in sorted(columns) if (group := group_of(table)) is not None}
-    for role in (*RIGHTS, *map(town_role, towns)):
-        login = "LOGIN" if role != TOWNS else "NOLOGIN"
-        yield (
-            f"DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN "
-            f"CREATE ROLE {role} {login} NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE; END IF; END $$"
-        )
-    for code in towns:
-        yield f"GRANT {TOWNS} TO {town_role(code)}"
-    for table, group in ours.items():
-        yield f"REVOKE ALL ON {table} FROM PUBLIC"
-        for role, rights in RIGHTS.items():
-            yield f"REVOKE ALL ON {table} FROM {role}"
-            right = rights.get(group)
-            if right is not None:
-                yield from _grants(table, columns[table], role, right)
-        if table.startswith("enrollment_"):
-            yield from _policies(table, columns[table])
-    for table in sorted(columns):
-        if table.endswith("_alembic_version"):
-            yield f"GRANT SELECT ON {table} TO {', '.join(RIGHTS)}"
-
-
-def _grants(table: str, columns: frozenset[str], role: str, right: Right) -> Iterator[str]:
-    match right:
-        case Right.READ:
-            yield f"GRANT SELECT ON {table} TO {role}"
-        case Right.OWN:
-            if _own_rows(table, columns) is not None:
-                yield f"GRANT SELECT ON {table} TO {role}"
-        case Right.WRITE:
-            changing = "SELECT, INSERT" if table in APPEND_ONLY else "SELECT, INSERT, UPDATE"
-            deleting = ", DELETE" if not table.startswith("enrollment_") or table == "enrollment_nonces" else ""
-            yield f"GRANT {changing}{deleting} ON {table} TO {role}"
-        case Right.KNOW:
-            yield f"GRANT SELECT ({', '.join(KNOWN)}) ON {table} TO {role}"
-
-
-def _own_rows(table: str, columns: frozenset[str]) -> str | None:
-    """The condition under which a row is a municipality's own; None where no row can be told to be."""
-    code = "right(current_user::text, 5)"
-    if table == "enrollment_people" or ("owner" in columns and "person" not in columns):
-        return f"owner = {code}"
-    if "person" in columns:  # who keeps the person now: the rows go along when somebody moves
-        return "person IN (SELECT person FROM enrollment_people)"
-    if "card_id" in columns:
-        return "card_id IN (SELECT card_id FROM enrollment_cards)"
-    return None
-
-
-def _policies(table: str, columns: frozenset[str]) -> Iterator[str]:
-    planes = ", ".join(role for role in RIGHTS if role != TOWNS)
-    yield f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"
-    yield f"DROP POLICY IF EXISTS planes ON {table}"
-    yield f"CREATE POLICY planes ON {table} TO {planes} USING (true) WITH CHECK (true)"
-    yield f"DROP POLICY IF EXISTS towns ON {table}"
-    own = _own_rows(table, columns)
-    everybody = group_of(table) is Group.REFERENCE
-    yield f"CREATE POLICY towns ON {table} FOR SELECT TO {TOWNS} USING ({'true' if everybody else own or 'false'})"
+def desk_role(code: str) -> str:
+    """The login role of one municipality's counters, where several share a database. Errors: as `town_role`."""
+    return f"jitsuin_desk_{town_role(code)[-5:]}"

@@ -86,7 +86,7 @@ def draft(
     at_desk = counterside(conn, operator)
     at_desk.require(Affair.PIN_RESET, at, evidence.person)
     card = work_rows.card_of(conn, card_id)
-    owner = people_rows.person_of(conn, card.person).owner
+    owner = people_rows.owner_of(conn, card.person)
     if owner != at_desk.operator.owner or card.person != evidence.person:
         raise NotYours(at_desk.operator.owner)
     if card.state is not CardState.ACTIVE:

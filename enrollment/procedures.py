@@ -42,12 +42,20 @@ def content_of(act: str, **fields: Json) -> str:
     return digest({"act": act, **fields})
 
 
-def _own(conn: Connection, person: PersonId, operator: Operator, role: Role, at: Instant) -> Person:
-    """The person in their own turn, if they are this operator's to deal with."""
+def _own(conn: Connection, person: PersonId, operator: Operator, role: Role, at: Instant) -> None:
+    """Take the person's turn, if they are this operator's to deal with."""
     if people_rows.hold_person(conn, person) != operator.owner:
         raise NotYours(operator.owner)
     operator.require(role, at, person)
-    return people_rows.person_of(conn, person)
+
+
+def _to_change(
+    conn: Connection, person: PersonId, operator: Operator, reason: str, at: Instant, random: Random
+) -> Person:
+    """The record of somebody whom the operator may deal with, for an act that changes it; the look is recorded."""
+    _own(conn, person, operator, Role.CLERK, at)
+    recipient = f"{operator.counter}/{operator.operator}"
+    return registry.to_change(conn, person, "desk", reason, recipient, at, random)
 
 
 def propose_correction(
@@ -92,7 +100,7 @@ def official_change(
 
     Errors: NotYours, RoleMissing, OperatorNotValid, SelfDealing.
     """
-    kept = _own(conn, person, operator, Role.CLERK, at)
+    kept = _to_change(conn, person, operator, "official-change", at, random)
     content = official_content(person, attributes)
     act = acts.use(conn, operator, acts.What.OFFICIAL_CHANGE, person, content, at)
     registry.move(conn, kept, kept.owner, attributes, at, random)
@@ -196,8 +204,8 @@ def propose_end(
 
     Errors: NotYours, RoleMissing, OperatorNotValid, SelfDealing; RemoteBlocked if the channel is closed there.
     """
-    kept = _own(conn, person, operator, Role.CLERK, at)
-    channels.require(conn, kept.owner, Procedure.END_OF_SERVICE, channel, at)
+    _own(conn, person, operator, Role.CLERK, at)
+    channels.require(conn, operator.owner, Procedure.END_OF_SERVICE, channel, at)
     content = content_of("end", person=person, status=status.value)
     return deciding.propose(conn, operator, Affair.END_OF_SERVICE, person, content, at, random)
 
@@ -220,7 +228,7 @@ def end_of_service(
     Errors: NeedsApproval, ApprovalExpired; NotYours, RoleMissing; RemoteBlocked for keeping a dead person's, or by
     a channel that is closed there.
     """
-    kept = _own(conn, person, operator, Role.CLERK, at)
+    kept = _to_change(conn, person, operator, "end-of-service", at, random)
     channels.require(conn, kept.owner, Procedure.END_OF_SERVICE, channel, at)
     content = content_of("end", person=person, status=status.value)
     deciding.use(conn, approval, Affair.END_OF_SERVICE, person, content, at)
@@ -265,7 +273,7 @@ def reinstate(
     Errors: NeedsApproval, ApprovalExpired, ActNotSigned; WrongState for a record that has not ended; NotYours,
     RoleMissing, SelfDealing.
     """
-    kept = _own(conn, person, operator, Role.CLERK, at)
+    kept = _to_change(conn, person, operator, "reinstate", at, random)
     content = content_of("reinstate", person=person)
     deciding.use(conn, approval, Affair.END_OF_SERVICE, person, content, at)
     acts.use(conn, operator, acts.What.REINSTATE, person, content, at)

@@ -32,8 +32,10 @@ class Field(StrEnum):
 FOUR_ATTRIBUTES = frozenset(Field)
 
 PROVIDED, MASKED_RESULT, UNLOCKED, DESTROYED = "provided", "masked", "unlocked", "destroyed"
+COMPARED = "compared"
 """Results of a look: as asked; without the protected address; with it, by two people's leave. The last one: it was kept
-as long as it had to be (`enrollment.retention`), and what it said is gone."""
+as long as it had to be (`enrollment.retention`), and what it said is gone. COMPARED: a change was held against the
+record, and nobody was shown anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,19 @@ def _require_recorded(conn: Connection, receipt: AccessReceipt) -> str:
     if row is None or row["hash"] != receipt.hash:
         raise NoReceipt(receipt.record)
     return str(row["result"])
+
+
+def to_change(
+    conn: Connection, person: PersonId, function: str, reason: str, recipient: str, at: Instant, random: Random
+) -> Person:
+    """The whole record for whoever changes it, in the transaction of the change; the look is written down first.
+
+    Nobody is shown anything, so nothing is masked. Errors: UnknownPerson, Stale (Retryable).
+    """
+    access = Access(
+        function, reason, "resident-record", rows.owner_of(conn, person), recipient, FOUR_ATTRIBUTES, "住民基本台帳法"
+    )
+    return whole(conn, record_access(conn, person, access, at, random, result=COMPARED))
 
 
 def whole(conn: Connection, receipt: AccessReceipt) -> Person:

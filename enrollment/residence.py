@@ -101,7 +101,7 @@ def state(conn: Connection, verified: VerifiedFiling, at: Instant, random: Rando
     if not card.state.usable:
         raise CardNotUsable(card.card_id, card.state.value)
     people_rows.municipality_of(conn, said.municipality)
-    if people_rows.person_of(conn, held.person).status is not PersonStatus.RESIDENT:
+    if people_rows.status_of(conn, held.person) is not PersonStatus.RESIDENT:
         raise RemoteBlocked("the record has ended")
     if protection.standing(conn, held.person) is not None:
         raise RemoteBlocked("it needs a look at a counter")

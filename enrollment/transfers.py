@@ -137,17 +137,17 @@ def announce(
     random: Random,
 ) -> Transfer:
     """Keep it, and let the time for the move in run. The caller holds the person's turn. An older one is withdrawn."""
-    kept = people_rows.person_of(conn, person)
+    owner = people_rows.owner_of(conn, person)
     people_rows.municipality_of(conn, municipality)
-    if kept.status is not PersonStatus.RESIDENT:
+    if people_rows.status_of(conn, person) is not PersonStatus.RESIDENT:
         raise RemoteBlocked("the record has ended")
     if protection.standing(conn, person) is not None:
         raise RemoteBlocked("it needs a look at a counter")
-    if municipality == kept.owner:
+    if municipality == owner:
         raise NothingChanges(transfer)
-    channels.require(conn, kept.owner, Procedure.MOVE_OUT, channel, at)
+    channels.require(conn, owner, Procedure.MOVE_OUT, channel, at)
     made = Transfer(
-        transfer, person, kept.owner, municipality, planned_on, TransferState.ANNOUNCED, 1, channel.value, document,
+        transfer, person, owner, municipality, planned_on, TransferState.ANNOUNCED, 1, channel.value, document,
         signature, at, at,
     )  # fmt: skip
     rows.add_transfer(conn, made)
@@ -156,7 +156,7 @@ def announce(
             _change(conn, older, TransferEvent.WITHDRAW, at)
             deadlines.end(conn, person, DeadlineKind.TRANSFER_IN, at, DeadlineOutcome.DROPPED, older.transfer)
     deadlines.run(conn, person, DeadlineKind.TRANSFER_IN, transfer, transfer_in_by(planned_on), at)
-    body: dict[str, Json] = {"from": kept.owner, "to": municipality, "transfer": transfer}
+    body: dict[str, Json] = {"from": owner, "to": municipality, "transfer": transfer}
     outbox.put(conn, person, "transfer.announced", body, at, random)
     return made
 

@@ -43,6 +43,11 @@ def _check_text(text: str, flags: str, limit: int, what: str) -> None:
         raise InvalidValue(f"the substitute flags of the {what} are one 0 or 1 for each of its characters")
 
 
+def check_address(address: str, substitutes: str = "") -> None:
+    """Errors: InvalidValue for what cannot be written as an address."""
+    _check_text(address, substitutes, MAX_ADDRESS, "address")
+
+
 def _length_of_unusual(text: str, what: str) -> int:
     """How many characters are seen. Errors: InvalidValue unless every unusual one selects a form of the one before."""
     before = ""
@@ -74,7 +79,7 @@ class Attributes:
 
     def __post_init__(self) -> None:
         _check_text(self.name, self.name_substitutes, MAX_NAME, "name")
-        _check_text(self.address, self.address_substitutes, MAX_ADDRESS, "address")
+        check_address(self.address, self.address_substitutes)
 
     def __repr__(self) -> str:
         return "Attributes(…)"

@@ -16,8 +16,16 @@ def rows_by_group(conn: Connection) -> Counter[Group]:
     for name in inspect(conn).get_table_names():
         group = group_of(name)
         if group is not None and not name.endswith("_alembic_version"):
-            found[group] += conn.execute(select(func.count()).select_from(table(name))).scalar_one()
+            found[group] += _rows(conn, name)
     return found
+
+
+def _rows(conn: Connection, name: str) -> int:
+    """Of residents, row policies show a plane none that it does not name: there a function counts."""
+    counts = name == t.people.name and conn.dialect.name == "postgresql"
+    if counts and conn.execute(select(func.to_regproc("jitsuin_residents"))).scalar_one() is not None:
+        return int(conn.execute(select(func.jitsuin_residents())).scalar_one())
+    return int(conn.execute(select(func.count()).select_from(table(name))).scalar_one())
 
 
 def looks_since(conn: Connection, since: Instant) -> dict[str, int]:

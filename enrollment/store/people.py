@@ -19,6 +19,7 @@ from enrollment.errors import (
 )
 from enrollment.operators import Operator, Role
 from enrollment.person import Person, PersonId, PersonStatus
+from enrollment.row_policies import OWNER, PERSON
 from enrollment.store import tables as t
 from enrollment.store.connection import Connection, is_unique_violation
 from pki.attributes import Attributes, Gender
@@ -37,8 +38,22 @@ def _attributes(attributes: Attributes) -> dict[str, str]:
     }
 
 
+def _about(conn: Connection, person: PersonId) -> None:
+    """Name the resident whom this transaction is about: PostgreSQL's row policies show no other
+    (`enrollment.row_policies`)."""
+    if conn.dialect.name == "postgresql":
+        conn.execute(select(func.set_config(PERSON, person, True)))
+
+
+def _within(conn: Connection, owner: str) -> None:
+    """Name the municipality whose residents this transaction is about."""
+    if conn.dialect.name == "postgresql":
+        conn.execute(select(func.set_config(OWNER, owner, True)))
+
+
 def add_person(conn: Connection, person: Person) -> None:
     """A new person, version as given."""
+    _about(conn, person.person)
     conn.execute(
         insert(t.people).values(
             person=person.person,
@@ -53,6 +68,7 @@ def add_person(conn: Connection, person: Person) -> None:
 
 def person_of(conn: Connection, person: PersonId) -> Person:
     """Errors: UnknownPerson. Callers outside the registry read through `registry.read`, with a receipt."""
+    _about(conn, person)
     row = conn.execute(select(t.people).where(t.people.c.person == person)).mappings().one_or_none()
     if row is None:
         raise UnknownPerson(person)
@@ -73,13 +89,24 @@ def person_of(conn: Connection, person: PersonId) -> Person:
     )
 
 
+def status_of(conn: Connection, person: PersonId) -> PersonStatus:
+    """Whether the record goes on: no personal data. Errors: UnknownPerson."""
+    _about(conn, person)
+    status = conn.execute(select(t.people.c.status).where(t.people.c.person == person)).scalar_one_or_none()
+    if status is None:
+        raise UnknownPerson(person)
+    return PersonStatus(status)
+
+
 def exists(conn: Connection, person: PersonId) -> bool:
     """Whether anybody has this id."""
+    _about(conn, person)
     return conn.execute(select(t.people.c.person).where(t.people.c.person == person)).one_or_none() is not None
 
 
 def owner_of(conn: Connection, person: PersonId) -> str:
     """The municipality that keeps `person`: no personal data. Errors: UnknownPerson."""
+    _about(conn, person)
     owner = conn.execute(select(t.people.c.owner).where(t.people.c.person == person)).scalar_one_or_none()
     if owner is None:
         raise UnknownPerson(person)
@@ -92,6 +119,7 @@ def hold_person(conn: Connection, person: PersonId) -> str:
     What was read before may be old by now and must be read again. (SQLite has one writer at a time anyway.)
     Errors: UnknownPerson.
     """
+    _about(conn, person)
     owner = conn.execute(select(t.people.c.owner).where(t.people.c.person == person).with_for_update())
     found = owner.scalar_one_or_none()
     if found is None:
@@ -101,6 +129,7 @@ def hold_person(conn: Connection, person: PersonId) -> str:
 
 def change_person(conn: Connection, person: Person) -> None:
     """Write the next version over the one before it. Errors: Stale if somebody else was first."""
+    _about(conn, person.person)
     done = conn.execute(
         update(t.people)
         .where(t.people.c.person == person.person, t.people.c.version == person.version - 1)
@@ -159,6 +188,7 @@ def count_accesses(conn: Connection, provider: str, result: str, since: Instant)
 
 def people_of_owner(conn: Connection, owner: str, after: PersonId | None, limit: int) -> list[PersonId]:
     """Ids of one municipality's residents, page by page in order of id."""
+    _within(conn, owner)
     query = select(t.people.c.person).where(t.people.c.owner == owner).order_by(t.people.c.person).limit(limit)
     if after is not None:
         query = query.where(t.people.c.person > after)
@@ -167,6 +197,7 @@ def people_of_owner(conn: Connection, owner: str, after: PersonId | None, limit:
 
 def people_born(conn: Connection, owner: str, born: date) -> list[tuple[PersonId, str]]:
     """Id and name of one municipality's residents who were born on that day: for `enrollment.finding` alone."""
+    _within(conn, owner)
     p = t.people.c
     query = select(p.person, p.name).where(p.owner == owner, p.date_of_birth == born.isoformat()).order_by(p.person)
     return [(PersonId(person), str(name)) for person, name in conn.execute(query)]
@@ -174,6 +205,7 @@ def people_born(conn: Connection, owner: str, born: date) -> list[tuple[PersonId
 
 def count_people(conn: Connection, owner: str) -> int:
     """How many residents a municipality keeps."""
+    _within(conn, owner)
     return conn.execute(select(func.count()).select_from(t.people).where(t.people.c.owner == owner)).scalar_one()
 
 

@@ -10,6 +10,7 @@ from enrollment import isolation, protection, registry
 from enrollment.errors import NotYours
 from enrollment.isolation import APPEND_ONLY, RIGHTS, TOWNS, Group, group_of, town_role
 from enrollment.registry import FOUR_ATTRIBUTES, Access
+from enrollment.row_policies import OWNER, PERSON
 from enrollment.store import people as rows
 from tests.enrollment.town import AT, OTHER_TOWN, TOWN, found, hanako, resident
 
@@ -40,10 +41,13 @@ def as_role(database, role):
     return create_engine(database.engine.url.set(username=role))
 
 
-def ask(database, role, query, **values):
+def ask(database, role, query, about="", within="", **values):
+    """What a role is answered in a transaction that names a person or a municipality."""
     engine = as_role(database, role)
     try:
         with engine.connect() as conn:
+            for setting, value in ((PERSON, about), (OWNER, within)):
+                conn.execute(text("SELECT set_config(:setting, :value, true)"), {"setting": setting, "value": value})
             return [tuple(row) for row in conn.execute(text(query), values)]
     finally:
         engine.dispose()
@@ -112,7 +116,7 @@ def test_planes_without_counters_never_see_a_name(towns):
         for column in ("name", "address", "date_of_birth", "gender", "*"):
             with pytest.raises(ProgrammingError, match=DENIED):
                 ask(database, role, f"SELECT {column} FROM enrollment_people")
-    known = ask(database, "jitsuin_relying_party", "SELECT owner FROM enrollment_people WHERE person = :p", p=ours)
+    known = ask(database, "jitsuin_relying_party", "SELECT owner FROM enrollment_people", about=ours)
     assert known == [(TOWN,)]
     with pytest.raises(ProgrammingError, match=DENIED):
         ask(database, "jitsuin_relying_party", "SELECT 1 FROM enrollment_people WHERE name = 'x'")

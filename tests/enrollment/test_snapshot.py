@@ -152,7 +152,13 @@ def test_the_command_makes_verifies_restores_and_drills(office, tmp_path):
     assert (told["ok"], told["people"], told["events"]) == (True, 1, 2)
     assert json.loads(run("restore", out, tmp_path, "--keys", keys, "--json").output)["people"] == 0
     drilled = json.loads(run("drill", tmp_path, "--keys", keys, "--json").output)
-    assert drilled["ok"] is True
-    assert drilled["people"] == 1
+    assert (drilled["ok"], drilled["people"], drilled["recovery_point_seconds"] < 60) == (True, 1, True)
+    assert drilled["changes_lost"] == {"events": 0, "flags": 0, "people": 0}
+    office.database.transaction(lambda conn: resident(conn, office.random))
+    again = json.loads(run("drill", tmp_path, "--keys", keys, "--snapshot", out, "--json").output)
+    assert (again["ok"], again["changes_lost"]) == (True, {"events": 0, "flags": 0, "people": 1})
+    kept = [json.loads(line) for line in (tmp_path / "drills.jsonl").read_text("utf-8").splitlines()]
+    assert kept == [drilled, again]
+    assert all(one["recovery_time_seconds"] > 0 for one in kept)
     (keys / "snapshot.key").write_text("short")
     assert run("verify", out, "--keys", keys).exception.code == "pki.invalid-value"
