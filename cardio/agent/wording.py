@@ -157,6 +157,11 @@ WORDS: Final[Mapping[str, tuple[str, str, str]]] = {
         "{暗証番号|あんしょうばんごう}({数字|すうじ} 4つ)",
         "Authentication PIN (4 digits)",
     ),
+    "authentication-now": (
+        "いまの暗証番号(数字4桁)",
+        "いまの {暗証番号|あんしょうばんごう}({数字|すうじ} 4つ)",
+        "The PIN of now (4 digits)",
+    ),
     "authentication-again": ("もう一度 数字4桁", "もう{一度|いちど} {数字|すうじ} 4つ", "The 4 digits again"),
     "authentication-new": (
         "新しい暗証番号(数字4桁)",
@@ -167,6 +172,11 @@ WORDS: Final[Mapping[str, tuple[str, str, str]]] = {
         "署名用パスワード(英数字6~16文字)",
         "{署名用|しょめいよう}パスワード({英語|えいご}の {文字|もじ}と {数字|すうじ} 6〜16こ)",
         "Signature password (6 to 16 letters and digits)",
+    ),
+    "signature-now": (
+        "いまの署名用パスワード(英数字6~16文字)",
+        "いまの {署名用|しょめいよう}パスワード",
+        "The signature password of now (6 to 16 letters and digits)",
     ),
     "signature-again": (
         "もう一度 署名用パスワード",

@@ -46,6 +46,24 @@ def judge(page: Page, name: str) -> None:
     page.screenshot(path=SCREENSHOTS / f"citizen-{name}.png", full_page=True)
 
 
+def change_the_pin(agent: Page) -> None:
+    """One's own PIN, on the agent's page alone: another one, and back again."""
+    for old, new in ((PIN, "8642"), ("8642", PIN)):
+        agent.get_by_role("button", name="利用者証明用 暗証番号を変える").click()
+        agent.locator("#authentication").fill(old)
+        agent.locator("#authentication_new").fill(new)
+        agent.locator("#authentication_again").fill(new)
+        judge(agent, "agent-change-pin-ja-1280")
+        agent.get_by_role("button", name="決定").click()
+        expect(agent.locator("main [role=alert]")).to_contain_text("新しい番号に変わりました")
+    agent.get_by_role("button", name="利用者証明用 暗証番号を覚えているか確かめる").click()
+    expect(agent.locator("#tries")).to_contain_text("3")
+    judge(agent, "agent-check-pin-ja-1280")
+    agent.locator("#authentication").fill(PIN)
+    agent.get_by_role("button", name="決定").click()
+    expect(agent.locator("main [role=alert]")).to_contain_text("正しい番号です")
+
+
 def test_from_log_in_to_a_filed_move_and_the_lock(world: World, open_page: Open, home_pc: Seat, tmp_path: Path) -> None:
     page, agent = open_page(), open_page()
     log_in(page, agent, home_pc, world.cards[HANAKO])
@@ -64,6 +82,35 @@ def test_from_log_in_to_a_filed_move_and_the_lock(world: World, open_page: Open,
     agent.get_by_role("button", name="決定").click()
     expect(page.locator("main")).to_contain_text("オンラインで済みました")
     judge(page, "move-done")
+
+    page.get_by_role("link", name="カードに入れる").click()
+    page.wait_for_url("**/citizen/certificates/*")
+    judge(page, "certificate-waits-ja-1280")
+    place = page.url
+    page.locator("#certificate-do").click()
+    expect(agent.locator("#asked")).to_contain_text("カードに新しい証明書を入れます")
+    home_pc.pull()  # before anything was agreed: nothing is lost, and the question goes with the card
+    expect(page.locator("main .error")).to_contain_text("何も失われていません")
+    expect(agent.locator("#asked")).to_have_count(0)
+    home_pc.insert(world.cards[HANAKO])
+    page.locator("#certificate-do").click()
+    expect(agent.locator("#asked")).to_contain_text("カードに新しい証明書を入れます")
+    for language in ("en", "easy", "ja"):
+        agent.goto(f"{home_pc.agent}/?lang={language}")
+        judge(agent, f"agent-renew-{language}-1280")
+    agent.get_by_role("button", name="始める").click()
+    expect(page.locator("main")).to_contain_text("読み戻して確かめました")
+    for language in ("en", "easy", "ja"):
+        for width in (390, 1280):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.goto(f"{place}?lang={language}")
+            judge(page, f"certificate-done-{language}-{width}")
+            agent.set_viewport_size({"width": width, "height": 900})
+            agent.goto(f"{home_pc.agent}/?lang={language}")
+            judge(agent, f"agent-home-{language}-{width}")
+    page.goto("/citizen/card")
+    expect(page.locator("main")).not_to_contain_text("カードを待っています")
+    change_the_pin(agent)
 
     page.goto("/citizen/trust")
     expect(page.locator("main")).to_contain_text("あと 2 回")

@@ -193,7 +193,7 @@ class Sitting:
         """Logged in with the card, and paired with the line."""
         visitor = self.pages.with_card(person)
         text = visitor.see("/citizen/certificates/" + self.application())
-        assert "Pair with your card reader" in text
+        assert "With your own card reader" in text
         shown = re.search(r'id="code">([2-9A-Z]{4})-([2-9A-Z]{6})<', text)
         assert shown is not None
         code = "".join(shown.groups())
@@ -270,7 +270,9 @@ def test_nobody_else_and_no_other_card(sitting: Sitting) -> None:
     visitor = sitting.paired(person)
     seen = sitting.line.readers
     sitting.line.readers = ReadersNow(True, (replace(seen.readers[0], card="0" * 16),))
-    assert visitor.send(place).status_code == 409, "another card lies there"
+    assert visitor.send(place).status_code == 303
+    sitting.finished()
+    assert "Nothing is lost" in visitor.see(place), "another card lies there"
     sitting.line.readers = seen
     assert sitting.line.commands == []
     first = next(

@@ -34,6 +34,7 @@ AGREE_SECONDS: Final = 190.0
 """How long the person may read and think on the agent's page: a little longer than its own patience."""
 _SIGNING_LOOKS, _SIGNING_PAUSE = 300, 0.1
 """How often it is asked whether the authority has signed, and the seconds in between."""
+_READER_LOOKS: Final = 30
 STEPS: Final = (
     (ApplicationState.APPROVED,),
     (ApplicationState.KEYS_PROVEN, ApplicationState.INTENDED),
@@ -114,7 +115,10 @@ def certificate_pages(pages: Pages, citizen: Citizen, home: HomeCards) -> None:
 
     @pages.post("/citizen/certificates/{application}", CARD)
     def begin(visit: Visit) -> Response:
-        """Go on from wherever it stands. Errors: WrongCard, NotPaired, ReaderSilent, ReaderRefused."""
+        """Go on from wherever it stands; what stops it on the way is said on the page.
+
+        Errors: WrongCard if they are here with another card; NotPaired, ReaderSilent.
+        """
         resident: Resident = visit.who
         found = mine(visit)
         if resident.protected:
@@ -123,11 +127,11 @@ def certificate_pages(pages: Pages, citizen: Citizen, home: HomeCards) -> None:
             citizen.database.read(lambda conn: _require_own_card(conn, resident, found))
             channel = citizen.pairings.of_session(visit.session.handle)
             line = home.lines.of(channel.channel if channel else None)
-            reader = _reader_of(line, str(found.card_id))
-            home.errands.start(found.application, "certificate", lambda: carry(found, line, reader))
+            home.errands.start(found.application, "certificate", lambda: carry(found, line))
         return see_other(f"/citizen/certificates/{found.application}")
 
-    def carry(found: Application, line: Line, reader: str) -> None:
+    def carry(found: Application, line: Line) -> None:
+        reader = reader_of(line, str(found.card_id))
         agreed: dict[str, Any] = line.call("agree", {"reader": reader}, AGREE_SECONDS)
         if agreed.get("card") != found.card_id:
             raise WrongCard(str(found.card_id), str(agreed.get("card"))[:16])
@@ -141,6 +145,14 @@ def certificate_pages(pages: Pages, citizen: Citizen, home: HomeCards) -> None:
                 return
         raise NotSignedYet(found.application)
 
+    def reader_of(line: Line, card: str) -> str:
+        for _ in range(_READER_LOOKS):  # whoever has just put the card in is ahead of the news of it
+            found = [one.reader for one in line.readers.readers if one.ours and one.card == card]
+            if len(found) == 1:
+                return found[0]
+            home.wait(_SIGNING_PAUSE)
+        raise ReaderRefused("no-card")
+
 
 def _position(found: Application) -> int | None:
     """Which of STEPS it waits for; None for what was refused or given up."""
@@ -152,10 +164,3 @@ def _require_own_card(conn: Connection, resident: Resident, found: Application) 
     held = work.certificate_by_fingerprint(conn, resident.session.row.fingerprint)
     if held is None or held.card_id != found.card_id:
         raise WrongCard(str(found.card_id), held.card_id if held is not None else "")
-
-
-def _reader_of(line: Line, card: str) -> str:
-    found = [one.reader for one in line.readers.readers if one.ours and one.card == card]
-    if len(found) != 1:
-        raise ReaderRefused("no-card")
-    return found[0]

@@ -19,6 +19,7 @@ WORDS: Final[Mapping[str, Words]] = {
         "Your address has changed, so your signature key and its certificate are made anew. Your own reader can put them "
         "onto the card that you have. No PIN is used, and after an interruption it goes on from where it was.",
     ),
+    "home-cert-reader": Words("自宅のカードリーダーで", "カードリーダーで する", "With your own card reader"),
     "home-cert-card": Words("カード番号", "カードの {番号|ばんごう}", "Card number"),
     "home-cert-steps": Words("進み具合", "どこまで できたか", "How far it is"),
     "home-cert-step-0": Words(
