@@ -3,8 +3,10 @@
 import gc
 import os
 import secrets
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -67,19 +69,29 @@ def _work(lines: Sequence[bytes], at: Instant) -> list[tuple[bool, str]]:
     return _mine[0].issue(lines, at)
 
 
-def issue_all(
+@contextmanager
+def issuing(
     folder: Path, groups: Sequence[Sequence[bytes]], at: Instant, processes: int
-) -> Iterator[list[tuple[bool, str]]]:
-    """The outcomes of each group in order, worked at by `processes` processes (one: this very one)."""
+) -> Iterator[Iterator[list[tuple[bool, str]]]]:
+    """The outcomes of each group in order, worked at by `processes` processes (one: this very one).
+
+    Enter it before threads are started and connections are made. Then the processes are forked, with everything
+    imported: a child must share neither connections nor a token's session nor a lock that some thread holds, and this
+    process opens no key and no database. Where there are threads already, they begin from nothing.
+    """
     opened_with = asked_once(load_settings(folder))
     if processes == 1:
         worker = _open(folder, opened_with)
         try:
-            for group in groups:
-                yield worker.issue(group, at)
+            yield (worker.issue(group, at) for group in groups)
         finally:
             worker.close()
         return
-    # Not forked: a child must not share the parent's connections, nor a token's session.
-    with ProcessPoolExecutor(processes, get_context("spawn"), _begin, (folder, os.getpid(), opened_with)) as pool:
-        yield from pool.map(_work, groups, [at] * len(groups))
+    context = get_context("fork" if threading.active_count() == 1 else "spawn")
+    with ProcessPoolExecutor(processes, context, _begin, (folder, os.getpid(), opened_with)) as pool:
+        try:
+            # all are submitted, and so all processes are started, when this returns
+            yield pool.map(_work, groups, [at] * len(groups))
+        finally:
+            # whoever leaves early does not wait for groups that nobody began
+            pool.shutdown(cancel_futures=True)

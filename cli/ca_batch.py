@@ -27,15 +27,19 @@ def issue_batch(
 ) -> None:
     """Issue for every order of a file. Cut short, run it again: what is in RESULTS is left out, what was issued but
     not written is found by its idempotency key. Exit status 1 when any order was refused."""
-    from cli.batch_worker import issue_all
+    from cli.batch_worker import issuing
     from cli.clock import moment
 
     when = moment(at)
     total, wanted = _orders(orders, _finished(results))
     counted = {"issued": 0, "refused": 0, "before": total - len(wanted)}
     groups = [wanted[start : start + group] for start in range(0, len(wanted), group)]
-    with results.open("a", encoding="utf-8") as out, _progress(len(wanted), quiet=as_json) as advance:
-        for outcomes in issue_all(folder, groups, when, min(processes, max(1, len(groups)))):
+    with (
+        results.open("a", encoding="utf-8") as out,
+        issuing(folder, groups, when, min(processes, max(1, len(groups)))) as issued_groups,
+        _progress(len(wanted), quiet=as_json) as advance,  # has a thread: after the processes
+    ):
+        for outcomes in issued_groups:
             out.writelines(line + "\n" for _, line in outcomes)
             out.flush()
             issued = sum(good for good, _ in outcomes)
