@@ -1,18 +1,20 @@
 """Guided work in a browser, with cards: a new PIN, a new address and its certificate in one sitting, a household."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from cli.clock import SystemClock
 from cli.database import Database
-from cli.deployment import CLERK, SUPERVISOR
+from cli.deployment import CLERK, POSTAL_CLERK, SUPERVISOR
 from cli.settings import load_settings
 from enrollment.person import PersonId
 from enrollment.store import gate as gate_rows
 from enrollment.store.gate import GateRow
 from tests.browser.conftest import Open
+from tests.browser.counting import forget, inputs, watch
 from tests.browser.seats import Seat
 from tests.browser.steps import begin, decide, find, judge, log_in, shoot, show_documents
 from tests.browser.test_citizen_pages import opened
@@ -20,13 +22,29 @@ from tests.browser.town import HANAKO, NEWCOMER, TARO, World
 
 pytestmark = pytest.mark.browser
 
+Tell = Callable[[str, int, Page], None]
+
 
 @pytest.fixture
 def clerk(world: World, open_page: Open, clerk_pc: Seat) -> tuple[Page, Page]:
     """A clerk who is logged in, and the agent's page beside the reader."""
     page, agent = open_page(), open_page()
+    watch(page)
     log_in(page, agent, clerk_pc, world.staff[CLERK])
+    forget(page)
     return page, agent
+
+
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Tell:
+    """Say at the end of the run what an affair cost the clerk; more than that is too much."""
+
+    def told(affair: str, most: int, page: Page) -> None:
+        done = inputs(page)
+        record_property("desk", f"{affair}: {len(done)} inputs of the clerk")
+        assert len(done) <= most, done
+
+    return told
 
 
 def live_together(world: World, members: dict[str, str]) -> None:
@@ -71,7 +89,9 @@ def both_widths(page: Page, name: str) -> None:
     page.goto(f"{here}?lang=ja")
 
 
-def test_a_pin_is_set_anew_by_its_holder_and_only_once(world: World, clerk: tuple[Page, Page], clerk_pc: Seat) -> None:
+def test_a_pin_is_set_anew_by_its_holder_and_only_once(
+    world: World, clerk: tuple[Page, Page], clerk_pc: Seat, tell: Tell
+) -> None:
     page, agent = clerk
     find(page, TARO, "1955-12-31")
     begin(page, "pin-reset")
@@ -87,13 +107,14 @@ def test_a_pin_is_set_anew_by_its_holder_and_only_once(world: World, clerk: tupl
     agent.locator("#authentication_again").fill("8642")
     agent.get_by_role("button", name="決定").click()
     expect(page.locator(".good").first).to_contain_text("新しい暗証番号を設定しました", timeout=30_000)
+    tell("new PIN", 12, page)
     shoot(page, "desk-pin-reset-done-ja")
     assert "8642" not in page.content()
     page.locator("form[action$='/receipt'] button").wait_for()
 
 
 def test_a_new_address_and_its_certificate_on_the_same_card_in_one_sitting(
-    world: World, open_page: Open, clerk: tuple[Page, Page], clerk_pc: Seat, supervisor_pc: Seat
+    world: World, open_page: Open, clerk: tuple[Page, Page], clerk_pc: Seat, supervisor_pc: Seat, tell: Tell
 ) -> None:
     page, _ = clerk
     second, second_agent = open_page(), open_page()
@@ -123,13 +144,14 @@ def test_a_new_address_and_its_certificate_on_the_same_card_in_one_sitting(
     shoot(page, "desk-change-card-ja")
     page.locator("form[action$='/card'] button").click()
     expect(page.locator(".good").first).to_contain_text("新しい署名用証明書をカードに書き込みました", timeout=60_000)
+    tell("change of address with a character that no certificate carries", 16, page)
     both_widths(page, "desk-change-done")
     find(page, HANAKO, "1980-02-17")
     expect(page.locator("main")).to_contain_text("𠮷野町３番地")
 
 
 def test_a_household_prepared_at_home_moves_in_one_session(
-    world: World, open_page: Open, clerk: tuple[Page, Page], clerk_pc: Seat, supervisor_pc: Seat
+    world: World, open_page: Open, clerk: tuple[Page, Page], clerk_pc: Seat, supervisor_pc: Seat, tell: Tell
 ) -> None:
     page, _ = clerk
     live_together(world, {TARO: "head", HANAKO: "child", NEWCOMER: "other"})
@@ -178,6 +200,7 @@ def test_a_household_prepared_at_home_moves_in_one_session(
             expect(page.locator(".note", has_text="あと1枚")).to_be_visible(timeout=60_000)
             clerk_pc.pull(1)
     expect(page.locator(".good").first).to_contain_text("世帯の手続が終わりました", timeout=60_000)
+    tell("household of two here and one who has not agreed, prepared at home", 24, page)
     both_widths(page, "desk-household-done")
     used = open_page()
     used.context.add_cookies(page.context.cookies())
@@ -189,7 +212,7 @@ def test_a_household_prepared_at_home_moves_in_one_session(
 
 
 def test_a_booked_visit_is_opened_and_a_code_for_home_is_shown_once(
-    world: World, clerk: tuple[Page, Page], open_page: Open
+    world: World, clerk: tuple[Page, Page], open_page: Open, tell: Tell
 ) -> None:
     page, _ = clerk
     page.goto("/desk/")
@@ -204,6 +227,7 @@ def test_a_booked_visit_is_opened_and_a_code_for_home_is_shown_once(
     show_documents(page)
     page.locator("form[action$='/code'] button").click()
     code = page.locator("strong.code").inner_text()
+    tell("code for home", 16, page)
     judge(page)
     shoot(page, "desk-login-code-ja")
     with page.expect_response("**/receipt") as printed:
@@ -211,3 +235,31 @@ def test_a_booked_visit_is_opened_and_a_code_for_home_is_shown_once(
     assert printed.value.headers["content-type"] == "application/pdf"
     home = open_page()
     log_in_by_code(home, code)
+
+
+def test_a_post_office_sets_a_pin_anew_with_the_municipalitys_word_for_who_is_there(
+    world: World, open_page: Open, post_pc: Seat, supervisor_pc: Seat
+) -> None:
+    page, agent, second, second_agent = open_page(), open_page(), open_page(), open_page()
+    log_in(page, agent, post_pc, world.staff[POSTAL_CLERK])
+    post_pc.insert(world.cards[TARO], 1)
+    card_there(page)
+    page.locator("[data-key=F3]").click()
+    page.wait_for_url("**/desk/people/*")
+    offered = {one.get_attribute("value") for one in page.locator("button[name=kind]").all()}
+    assert offered == {"check", "pin-reset"}, "only what is entrusted to it"
+    begin(page, "pin-reset")
+    page.locator("#purpose").select_option("signature")
+    show_documents(page)
+    expect(page.locator("[data-state=approval]")).to_be_visible()
+    log_in(second, second_agent, supervisor_pc, world.staff[SUPERVISOR])
+    decide(second, "本人と確認")
+    page.locator("form[action$='/carry-out'] button").click(timeout=60_000)
+    expect(page.locator("[data-state=pins]")).to_be_visible()
+    page.locator("form[action$='/card'] button").click()
+    agent.locator("#signature").fill("NEWPW7")
+    agent.locator("#signature_again").fill("NEWPW7")
+    agent.get_by_role("button", name="決定").click()
+    expect(page.locator("[data-state=done]")).to_be_visible(timeout=60_000)
+    assert "NEWPW7" not in page.content()
+    shoot(page, "post-office-pin-done-ja")
