@@ -140,18 +140,20 @@ class Door:
 
     async def _on_unpair(self, request: Request) -> Response:
         form = await self._form(request)
+        self._said = ""
         self._agent.pair(None)
         return _back(form)
 
     async def _on_answer(self, request: Request) -> Response:
         form = await self._form(request)
-        number = form.pop("number", "")
+        number, self._said = form.pop("number", ""), ""
         self._agent.prompts.answer(number, form)
         await asyncio.sleep(0.1)  # the card answers meanwhile, and the page shows what came of it
         return _back(form)
 
     async def _on_cancel(self, request: Request) -> Response:
         form = await self._form(request)
+        self._said = ""
         self._agent.prompts.cancel(form.get("number", ""))
         return _back(form)
 

@@ -12,7 +12,7 @@ from cardio.agent.prompts import PromptKind
 from cardio.agent.refusals import AgentRefused, Refusal
 from cardio.card_management import AllowPin, CardManager, relay
 from cardio.channel import Channel
-from cardio.errors import PinBlocked, PinEntryCancelled
+from cardio.errors import PinBlocked, PinEntryCancelled, WrongPin
 from cardio.jpki_card import JpkiCard
 from cardio.private_pcscd import PrivatePcscd
 from cardio.session import CardSession
@@ -240,6 +240,9 @@ def test_whether_a_pin_is_known_can_be_checked_at_home_and_nobody_is_told(
             press(home, "check", purpose)
             home.types(**{purpose.value: right})
             assert said(home) == "That was right."
+            token = home.token()
+            home.http.post("/unpair", data={"token": token}, headers={"origin": HERE})
+            assert "That was right." not in home.http.get("/?lang=en").text, "said once, not for ever"
         press(home, "check", AUTHENTICATION)
         home.prompts.cancel()
         assert said(home) == "Stopped. Nothing has changed."
@@ -258,7 +261,7 @@ def test_a_blocked_pin_is_not_asked_for(home: Beside, reader: Reader, jpki_card:
     card = JpkiCard(CardSession.of_memory(jpki_card, jpki.identify))
     reader.empty()
     for _ in range(3):
-        with pytest.raises((PinBlocked, Exception)):
+        with pytest.raises((WrongPin, PinBlocked)):
             card.verify_pin(AUTHENTICATION, jpki.pin(AUTHENTICATION, "9999"), last_try=True)
     ready_card(home, reader, jpki_card)
     done = in_background(lambda: home.agent.page("login", {"nonce": NONCE}))
