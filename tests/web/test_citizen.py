@@ -229,6 +229,7 @@ def test_no_word_is_said_that_no_page_says() -> None:
         *("purpose-", "held-", "card-state-", "event-", "kind-", "field-", "result-", "case-", "finding-", "move-"),
         *("why-", "code-", "incident-", "moment-", "notice-", "grant-", "affair-", "content-", "state-", "ends-"),
         "grade-",
+        "home-cert-step-",
     )
     for key in set(WORDS) - set(SHARED):
         assert f'"{key}"' in said + code or f"'{key}'" in said or key.startswith(families), key
@@ -591,6 +592,29 @@ def test_a_move_is_withdrawn_before_it_is_filed_and_strangers_see_none(
     assert filer.send(f"{place}/withdraw").status_code == 404
 
 
+def test_what_is_corrected_stands_instead_of_what_was_written_before(
+    pages: Pages, household: tuple[PersonId, PersonId]
+) -> None:
+    person, other = household
+    filer = pages.with_card(person)
+    first = _paper(pages, filer)
+    name = first.rpartition("/")[2]
+    filer.send(f"{first}/sign", signature=pages.fingerprint(person, Purpose.SIGNATURE))
+    assert f'href="/citizen/moves?instead={name}"' in filer.see(first)
+    form = filer.see(f"/citizen/moves?instead={name}")
+    assert 'value="東京都見本区南町５番"' in form and f'name="instead" value="{name}"' in form
+    assert "南町５番" not in pages.with_card(other).see(f"/citizen/moves?instead={name}"), "only to who wrote it"
+    second = _paper(pages, filer, instead=name, address="東京都見本区南町６番")
+    assert "南町６番" in filer.see(second)
+    assert "Withdrawn" in filer.see(first) and "南町５番" not in filer.see(first)
+    filer.send(f"{second}/sign", signature=pages.fingerprint(person, Purpose.SIGNATURE))
+    filer.send(f"{second}/file")
+    assert pages.office.events(person)[-1].kind.value == "remote-move"
+    third = _paper(pages, filer, instead=second.rpartition("/")[2], address="東京都見本区南町７番")
+    assert "Filed" in filer.see(second), "what is filed is not taken back by this"
+    assert third != second
+
+
 def test_a_code_does_not_file_and_protection_sends_to_the_desk(
     pages: Pages, household: tuple[PersonId, PersonId]
 ) -> None:
@@ -623,6 +647,8 @@ def test_of_a_protected_person_no_page_says_where(pages: Pages, hanako: tuple[Pe
         answer = visitor.client.get(paper if "{filing}" in route.path else route.path)
         if route.path == "/citizen/history.json":
             assert answer.status_code == 403
+        elif route.path == "/citizen/counter":
+            assert answer.status_code == 409, "the code for the counter would say where to"
         else:
             assert answer.status_code == 200, route.path
         text = re.sub(r'<main id="main".*?>|href="#main"|"main"', "", answer.text)

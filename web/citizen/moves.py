@@ -74,6 +74,8 @@ def move_pages(pages: Pages, citizen: Citizen, parts: Households, verifier: Veri
         if resident.has_card and not resident.protected:
             told = citizen.database.read(lambda conn: roster(conn, resident))
             members = look(resident, [PersonId(one) for one in sorted(told)])
+        instead = None if resident.protected else earlier(visit, visit.request.query_params.get("instead", ""))
+        paper = parse_filing(instead.document) if instead is not None else None
         return pages.page(
             visit,
             "citizen/moves.html",
@@ -81,13 +83,21 @@ def move_pages(pages: Pages, citizen: Citizen, parts: Households, verifier: Veri
             asked=asked,
             members={own_name(visit, person): view for person, view in members.items()},
             own=own_name(visit, resident.person),
+            instead=instead,
+            paper=paper if isinstance(paper, HouseholdFiling) else None,
             today=at.jst_date().isoformat(),
             towns=citizen.database.read(people.municipalities),
         )
 
+    def earlier(visit: Visit, filing: str) -> Draft | None:
+        """What the filer wants to write anew, while it is not filed."""
+        draft = citizen.database.read(lambda conn: rows.find(conn, filing[:64])) if filing else None
+        theirs = draft is not None and draft.filer == visit.who.person and draft.state in (MADE, SIGNED)
+        return draft if theirs else None
+
     @pages.post("/citizen/moves", CARD)
     def make(visit: Visit) -> Response:
-        """Write the paper that is to be signed."""
+        """Write the paper that is to be signed; one that it stands instead of is withdrawn with the same stroke."""
         resident: Resident = visit.who
         if resident.protected:
             raise RemoteBlocked("look-at-counter")
@@ -113,7 +123,14 @@ def move_pages(pages: Pages, citizen: Citizen, parts: Households, verifier: Veri
         grown = [person for person, view in views.items() if _age(view, at) >= ADULT]
         draft = Draft(filing.filing, resident.person, resident.owner, document, None, MADE, told, at, filing.void_after)
         asked = [Agreed(filing.filing, person, consent, None) for person in grown]
-        citizen.database.transaction(lambda conn: rows.add(conn, draft, asked))
+        instead = earlier(visit, visit.form.get("instead", ""))
+
+        def write(conn: Connection) -> None:
+            if instead is not None and not _withdrawn(conn, instead):
+                raise NoSuchMove  # it was filed meanwhile
+            rows.add(conn, draft, asked)
+
+        citizen.database.transaction(write)
         return see_other(f"/citizen/moves/{filing.filing}")
 
     @pages.get("/citizen/moves/{filing}", SOMEBODY)
@@ -179,16 +196,7 @@ def move_pages(pages: Pages, citizen: Citizen, parts: Households, verifier: Veri
         draft = mine(visit)
         if draft.filer != visit.who.person:
             raise NoSuchMove
-
-        def body(conn: Connection) -> bool:
-            done = rows.advance(conn, draft.filing, MADE, WITHDRAWN) or rows.advance(
-                conn, draft.filing, SIGNED, WITHDRAWN
-            )
-            if done:
-                rows.forget(conn, draft.filing)
-            return done
-
-        _require(citizen.database.transaction(body))
+        _require(citizen.database.transaction(lambda conn: _withdrawn(conn, draft)))
         return see_other("/citizen/moves")
 
     def _file(filing: str) -> None:
@@ -228,6 +236,14 @@ def move_pages(pages: Pages, citizen: Citizen, parts: Households, verifier: Veri
 def own_name(visit: Visit, person: str) -> str:
     """How this session's forms call a member: the register's number of a person is on no page."""
     return hmac.new(visit.session.form_token.encode(), person.encode(), "sha256").hexdigest()[:24]
+
+
+def _withdrawn(conn: Connection, draft: Draft) -> bool:
+    """Withdraw what is not filed yet, and forget what it said; False if it was filed, or withdrawn before."""
+    done = any(rows.advance(conn, draft.filing, state, WITHDRAWN) for state in (MADE, SIGNED))
+    if done:
+        rows.forget(conn, draft.filing)
+    return done
 
 
 def _named(draft: Draft, results: tuple[MemberResult, ...]) -> list[PersonId]:

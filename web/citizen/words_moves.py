@@ -50,6 +50,12 @@ WORDS: Final[Mapping[str, Words]] = {
         "まだの {人|ひと}は {窓口|まどぐち}に {行|い}きます。",
         "Whoever has not agreed goes to a counter; nobody else waits for them.",
     ),
+    "correct-move": Words("直す", "なおす", "Correct"),
+    "correct-what": Words(
+        "直したものが新しい届出になり、前のものは取り下げられます。署名と同意はもう一度です。",
+        "なおすと まえの {紙|かみ}は なくなります。もう{一度|いちど} {署名|しょめい}します。",
+        "What you correct becomes a new filing and the earlier one is withdrawn: it is signed and agreed to again.",
+    ),
     "withdraw-move": Words("取り下げる", "やめる", "Withdraw"),
     "until-then": Words(
         "%(day)s までに届け出ないと無効になります",
