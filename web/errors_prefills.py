@@ -8,7 +8,6 @@ WebError
 
 from dataclasses import dataclass
 
-from pki.instant import Instant
 from web.errors import WebError
 
 
@@ -29,7 +28,8 @@ class PrefillUsed(WebError):
     why = "this code was used already, on {at}"
     todo = "Go on with the work that it began, or write the form down with the person."
 
-    at: Instant
+    at: str
+    """In Japan."""
 
 
 @dataclass(eq=False)
@@ -40,4 +40,5 @@ class PrefillExpired(WebError):
     why = "this code was good until {until}"
     todo = "Write the form down with the person, or have them prepare it again."
 
-    until: Instant
+    until: str
+    """In Japan."""

@@ -19,6 +19,7 @@ from enrollment.errors import NotYours
 from enrollment.person import PersonId
 from pki.instant import Clock
 from web.errors_prefills import PrefillExpired, PrefillForged, PrefillUsed
+from web.pages.rendering import minute
 from web.store import Connection, Database
 from web.store import prefills as rows
 from web.store.prefills import Prefill
@@ -67,11 +68,11 @@ class Prefills:
         if one is None:
             raise PrefillForged
         if one.used_at is not None:
-            raise PrefillUsed(one.used_at)
+            raise PrefillUsed(minute(one.used_at))
         if not hmac.compare_digest(octets[_HALF:], _checksum(one)):
             raise PrefillForged
         if at > one.void_after:
-            raise PrefillExpired(one.void_after)
+            raise PrefillExpired(minute(one.void_after))
         if one.owner != owner:
             raise NotYours(owner)
         return one
@@ -80,7 +81,7 @@ class Prefills:
         """Use it up for that work, in its transaction. Errors: PrefillUsed."""
         at = self.clock.now()
         if not rows.use(conn, one.ticket, work, at):
-            raise PrefillUsed(at)
+            raise PrefillUsed(minute(at))
 
 
 def code_of(one: Prefill) -> str:

@@ -88,7 +88,7 @@ class DeskWorld:
 @contextmanager
 def desk_world(database: Any, folder: Path, clock: SetClock, seed: str) -> Iterator[DeskWorld]:
     office = open_office(database, folder, seed)
-    random = SeededOctets(seed)
+    random = SeededOctets(f"{seed}, the desk")
     door = desk_door(database, clock, random, Pairings(clock, random), Lines(clock))
     desk = Desk(database, clock, random, door, office.issuing, None, ORIGIN)
     routes = desk_routes(desk, FilingCheck({}, {}, None, None), frozenset(), ORIGIN, "http://127.0.0.1:27980")

@@ -86,7 +86,9 @@ def test_whoever_is_here_is_done_and_everybody_else_is_told_when_and_why(world: 
     assert told_now == {head: None, spouse: None, child: None, away: "not-here", hidden: "look-at-counter"}
     clerk.go_on(path, "evidence", **documents(here))
     assert world.state(path) is State.APPROVAL
-    assert NEW in world.seat("boss").get("/desk/queue").text
+    queue = world.seat("boss").get("/desk/queue")
+    assert NEW in queue.text and "実印　次郎" in queue.text, "who decides sees for whom"
+    assert "支援措置の対象者です" in main_of(queue), "and that one of them is protected"
     assert address(world, head) != NEW, "nothing has happened before the second person's word"
     assert world.decide(path).status_code == 303
     clerk.go_on(path, "carry-out")

@@ -47,7 +47,7 @@ def test_a_code_from_home_fills_in_the_form_once(world: DeskWorld) -> None:
     shown = clerk.go_on(path, "evidence", **LICENCE)
     assert f'value="{NEW}"' in shown.text and "自宅で入力された" in main_of(shown)
     again = clerk.post("/desk/prefills", code=code)
-    assert again.status_code == 409 and "すでに使われています" in again.text
+    assert again.status_code == 409 and "すでに使われています(2026-11-23 09:00)" in again.text
     stored = world.desk.database.read(lambda conn: conn.exec_driver_sql("SELECT document FROM web_prefills").all())
     assert NEW not in str(stored), "what was prepared is gone with its use"
 

@@ -20,9 +20,10 @@ from enrollment.acts import What
 from enrollment.approvals import LIFETIME, ApprovalEvent
 from enrollment.counterside import require_level
 from enrollment.deadline import DeadlineKind, in_person_by
-from enrollment.errors import EvidenceTooWeak, NeedsApproval, UnknownPerson
+from enrollment.errors import EvidenceTooWeak, NeedsApproval, NotYours, UnknownPerson
 from enrollment.households import ADULT
 from enrollment.person import PersonId, PersonStatus, age_at
+from enrollment.registry import Field
 from enrollment.store import Connection, records
 from enrollment.store import people as people_rows
 from pki.errors import InvalidValue
@@ -46,6 +47,7 @@ APART: Final = "look-at-counter"
 """Why a protected member is not in it; the words say no more than that they come by themselves."""
 
 
+_IN_A_ROSTER: Final = frozenset({Field.NAME, Field.DATE_OF_BIRTH})
 STAYS: Final = "not-moving"
 """Of whoever stays behind nothing is asked."""
 
@@ -227,6 +229,29 @@ class HouseholdWork:
         with_receipt(desk, conn, own)
         told = {name: value for name, value in member.items() if not name.startswith("evidence")}
         return {**told, "work": own.id, "waits": waiting is not None}
+
+    def roster(self, officer: Officer, work: Work) -> list[dict[str, Any]]:
+        """The members with what may be seen of them: each look is in that member's record. Nobody, for other work."""
+        if work.kind is not Kind.HOUSEHOLD:
+            return []
+        return [
+            {**member, "number": number, **self._shown(officer, member), "waits_for": self._awaited(work, member)}
+            for number, member in enumerate(members_of(work))
+        ]
+
+    def _shown(self, officer: Officer, member: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            view = self.desk.look(officer, PersonId(member["person"]), "work:household", _IN_A_ROSTER)
+        except (NotYours, UnknownPerson):  # nobody whom we may look at: said so, and not named
+            return {"name": None, "born": None, "flag": None}
+        return {"name": view.shown[Field.NAME], "born": view.shown[Field.DATE_OF_BIRTH], "flag": view.flag}
+
+    def _awaited(self, work: Work, member: Mapping[str, Any]) -> str | None:
+        """The card that a member's certificate waits for."""
+        if not member.get("work"):
+            return None
+        own = self.desk.database.read(lambda conn: works.load(conn, str(member["work"]), work.row.owner))
+        return None if own.state.is_final else own.body.get("card")
 
     def own_work(self, work: Work, card_id: str) -> Work | None:
         """The open work of the member whose card that is."""

@@ -1,7 +1,8 @@
 """The second person's page: what waits for a decision that this officer may take, live."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import Response
 
@@ -35,6 +36,8 @@ class Waiting:
     until: str | None
     entry: Mapping[str, str | None]
     """What would change."""
+    roster: Sequence[Mapping[str, Any]]
+    """For whom, where it is a household."""
 
 
 def queue_pages(pages: Pages, desk: Desk) -> None:
@@ -60,7 +63,9 @@ def queue_pages(pages: Pages, desk: Desk) -> None:
             written = desk.database.read(lambda conn, one=work: entries.read(conn, one.id))  # type: ignore[misc]
             entry = masked(written, protected=view.flag is not None)
             time = minute(Instant(until)) if until else None
-            lines.append(Waiting(work, view.shown[Field.NAME], view.flag, time, entry))
+            together = household.roster(officer, work)
+            flag = view.flag or next((one["flag"] for one in together if one["flag"]), None)
+            lines.append(Waiting(work, view.shown[Field.NAME], flag, time, entry, together))
         return pages.page(visit, "desk/queue.html", works=lines, known=_known([one.work for one in lines]))
 
     @pages.get("/desk/queue/list", SOMEBODY)

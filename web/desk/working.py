@@ -8,9 +8,8 @@ from typing import Any, Final
 from fastapi import Response
 
 from enrollment import catalogue, ledger, protection
-from enrollment.errors import NotYours, OutputBlocked, UnknownPerson
+from enrollment.errors import OutputBlocked
 from enrollment.evidence import DocumentSeen
-from enrollment.person import PersonId
 from enrollment.registry import FOUR_ATTRIBUTES, Field
 from enrollment.store import work as card_rows
 from pki.card_state import CardState
@@ -48,7 +47,6 @@ _PRINTERS: Final = 5
 WRITTEN_DOWN: Final = frozenset({Kind.CHANGE, Kind.OFFICIAL_CHANGE})
 """Work whose details are a person's attributes."""
 _NAME: Final = frozenset({Field.NAME})
-_IN_A_ROSTER: Final = frozenset({Field.NAME, Field.DATE_OF_BIRTH})
 
 
 def working_pages(pages: Pages, desk: Desk) -> None:
@@ -70,7 +68,7 @@ def working_pages(pages: Pages, desk: Desk) -> None:
         view = desk.look(officer, work.person, f"work:{work.kind.value}", seen)
         entry = desk.database.read(lambda conn: entries.read(conn, work.id))
         flag = desk.database.read(lambda conn: protection.standing(conn, work.person))
-        together = roster_of(officer, work)
+        together = household.roster(officer, work)
         flag = flag or next((one["flag"] for one in together if one["flag"]), None)
         language = pages.renderer.language(visit.request)
         failure = desk.errands.failure(work.id)
@@ -145,23 +143,6 @@ def working_pages(pages: Pages, desk: Desk) -> None:
         asked = Asked(address_of(form.get("address", "")), moved_on, here, agreed, staying)
         household.write_down(visit.who, work, asked)
         return see_other(f"/desk/work/{work.id}")
-
-    def roster_of(officer: Officer, work: Work) -> list[dict[str, Any]]:
-        """The members with what may be seen of them: each look is in that member's record."""
-        found: list[dict[str, Any]] = []
-        for number, member in enumerate(members_of(work) if work.kind is Kind.HOUSEHOLD else []):
-            try:
-                view = desk.look(officer, PersonId(member["person"]), "work:household", _IN_A_ROSTER)
-            except (NotYours, UnknownPerson):  # nobody whom we may look at: said so, and not named
-                found.append({**member, "number": number, "waits_for": None, "name": None, "born": None, "flag": None})
-                continue
-            named = {"name": view.shown[Field.NAME], "born": view.shown[Field.DATE_OF_BIRTH], "flag": view.flag}
-            card = None
-            if member.get("work"):
-                own = desk.database.read(lambda conn, one=member: works.load(conn, str(one["work"]), work.row.owner))  # type: ignore[misc]
-                card = None if own.state.is_final else own.body.get("card")
-            found.append({**member, "number": number, "waits_for": card, **named})
-        return found
 
     @pages.get("/desk/work/{work}", CLERK)
     def work_page(visit: Visit) -> Response:
@@ -281,7 +262,7 @@ def working_pages(pages: Pages, desk: Desk) -> None:
             if work.kind is not Kind.LOGIN_CODE or not codes.stands(work, code):
                 raise InvalidValue("a code that was given in this work, and not yet used")
             more = ((say("login-code"), code),)
-        more += _results(roster_of(officer, work), say)
+        more += _results(household.roster(officer, work), say)
         for _ in range(_PRINTERS):
             found = desk.database.read(lambda conn: rows.receipt_of_work(conn, work.id))
             if found is None:
