@@ -10,14 +10,13 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from ca.orders import Assurance as Issuance
-from enrollment import assurance, certificates, ledger, registry, rules
+from enrollment import assurance, certificates, ledger, protection, registry, rules
 from enrollment.assurance import Grade
 from enrollment.caps import Decision, standing
 from enrollment.errors import EnrollmentError
 from enrollment.events import EventKind, LedgerEvent
 from enrollment.person import PersonId
 from enrollment.policy import CapPolicy
-from enrollment.protection import MASKED
 from enrollment.store import Connection, Database
 from enrollment.store import people as people_rows
 from enrollment.store import work as work_rows
@@ -90,6 +89,8 @@ class Recorded:
 
     person: str
     shown: frozenset[str]
+    protected: bool = False
+    """Whether nothing that carries the address may be told either: a signature certificate does."""
 
 
 class Subjects(Protocol):
@@ -240,9 +241,10 @@ class RegisteredSubjects:
                 frozenset(_FIELDS[name] for name in fields),
                 basis,
             )
-            receipt = registry.record_access(conn, known, access, at, self.random)
-            shown = registry.read(conn, receipt).shown
-            return Recorded(person, frozenset(name for name in fields if shown[_FIELDS[name]] != MASKED))
+            registry.record_access(conn, known, access, at, self.random)
+            # What is told comes out of the certificate: of the record only whether there is a flag is needed.
+            protected = protection.standing(conn, known) is not None
+            return Recorded(person, fields - {"address"} if protected else fields, protected)
 
         return self.database.transaction(body)
 

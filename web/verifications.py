@@ -131,9 +131,10 @@ class Verifications:
         told = self._told(party, request, report, now)
         report = with_assurance(report, told)
         said = {"id": begun.id, "state": "done", **answer(report, party, self.handles, told)}
-        if party.may_have_evidence:
+        may_have_evidence = party.may_have_evidence and not (told.known is not None and told.known.protected)
+        if may_have_evidence:
             said["evidence"] = report.evidence.to_json()
-        verdict = self._signed(party, report, request, said, now)
+        verdict = self._signed(report, request, None if may_have_evidence else said, now)
         self._keep(party, report, told, begun, said, verdict, now)
         return said
 
@@ -235,15 +236,15 @@ class Verifications:
         return self.consents.covering(person, party.party, fields, affairs)
 
     def _signed(
-        self, party: RelyingParty, report: Report, request: VerificationRequest, said: dict[str, Any], now: Instant
+        self, report: Report, request: VerificationRequest, whole: dict[str, Any] | None, now: Instant
     ) -> str | None:
+        """`whole`: all that the verdict may tell; None for the report with its evidence."""
         signer = self.signing()
         if signer is None:
             return None
         signed = request.signature_octets()
         document = request.what_was_signed()
         octets = signed if signed is not None else document if isinstance(document, bytes) else b""
-        whole = None if party.may_have_evidence else said
         policy = request.narrowed(self.check.policy[request.purpose])
         return sign_verdict(report, octets, signer, now, self.issuer, whole, policy)
 

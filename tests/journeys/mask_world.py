@@ -60,9 +60,9 @@ BASE = "http://127.0.0.1:18087"
 class MaskWorld:
     """Everything, unprotected at first; `protect` sets the flag."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, listen: str = BASE.removeprefix("http://")) -> None:
         self.folder, self.clock = folder / "deployment", SetClock(AT)
-        given = {"authorities": {"profile": "next"}, "service": {"listen": "127.0.0.1:18087"}}
+        given = {"authorities": {"profile": "next"}, "service": {"listen": listen}}
         self.settings = create_deployment(
             self.folder, make_settings(given), AT + timedelta(days=-1), os.urandom, lambda _what: None
         )
