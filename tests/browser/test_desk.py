@@ -13,6 +13,7 @@ from tests.browser.issuing import leaving
 from tests.browser.seats import Seat
 from tests.browser.steps import begin, decide, find, judge, log_in, shoot, show_documents
 from tests.browser.town import HANAKO, HIDDEN, HIDDEN_ADDRESS, NEWCOMER, TARO, World
+from web.desk.beginnings import AT_A_POST_OFFICE
 
 pytestmark = pytest.mark.browser
 
@@ -140,7 +141,8 @@ def test_a_post_office_checks_who_is_there_and_the_municipality_confirms_live(
     page.goto("/desk/")
     page.locator("[data-key=F3]").click()
     page.wait_for_url("**/desk/people/*")
-    assert page.locator("button[name=kind]").count() == 1
+    kinds = {one.get_attribute("value") for one in page.locator("button[name=kind]").all()}
+    assert kinds == {one.value for one in AT_A_POST_OFFICE}, "only what is entrusted to a post office"
     begin(page, "check")
     show_documents(page)
     expect(page.locator("main")).to_contain_text("市区町村の確認を待っています")
