@@ -20,8 +20,10 @@ from ca.journal_file import JournaledDatabase, JournalFile
 from ca.profiles import Kind
 from cli.database import Database
 from cli.keys import open_operator_keys
+from cli.officer_keys import OfficerKeys
 from cli.settings import load_settings
 from enrollment import protection, registry
+from enrollment.acts import What
 from enrollment.store import peers, people
 from pki.attributes import Attributes, Gender
 from pki.http_signature import RequestKey
@@ -46,7 +48,11 @@ class Place:
 
         def enter(conn):
             found = [registry.register(conn, self.owner, attributes, self.now, os.urandom) for _ in range(2)]
-            protection.apply(conn, found[1], people.operator_of(conn, f"{self.owner}-clerk"), self.now, os.urandom)
+            clerk = people.operator_of(conn, f"{self.owner}-clerk")
+            about = protection.act_content("apply", found[1])
+            officers = OfficerKeys(self.settings, os.urandom)
+            officers.act(conn, clerk.operator, What.PROTECTION, found[1], about, self.now)
+            protection.apply(conn, found[1], clerk, self.now, os.urandom)
             return found
 
         self.person, self.protected = self.database.transaction(enter)
