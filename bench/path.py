@@ -49,6 +49,7 @@ from tests.verifier.path_world import (
 from verifier import certificate, keys, name_preparation, walk
 from verifier.algorithms import algorithm_of
 from verifier.anchors import anchor_of
+from verifier.compiled import modules
 from verifier.crl import parse_crl
 from verifier.evidence import Evidence
 from verifier.signature import signature_holds
@@ -208,7 +209,7 @@ def main() -> None:
     parser.add_argument("--leaves", type=int, default=40)
     asked = parser.parse_args()
     print(f"pyhanko-certvalidator {version('pyhanko-certvalidator')}, pyOpenSSL {version('pyOpenSSL')},", end=" ")
-    print(f"cryptography {version('cryptography')}")
+    print(f"cryptography {version('cryptography')}; of ours {sum(1 for _ in modules())} modules are compiled")
     print(f"µs of processor time a path, median of {asked.rounds} rounds of {asked.leaves}")
     ratios = []
     for kind, key_of in (("RSA-2048", rsa_key), ("P-256", ec_key)):

@@ -42,6 +42,7 @@ from tests.verifier.filing_world import (
     usage,
 )
 from verifier.anchors import anchor_of
+from verifier.compiled import modules
 from verifier.evidence import Evidence
 from verifier.judge import Trust
 from verifier.policy import Policy
@@ -152,7 +153,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--filings", type=int, default=30)
     asked = parser.parse_args()
-    print(f"pyHanko {version('pyhanko')}, cryptography {version('cryptography')}")
+    print(f"pyHanko {version('pyhanko')}, cryptography {version('cryptography')};", end=" ")
+    print(f"of ours {sum(1 for _ in modules())} modules are compiled")
     print(
         f"µs of processor time a filing of {len(DOCUMENT)} octets, median of {asked.rounds} rounds of {asked.filings}"
     )
