@@ -640,6 +640,19 @@ def test_a_verification_that_came_to_no_answer_used_no_signature_up(service: Ser
     assert service.ask("POST", "/v1/verifications", body).json()["sub_indication"] == "SIG_CONSTRAINTS_FAILURE"
 
 
+def test_nor_one_that_failed_and_was_deleted(service: Service) -> None:
+    body = service.filing(service.world.signer, once=True)
+    service.town.refuses = True
+    assert service.ask("POST", "/v1/verifications", body).status_code == 500
+    service.town.refuses = False
+    with service.database.engine.connect() as conn:
+        (id_,) = conn.execute(text("SELECT id FROM web_verifications WHERE state = 'failed'")).scalars().all()
+    assert service.ask("DELETE", f"/v1/verifications/{id_}", party="bank").status_code == 404
+    assert service.ask("DELETE", f"/v1/verifications/{id_}").status_code == 204
+    assert service.ask("POST", "/v1/verifications", body).json()["indication"] == "PASSED"
+    assert service.ask("POST", "/v1/verifications", body).json()["sub_indication"] == "SIG_CONSTRAINTS_FAILURE"
+
+
 @pytest.mark.parametrize("with_key", [True, False])
 def test_nor_did_one_whose_process_was_killed_after_the_record(
     service: Service, monkeypatch: pytest.MonkeyPatch, with_key: bool

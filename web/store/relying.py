@@ -162,7 +162,11 @@ def fail_verification(conn: Connection, id_: str, problem: str) -> None:
 
 
 def drop_verification(conn: Connection, party: str, id_: str) -> bool:
-    """Delete for good, answer and verdict with it."""
+    """Delete for good, answer and verdict with it. One that failed gives back the signature that it had noted."""
+    failed = select(VERIFICATIONS.c.id).where(
+        VERIFICATIONS.c.party == party, VERIFICATIONS.c.id == id_, VERIFICATIONS.c.state == "failed"
+    )
+    conn.execute(delete(SEEN).where(SEEN.c.party == party, SEEN.c.verification.in_(failed)))
     gone = conn.execute(delete(VERIFICATIONS).where(VERIFICATIONS.c.party == party, VERIFICATIONS.c.id == id_))
     return gone.rowcount == 1
 
