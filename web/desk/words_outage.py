@@ -44,10 +44,11 @@ WORDS: Final[Mapping[str, Words]] = {
     "note-suspension": Words("カードの一時停止", "カードを {止|と}める", "Suspension of a card"),
     "note-visit": Words("来たが手続できなかった人", "{来|き}た {人|ひと}", "Somebody came and could not be served"),
     "note-card": Words(
-        "カードの番号(来た人の数だけのときは空欄)。リーダーにあるカード:",
-        "カードの {番号|ばんごう}。",
-        "The card's number; empty for a visit. In the readers here:",
+        "カードに印刷された番号。来た人の数だけのときは空欄にします。",
+        "カードの {番号|ばんごう}を {入|い}れます。",
+        "The number on the card; empty for a visit.",
     ),
+    "note-card-here": Words("リーダーにあるカード:", "リーダーの カード:", "In the readers here:"),
     "note-do": Words("控える", "{書|か}いておく", "Note it"),
     "note-wrong": Words(
         "控えていません。届出を選び、カードの番号を確かめてください。",
