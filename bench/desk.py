@@ -14,6 +14,7 @@ that it may take: below 1 is good.
 
 import argparse
 import asyncio
+import os
 import random
 import secrets
 import statistics
@@ -118,24 +119,37 @@ class Clerk:
         self._chance = random.Random(number)
 
     async def round(self, think: float) -> None:
-        """One round of pages."""
-        town, chance = self._town, self._chance
-        number = chance.randrange(len(town.people))
-        person = town.people[number]
-        work, receipt = town.receipts[chance.randrange(len(town.receipts))]
+        """One round of pages, in an order of its own."""
+        steps = [self._find, self._work, self._decide, self._close, self._paper]
+        self._chance.shuffle(steps)
+        for step in steps:
+            await step(think)
+
+    async def _find(self, think: float) -> None:
+        number = self._chance.randrange(len(self._town.people))
         await self._get("start", "/desk/", think, poll="/desk/reader", every=3)
-        await self._post(
-            "search", "/desk/search", think, name=f"例示　{number}", born=BORN.isoformat(), reason="counter"
+        form = {"name": f"例示　{number}", "born": BORN.isoformat(), "reason": "counter"}
+        await self._post("search", "/desk/search", think, **form)
+        await self._get("resident", f"/desk/people/{self._town.people[number]}", think)
+
+    async def _work(self, think: float) -> None:
+        begun = await self._post(
+            "begin work", f"/desk/people/{self._chance.choice(self._town.people)}/work", kind="check"
         )
-        await self._get("resident", f"/desk/people/{person}", think)
-        begun = await self._post("begin work", f"/desk/people/{person}/work", 0, kind="check")
         at = begun.headers.get("location", "/desk/")
-        await self._get("work", at, think)
-        await self._post("give up", f"{at}/give-up", 0, reason="bench")
+        await self._get("work", at, think, poll=f"{at}/now?version=1", every=1)
+        await self._post("give up", f"{at}/give-up", reason="bench")
+
+    async def _decide(self, think: float) -> None:
         await self._get("queue", "/desk/queue", think, poll="/desk/queue/list?known=x", every=1)
+
+    async def _close(self, think: float) -> None:
         await self._get("day", "/desk/day", think)
         await self._get("statistics", "/desk/statistics", think)
         await self._get("near misses", "/desk/near-misses", think)
+
+    async def _paper(self, think: float) -> None:
+        work, receipt = self._chance.choice(self._town.receipts)
         await self._get("finished work", f"/desk/work/{work}", think)
         await self._post("receipt (PDF)", f"/desk/work/{work}/receipt", think)
         await self._get("receipt checked", f"/receipts/{receipt}", think)
@@ -149,7 +163,7 @@ class Clerk:
         if (left := until - time.monotonic()) > 0:
             await asyncio.sleep(left)
 
-    async def _post(self, page: str, path: str, think: float, **form: str) -> httpx.Response:
+    async def _post(self, page: str, path: str, think: float = 0, **form: str) -> httpx.Response:
         answer = await self._ask(page, "POST", path, {"form": self._session.form_token, **form})
         if think:
             await asyncio.sleep(think * self._chance.uniform(0.5, 1.5))
@@ -196,12 +210,15 @@ def main() -> int:
             folder, settings, SystemClock().now(), secrets.token_bytes, lambda _: None, signed_acts=False
         )
         town = settle(settings, chosen.clerks)
-        with serving(folder, "--listen", LISTEN):
+        with serving(folder, "--listen", LISTEN) as service:
             asyncio.run(_work_for(town, 3, 0.2))  # fonts, templates and connections are there
+            before = _cpu(service.process.pid)
             at_work = asyncio.run(_work_for(town, chosen.seconds, chosen.think))
+            spent = (_cpu(service.process.pid) - before) / sum(map(len, at_work.of.values()))
             pressing = asyncio.run(_work_for(town, chosen.seconds / 4, 0))
     print(f"{chosen.clerks} clerks, a page about every {chosen.think:g} s each:")
     slowest = _tell(at_work, chosen.seconds)
+    print(f"  {spent * 1000:.1f} ms of processor time an answer, in the web process")
     print(f"the same {chosen.clerks} without any pause:")
     _tell(pressing, chosen.seconds / 4)
     wrong = at_work.wrong + pressing.wrong
@@ -209,6 +226,12 @@ def main() -> int:
         print(f"refused: {sorted(set(wrong))}")
     print(f"slowest page, 95th percentile, over {LIMIT * 1000:.0f} ms: {slowest / LIMIT:.2f} (goal: at most 1)")
     return 1 if slowest > LIMIT or wrong else 0
+
+
+def _cpu(pid: int) -> float:
+    """Seconds of processor time that a process had (proc(5): utime and stime)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _tell(times: Times, seconds: float) -> float:
