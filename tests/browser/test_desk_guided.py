@@ -1,6 +1,8 @@
 """Guided work in a browser, with cards: a new PIN, a new address and its certificate in one sitting, a household."""
 
 import json
+import re
+import secrets
 from collections.abc import Callable
 
 import pytest
@@ -8,9 +10,12 @@ from playwright.sync_api import Page, expect
 
 from cli.clock import SystemClock
 from cli.database import Database
-from cli.deployment import CLERK, POSTAL_CLERK, SUPERVISOR
+from cli.deployment import CLERK, MAIN, POSTAL_CLERK, SUPERVISOR, Desks
 from cli.settings import load_settings
+from enrollment.booking import Booking, BookingState
+from enrollment.counters import Affair
 from enrollment.person import PersonId
+from enrollment.store import bookings as booking_rows
 from enrollment.store import gate as gate_rows
 from enrollment.store.gate import GateRow
 from tests.browser.conftest import Open
@@ -59,6 +64,21 @@ def live_together(world: World, members: dict[str, str]) -> None:
             name, who = f"household-{person}", PersonId(person)
             row = GateRow(owner, name, "household", who, "released", "", body, at, at, at, None, "", at)
             database.transaction(lambda conn, row=row: gate_rows.add(conn, row))  # type: ignore[misc]
+    finally:
+        database.close()
+
+
+def booked_for_now(world: World, name: str) -> None:
+    """A visit this very hour: pages book some hours ahead."""
+    settings = load_settings(world.folder)
+    at, owner = SystemClock().now(), settings.municipality.code
+    booking = Booking(
+        secrets.token_hex(16), PersonId(world.people[name]), Desks(owner)(MAIN), owner, at, 0,
+        frozenset({Affair.IN_PERSON_CHECK}), BookingState.BOOKED,
+    )  # fmt: skip
+    database = Database(settings.database_url)
+    try:
+        database.transaction(lambda conn: booking_rows.add(conn, booking))
     finally:
         database.close()
 
@@ -218,16 +238,22 @@ def test_a_booked_visit_is_opened_and_a_code_for_home_is_shown_once(
     page.goto("/desk/")
     page.keyboard.press("F7")
     page.wait_for_url("**/desk/bookings")
+    booked_for_now(world, HANAKO)
+    page.goto("/desk/bookings")
+    expect(page.locator("main table")).to_contain_text(HANAKO)
     both_widths(page, "desk-bookings")
     page.locator("#ticket").fill("0" * 32)
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_contain_text("できませんでした")
+    page.goto("/desk/bookings")
+    page.locator("main table button").first.click()
+    page.wait_for_url(re.compile("/desk/(work|people)/"))
     find(page, HANAKO, "1980-02-17")
     begin(page, "login-code")
     show_documents(page)
     page.locator("form[action$='/code'] button").click()
     code = page.locator("strong.code").inner_text()
-    tell("code for home", 16, page)
+    tell("a booked visit, then a code for home", 18, page)
     judge(page)
     shoot(page, "desk-login-code-ja")
     with page.expect_response("**/receipt") as printed:
