@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from cardio.agent.card_thread import CardThread
-from cardio.agent.own_card import OwnCard
+from cardio.agent.own_card import LoggedIn, OwnCard
 from cardio.agent.pin_asking import PinAsking
 from cardio.agent.prompts import PromptKind, Prompts
 from cardio.agent.readers import Readers, SeenCard, describe
@@ -106,17 +106,20 @@ class OperatorsCard:
         if arguments.get("fingerprint") != who.fingerprint:
             raise AgentRefused(Refusal.ANOTHER_CARD)
         with self._one_at_a_time:  # two tabs: the second is not refused because the first is asked for a PIN
-            signature = self._signature(record, who.reader)
+            signature = self._signature(record, who)
         self.signed.append(Signed(record.what, self._clock.now()))
         self._prompts.touch()
         return {"signature": signature.hex()}
 
-    def _signature(self, record: Record, reader: str) -> bytes:
+    def _signature(self, record: Record, who: LoggedIn) -> bytes:
         def sign(context: Context) -> bytes | None:
-            return self._own.sign(context, record.to_be_signed)
+            return self._own.sign(context, who, record.to_be_signed)
+
+        def tries(context: Context) -> int | None:
+            return self._own.tries_left(context, who)
 
         def verify(context: Context, pin: Entered, last_try: bool) -> bytes | None:
-            self._own.verify(context, pin, last_try)
+            self._own.verify(context, who, pin, last_try)
             return sign(context)
 
         try:
@@ -125,9 +128,7 @@ class OperatorsCard:
             signature = self._cards.call(sign)
         told = {"site": self._site, "what": record.what, "at": record.at, "counter": record.counter}
         while signature is None:
-            signature = self._asking.ask(
-                PromptKind.RECORD, Purpose.AUTHENTICATION, reader, told, self._own.tries_left, verify
-            )
+            signature = self._asking.ask(PromptKind.RECORD, Purpose.AUTHENTICATION, who.reader, told, tries, verify)
         return signature
 
     def forget(self) -> None:

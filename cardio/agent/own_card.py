@@ -78,12 +78,13 @@ class OwnCard:
         self.who = LoggedIn(known.reader, known.card, sha256(certificate).hexdigest())
         return certificate, signature, replace(known, authentication_tries=SLOTS[_KEY].rule.tries)
 
-    def sign(self, context: Context, message: bytes) -> bytes | None:
-        """A signature over `message` by the card that logged in; None if the card wants its PIN first.
+    def sign(self, context: Context, who: LoggedIn, message: bytes) -> bytes | None:
+        """A signature over `message` by the card that logged in, if it still is `who`'s; None if it wants its PIN first.
 
-        Errors: AgentRefused (nobody logged in); CardSwapped; ConnectionFailed, after which the next call connects anew.
+        Errors: AgentRefused (nobody logged in, or somebody else since); CardSwapped; ConnectionFailed, after which the
+        next call connects anew.
         """
-        opened = self._again(context)
+        opened = self._again(context, who)
         try:
             return self._signature(opened, message)
         except Refused as refused:
@@ -94,13 +95,13 @@ class OwnCard:
             self.let_go()
             raise
 
-    def tries_left(self, context: Context) -> int | None:
+    def tries_left(self, context: Context, who: LoggedIn) -> int | None:
         """Before the PIN is asked for. Errors: as `sign`."""
-        return jpki.tries_left(self._again(context).channel, _KEY)
+        return jpki.tries_left(self._again(context, who).channel, _KEY)
 
-    def verify(self, context: Context, pin: Entered, last_try: bool) -> None:
+    def verify(self, context: Context, who: LoggedIn, pin: Entered, last_try: bool) -> None:
         """Errors: WrongPin, PinBlocked, LastTry; as `sign`."""
-        jpki.verify_pin(self._again(context).channel, _KEY, pin, last_try=last_try)
+        jpki.verify_pin(self._again(context, who).channel, _KEY, pin, last_try=last_try)
 
     def let_go(self) -> None:
         """Make the card forget its PIN, and leave it to others. Who logged in is still known."""
@@ -113,11 +114,12 @@ class OwnCard:
             opened.stack.close()
         self._told_let_go(opened.reader)
 
-    def _again(self, context: Context) -> _Open:
+    def _again(self, context: Context, who: LoggedIn) -> _Open:
         """The card that logged in, identified once more; its reader may have come back since (pcscd was restarted)."""
-        who = self.who
-        if who is None:
+        if self.who is None:
             raise AgentRefused(Refusal.NOT_LOGGED_IN)
+        if self.who != who:
+            raise AgentRefused(Refusal.ANOTHER_CARD)
         if self._open is not None:
             try:
                 # not by SELECT of the application: that would make the card forget its PIN
