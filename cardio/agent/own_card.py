@@ -79,7 +79,7 @@ class OwnCard:
         return certificate, signature, replace(known, authentication_tries=SLOTS[_KEY].rule.tries)
 
     def sign(self, context: Context, who: LoggedIn, message: bytes) -> bytes | None:
-        """A signature over `message` by the card that logged in, if it still is `who`'s; None if it wants its PIN first.
+        """A signature over `message` by the card that logged in, if it still is `who`'s; None if it wants its PIN.
 
         Errors: AgentRefused (nobody logged in, or somebody else since); CardSwapped; ConnectionFailed, after which the
         next call connects anew.
