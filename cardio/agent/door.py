@@ -269,7 +269,7 @@ class Door:
             self._agent.prompts.withdraw(asker)  # nobody waits for the answer any more, nor for a later question's
             if running is not None:
                 with contextlib.suppress(BaseException):
-                    await asyncio.wait_for(running, 5)
+                    await asyncio.wait_for(running, 1)  # a slow card may take longer; what it asks is asked no more
 
     async def _do(self, socket: WebSocket, number: object, message: dict[str, Any], asker: Asker) -> None:
         arguments = message.get("arguments")
