@@ -4,6 +4,7 @@ import hashlib
 import json
 import random
 import re
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from cli.verify_words import DETAIL, JUDGED, STATUS, WHY
 from pki import der, oids
 from pki.cms import attribute
 from tests.verifier.filing_world import AT, SIGNATURE_POLICY, World, build_world, raw_sign, sign_filing
+from tests.verifier.path_world import Ca
 from tests.verifier.test_jws import compact
 from tests.verifier.test_pdf import blank, sign_pdf
 from tests.verifier.test_xml import octets, parsed, sign_xml
@@ -261,3 +263,14 @@ def test_every_word_of_the_path_engine_is_said_of_a_certificate() -> None:
     for said in (*WHY.values(), *JUDGED.values(), *STATUS.values(), *DETAIL.values()):
         assert said.ja != said.en
         assert not re.search("[ぁ-ん]", said.en)
+
+
+def test_a_certificate_that_other_readers_refuse_and_a_chain_in_one_file(say: Say, folder: Path) -> None:
+    root, sub = Ca("Root"), Ca("Sub")
+    (folder / "root.cer").write_bytes(root.root())
+    chain = (sub.leaf(serial=-5), root.ca(sub))
+    (folder / "chain.pem").write_text("".join(ssl.DER_cert_to_PEM_cert(one) for one in chain))
+    assert say("certificate", "chain.pem", "--anchor", "root.cer", "--at", AT.iso(), "--no-status")[0] == 0
+    (folder / "leaf.cer").write_bytes(chain[0])
+    assert say("certificate", "leaf.cer", "--anchor", "root.cer", "--at", AT.iso(), "--no-status")[0] == 2
+    assert say("certificate", "garbage.bin", "--anchor", "root.cer")[0] == 3
