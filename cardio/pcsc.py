@@ -46,7 +46,6 @@ BUSY_PATIENCE = 5.0
 """Seconds to wait for another program's transaction."""
 _TICK = 0.02
 
-
 _ESTABLISHING = threading.Lock()
 
 

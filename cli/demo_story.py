@@ -8,24 +8,19 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.x509 import ocsp
-
 from cardio import jpki
 from cardio.pin import Pin
 from cli.demo_artifacts import Artifacts
 from cli.demo_cards import NotingSlot
 from cli.demo_office import Office
 from cli.demo_record import Mark, Record, Span, Step
-from cli.demo_world import Seat, World
-from cli.errors import FilingRefused, ServiceSilent, StoryBroken
+from cli.demo_sight import Sight, on_card
+from cli.demo_world import World
+from cli.errors import FilingRefused, StoryBroken
 from cli.home_filing import Home
 from cli.logs import open_logs
-from enrollment import ledger
 from enrollment.application import ApplicationKind
 from enrollment.canonical import Json
-from enrollment.events import EventKind
 from enrollment.history import export, history
 from enrollment.person import PersonId
 from enrollment.store import Connection
@@ -70,6 +65,7 @@ class Story:
     person: PersonId = field(init=False)
     second: PersonId = field(init=False)
     signatures: list[Certificate] = field(default_factory=list)
+    sight: Sight = field(init=False)
     spans: dict[str, Span] = field(default_factory=dict)
     password: Pin = field(default_factory=lambda: jpki.pin(Purpose.SIGNATURE, PASSWORD))
 
@@ -79,6 +75,7 @@ class Story:
         self._years_ago()
         self.world.start_service()
         self.office = Office.staffed(self.world, self._now(), f"-{self._now().jst_date().year}")
+        self.sight = Sight(self.world, self.artifacts, self.office.issuers)
         self._enroll()
         verdict, filing, signature, then = self._file_and_verify()
         self._moves()
@@ -126,7 +123,7 @@ class Story:
             self.artifacts.certificate(
                 2,
                 f"{purpose}.cer" if purpose.value == "authentication" else "signature-1.cer",
-                self._on_card(seat, purpose),
+                on_card(seat, purpose),
             )
 
     # ---- today: the counter
@@ -164,7 +161,7 @@ class Story:
         done = self.office.issue(application, noting)
         issued(noting.installed)
         seat.slot.set_pins(PIN, PASSWORD)
-        same = all(self._on_card(seat, purpose) == noting.installed[purpose] for purpose in Purpose)
+        same = all(on_card(seat, purpose) == noting.installed[purpose] for purpose in Purpose)
         tries = {purpose: seat.card.tries_left(purpose) for purpose in Purpose}
         self._step(
             "certificates-on-card", same and done.state.is_final,
@@ -173,7 +170,7 @@ class Story:
         )  # fmt: skip
         self.home = Home(seat.card, seat.at_home(world.http), world.http, world.random, time.sleep)
         self.record.point(Mark.SEEN, "窓口で確認", "seen at the counter", self._now(), 0)
-        authentication = self._on_card(seat, Purpose.AUTHENTICATION)
+        authentication = on_card(seat, Purpose.AUTHENTICATION)
         self.artifacts.certificate(1, "authentication.cer", authentication)
         self._span("authentication", "利用者証明用")
         self._new_signature(noting.installed[Purpose.SIGNATURE])
@@ -189,14 +186,14 @@ class Story:
             "filing-signed", True, document="filing-1.txt", signature="filing-1.p7s: CMS, CAdES level B, SHA-256",
             signed_at=then.iso(),
         )  # fmt: skip
-        verdict = self._verdict(filing, signature)
+        verdict = self.sight.verdict(filing, signature)
         self.artifacts.verdict("filing-1.verdict.json", verdict)
         self._step(
             "filing-verified", verdict["indication"] == "PASSED", indication=verdict["indication"],
             checks=_outcomes(verdict),
         )  # fmt: skip
         changed = bytes([filing[0], filing[1] ^ 1]) + filing[2:]
-        tampered = self._verdict(changed, signature)
+        tampered = self.sight.verdict(changed, signature)
         self.artifacts.verdict("filing-1.tampered.verdict.json", tampered)
         self._step(
             "tampered-filing-rejected", tampered["indication"] == "FAILED", indication=tampered["indication"],
@@ -205,24 +202,13 @@ class Story:
         self.record.point(Mark.FILED, "届出に署名", "filing signed, verified", then, 0)
         return verdict, filing, signature, then
 
-    def _verdict(self, document: bytes, signature: bytes, **more: object) -> dict[str, Any]:
-        body = {
-            "document": base64.b64encode(document).decode(),
-            "signature": base64.b64encode(signature).decode(),
-            **more,
-        }
-        response = self.world.http.post("/v1/verifications", json=body)
-        response.raise_for_status()
-        verdict: dict[str, Any] = response.json()
-        return verdict
-
     # ---- moves
 
     def _moves(self) -> None:
-        self._ask_ocsp("good", self.signatures[0])
+        self.sight.ask_ocsp("good", self.signatures[0])
         for number in range(1, 4):
             answer = self._move(ADDRESSES[number - 1])
-            status = self._ask_ocsp("revoked" if number == 1 else None, self.signatures[number - 1])
+            status = self.sight.ask_ocsp("revoked" if number == 1 else None, self.signatures[number - 1])
             self._told_move(f"remote-move-{number}", answer, status, number)
 
     def _move(self, address: str) -> dict[str, Any]:
@@ -233,14 +219,14 @@ class Story:
         return answer
 
     def _told_move(self, name: str, answer: dict[str, Any], status: str, number: int) -> None:
-        old, new = self.signatures[-1], self._on_card(self.world.seats[0], Purpose.SIGNATURE)
+        old, new = self.signatures[-1], on_card(self.world.seats[0], Purpose.SIGNATURE)
         distance = self._distance()
         ok = (
             status == "revoked affiliationChanged"
             and new == base64.b64decode(answer["certificate"])
             and Certificate(new).spki != old.spki
             and distance == number
-            and self._ask_ocsp(None, self._authentication()) == "good"
+            and self.sight.ask_ocsp(None, self.sight.authentication()) == "good"
         )
         self.record.point(Mark.MOVED, f"転居 {len(self.signatures)}", f"remote move {len(self.signatures)}",
                           self._now(), distance)  # fmt: skip
@@ -252,12 +238,12 @@ class Story:
         )  # fmt: skip
 
     def _refused_at_the_cap(self) -> None:
-        before = self._state()
+        before = self.sight.state(self.person, self.signatures[-1])
         now = self._now()
         refusal = self._refusal(self.home, ADDRESSES[3], now)
         decision = _decision(refusal)
         reason = decision["reasons"][0]
-        untouched = before == self._state()
+        untouched = before == self.sight.state(self.person, self.signatures[-1])
         self.record.point(Mark.REFUSED, "4回目は不可", "fourth refused", now, self._distance())
         self._step(
             "remote-move-refused", refusal.problem_code == "enrollment.cap-reached" and untouched,
@@ -284,7 +270,7 @@ class Story:
             confirmed_by=self.office.name("clerk"), used=checked.decision.used, limit=checked.decision.limit,
         )  # fmt: skip
         answer = self._move(ADDRESSES[3])
-        self._told_move("remote-move-after-check", answer, self._ask_ocsp(None, self.signatures[-1]), 1)
+        self._told_move("remote-move-after-check", answer, self.sight.ask_ocsp(None, self.signatures[-1]), 1)
 
     def _years_cap(self) -> None:
         seat, now = self.world.seats[1], self._now()
@@ -303,9 +289,9 @@ class Story:
 
     def _lost(self) -> None:
         now = self._now()
-        current, authentication = self.signatures[-1], self._authentication()
+        current, authentication = self.signatures[-1], self.sight.authentication()
         ended = self.office.report_lost(self.world.seats[0].slot.card_id(), now)
-        statuses = [self._ask_ocsp(None, one) for one in (current, authentication)]
+        statuses = [self.sight.ask_ocsp(None, one) for one in (current, authentication)]
         self.record.point(Mark.LOST, "カード紛失", "card reported lost", now, self._distance())
         self._end(f"signature-{len(self.signatures)}", "keyCompromise")
         self._end("authentication", "keyCompromise")
@@ -318,7 +304,7 @@ class Story:
         self._next_second()
         now = self._now()
         document = FILING.replace("五万円", "九万円").encode()
-        late = self._verdict(document, self.home.sign(document, self.password, now))
+        late = self.sight.verdict(document, self.home.sign(document, self.password, now))
         self.artifacts.verdict("filing-1.after-loss.verdict.json", late)
         self.record.point(Mark.REJECTED, "届出は無効", "new filing rejected", now, self._distance())
         self._step(
@@ -326,7 +312,7 @@ class Story:
             because=late["sub_indication"],
         )  # fmt: skip
         as_of = verdict["at"] if "at" in verdict else then.iso()
-        past = self._verdict(filing, signature, at=as_of, evidence=verdict["evidence"])
+        past = self.sight.verdict(filing, signature, at=as_of, evidence=verdict["evidence"])
         self.artifacts.verdict("filing-1.as-of-then.verdict.json", past)
         self.record.point(Mark.PROVEN, "最初の届出", "first filing still proven", self._now(), self._distance())
         self._step(
@@ -338,10 +324,10 @@ class Story:
         """What the service publishes by itself: CRLs with all that was revoked, and the person's own history."""
         revoked = {
             Purpose.SIGNATURE: {one.serial for one in self.signatures},
-            Purpose.AUTHENTICATION: {self._authentication().serial},
+            Purpose.AUTHENTICATION: {self.sight.authentication().serial},
         }
         for purpose in Purpose:
-            self.artifacts.crl(purpose, self._published(purpose, revoked[purpose]))
+            self.artifacts.crl(purpose, self.sight.published(purpose, revoked[purpose]))
             self.artifacts.authority(purpose, self.office.issuers[purpose])
         logs = open_logs(self.world.settings, self.world.database)
         for log in logs:
@@ -355,66 +341,8 @@ class Story:
         assert waiting == 0, "what happened was sequenced just now"
         self.artifacts.history(1, document)
 
-    def _published(self, purpose: Purpose, revoked: set[int]) -> bytes:
-        """The service's CRL, as soon as it lists what was revoked: the loss is urgent, so that takes seconds."""
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            octets = self._get(f"/crl/{purpose.value}-1.crl")
-            if revoked <= {entry.serial_number for entry in x509.load_der_x509_crl(octets)}:
-                return octets
-            time.sleep(0.1)
-        raise ServiceSilent(f"a CRL that lists the {purpose.value} certificates")
-
-    # ---- looking
-
-    def _get(self, path: str) -> bytes:
-        response = self.world.http.get(path)
-        response.raise_for_status()
-        return response.content
-
-    def _ask_ocsp(self, name: str | None, certificate: Certificate) -> str:
-        """What OCSP says now: `good`, or `revoked` and the reason. The first answers are kept as artifacts."""
-        purpose = Purpose.AUTHENTICATION if certificate == self._authentication() else Purpose.SIGNATURE
-        issuer = Certificate(self.office.issuers[purpose])
-        request = (
-            ocsp.OCSPRequestBuilder().add_certificate(certificate.x509, issuer.x509, hashes.SHA1()).build()  # noqa: S303
-        ).public_bytes(serialization.Encoding.DER)
-        response = self.world.http.post(
-            f"/ocsp/{purpose.value}-1", content=request, headers={"Content-Type": "application/ocsp-request"}
-        )
-        response.raise_for_status()
-        if name is not None:
-            self.artifacts.ocsp(name, request, response.content)
-        answer = ocsp.load_der_ocsp_response(response.content)
-        self.artifacts.responder(purpose, answer)
-        if answer.certificate_status is ocsp.OCSPCertStatus.REVOKED:
-            reason = answer.revocation_reason
-            return f"revoked {reason.value if reason else 'unspecified'}"
-        return answer.certificate_status.name.lower()
-
-    def _on_card(self, seat: Seat, purpose: Purpose) -> bytes:
-        octets = seat.slot.read(purpose)
-        if octets is None:
-            raise StoryBroken("certificates-on-card")
-        return octets
-
-    def _authentication(self) -> Certificate:
-        return Certificate(self._on_card(self.world.seats[0], Purpose.AUTHENTICATION))
-
     def _distance(self) -> int:
-        """Remote changes since the last check in person, as the ledger counts them."""
-        return self.world.database.read(
-            lambda conn: ledger.judge(conn, self.person, EventKind.REMOTE_MOVE, self._now())
-        ).used
-
-    def _state(self) -> tuple[object, ...]:
-        """Everything that a refusal must not change: ledger, certificate on the card, its status."""
-        events = self.world.database.read(lambda conn: ledger.history(conn, self.person))
-        return (
-            [event.event for event in events],
-            self._on_card(self.world.seats[0], Purpose.SIGNATURE),
-            self._ask_ocsp(None, self.signatures[-1]),
-        )
+        return self.sight.distance(self.person)
 
     def _next_second(self) -> None:
         """Status is told in whole seconds: what comes after the loss shall carry a later one."""
