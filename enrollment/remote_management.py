@@ -107,7 +107,7 @@ def _at_counter(conn: Connection, task: Task, at: Instant) -> Task:
         case Operation.INSTALL:
             require_issued_to(conn, task.card_id, task.certificate, task.ca_certificate, task.purpose)
             return task
-        case Operation.READ if _applications(conn, card, _ON_THE_CARD, at):
+        case Operation.READ if _unfinished(conn, card) or _applications(conn, card, _ON_THE_CARD, at):
             return task
         case Operation.FIRST_PINS:
             # Number 0 works only until a card has seen its first permission: its first PINs.
@@ -122,6 +122,13 @@ def _at_counter(conn: Connection, task: Task, at: Instant) -> Task:
 
 _ON_THE_CARD = frozenset({ApplicationState.SIGNED, ApplicationState.INSTALLED, ApplicationState.DELIVERED})
 _HANDED_OVER = frozenset({ApplicationState.INSTALLED, ApplicationState.DELIVERED})
+
+
+def _unfinished(conn: Connection, card: Card | None) -> bool:
+    """Whether a certificate is on its way onto this card: it is read back whenever that goes on, be it days later."""
+    return card is not None and any(
+        one.card_id == card.card_id and one.state in _HAS_CERTIFICATE for one in rows.applications_of(conn, card.person)
+    )
 
 
 def _applications(conn: Connection, card: Card | None, states: frozenset[ApplicationState], at: Instant) -> bool:

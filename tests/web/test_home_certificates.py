@@ -83,12 +83,12 @@ class HomeLine:
         return home_cards(self.town).slot(self, "reader")  # type: ignore[arg-type]
 
 
-def home_cards(town: Town) -> LineCards:
+def home_cards(town: Town, *, at_home: bool = True) -> LineCards:
     def wait(_seconds: float) -> None:
         next(town.keepers).work(town.clock.now())
 
     database, clock, random = town.office.database, town.clock, town.office.random
-    return LineCards(lambda session: KeptKeys(database, clock, random, wait, lambda: session.identity, at_home=True))
+    return LineCards(lambda session: KeptKeys(database, clock, random, wait, lambda: session.identity, at_home=at_home))
 
 
 def filed(town: Town) -> str:
@@ -175,6 +175,21 @@ def test_the_keys_do_nothing_at_home_but_for_an_accepted_filing_while_it_waits(t
     assert state(town, application) is ApplicationState.DELIVERED
     for what in (line.slot().generate, line.slot().read):
         assert refused(lambda what=what: what(SIGNATURE)) == cause, "it is over"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("at_home", [True, False], ids=["home", "counter"])
+def test_what_was_signed_days_ago_goes_on(town: Town, at_home: bool) -> None:
+    """Torn when it came to writing, and taken up again days later, at home or at a counter."""
+    application = filed(town)
+    with pytest.raises(NotSignedYet):
+        card_waiting.present(replace(town.office.issuing, sign=None), application, HomeLine(town).slot(), AT)
+    with pytest.raises(ReaderRefused):  # the first two commands say which card it is
+        card_waiting.present(town.office.issuing, application, HomeLine(town, 5).slot(), AT)
+    assert state(town, application) is ApplicationState.SIGNED
+    later = AT + timedelta(days=2)
+    town.clock.set(later)
+    slot = home_cards(town, at_home=at_home).slot(HomeLine(town), "reader")  # type: ignore[arg-type]
+    assert card_waiting.present(town.office.issuing, application, slot, later).state is ApplicationState.DELIVERED
 
 
 # -- the pages -----------------------------------------------------------------------------------------------------
