@@ -160,3 +160,13 @@ def test_a_post_office_takes_only_the_ticket_of_who_is_present(world: DeskWorld,
     assert answer.status_code == 409, "no reader tells that their card is there"
     found = world.desk.database.read(lambda conn: bookings.standing(conn, person))
     assert found is not None, "and the visit is not counted as kept"
+
+
+def test_while_nobody_signs_no_code_from_home_is_used_up(world: DeskWorld) -> None:
+    person, _ = world.office.enrolled()
+    code = prepared(world, person)
+    world.desk.unsigned_since = lambda: Instant(AT.seconds - 86_400)
+    refused = world.seat("clerk").post("/desk/prefills", code=code)
+    assert refused.status_code == 503 and "web.signing-silent" in refused.text
+    prefills = Prefills(world.desk.database, world.desk.clock, world.desk.random)
+    assert prefills.look(code, TOWN).used_at is None

@@ -96,7 +96,7 @@ def desk_routes(desk: Desk, check: FilingCheck, policies: frozenset[str], origin
     entry_pages(pages, Entry(door, login, door.pairings, passkeys))
     people_pages(pages, desk, passkeys, outages)
     working_pages(pages, desk)
-    visit_pages(pages, desk)
+    visit_pages(pages, desk, outages)
     queue_pages(pages, desk)
     day_pages(pages, desk)
     note_pages(pages, desk)

@@ -18,6 +18,7 @@ from pki.instant import Instant
 from web.desk import signing
 from web.desk.beginnings import Beginnings, waiting_for_card
 from web.desk.officer import Officer
+from web.desk.outage import Outages
 from web.desk.parts import Desk
 from web.desk.people import CLERK
 from web.desk.signing import Deed
@@ -49,7 +50,7 @@ class Expected:
     time: str
 
 
-def visit_pages(pages: Pages, desk: Desk) -> None:
+def visit_pages(pages: Pages, desk: Desk, outages: Outages) -> None:
     """The routes."""
     beginnings, prefills = Beginnings(desk), Prefills(desk.database, desk.clock, desk.random)
 
@@ -103,6 +104,7 @@ def visit_pages(pages: Pages, desk: Desk) -> None:
             return see_other(f"/desk/work/{under_way[0].id}")
         if under_way or card_waits or len(kinds) != 1:
             return see_other(f"/desk/people/{booking.person}")
+        outages.require(kinds[0])
         work = beginnings.begin(officer, booking.person, kinds[0])
         return see_other(f"/desk/work/{work.id}")
 
@@ -121,6 +123,7 @@ def visit_pages(pages: Pages, desk: Desk) -> None:
             entries.write(conn, work.id, entry, work.row.started_at)
 
         kind = Kind.HOUSEHOLD if len(members) > 1 else Kind.CHANGE
+        outages.require(kind)
         more = {"prefilled": True, "planned": members}
         work = beginnings.begin(officer, PersonId(one.person), kind, more, fill)
         return see_other(f"/desk/work/{work.id}")
