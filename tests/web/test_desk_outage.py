@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from tests.enrollment.town import TOWN, resident
 from tests.support.chance import SeededOctets, SetClock
 from web.application import Frame, compose
 from web.desk.desk import desk_door, desk_routes
-from web.desk.notes import Paper, Safe
+from web.desk.notes import Note, Paper, Safe, settle
 from web.desk.outage import NEED_SIGNING, PATH
 from web.desk.parts import Desk
 from web.desk.work import STEPS, Kind, State
@@ -30,6 +31,7 @@ from web.filing_check import FilingCheck
 from web.pages.sessions import Session
 from web.readers.lines import Lines
 from web.readers.pairings import Pairings
+from web.store.notes import notes_of
 
 ORIGIN = "https://desk.example"
 _YEAR = timedelta(days=3650)
@@ -233,3 +235,29 @@ def test_where_signatures_are_demanded_notes_wait_for_an_officers_card_and_every
     answer = place.ask("POST", PATH, {"act": "carry-out"})  # this session has no card
     assert answer.status_code == 403 and "web.card-needed" in answer.text
     assert place.state() is CardState.ACTIVE and len(place.paper.waiting()) == 1
+
+
+def test_two_processes_with_the_same_paper_do_it_once_and_a_foreign_file_stops_nothing(
+    place: Place, tmp_path: Path
+) -> None:
+    place.database.away = True
+    place.ask("POST", PATH, {"act": "loss", "card": CARD})
+    place.database.away = False
+    (tmp_path / "notes" / "0-foreign.json").write_text("[1, 2")
+    (note,) = place.paper.waiting()
+    at, random, done = place.clock.now(), place.random, []
+
+    def run(write: Callable[[Any, Instant], None]) -> object:
+        return place.desk.database.transaction(lambda conn: write(conn, at))
+
+    def settle_it(one: Note) -> None:
+        settle(one, "clerk", run, place.desk.database, at, random)
+        done.append(one.note)
+
+    both = [Paper(tmp_path / "notes", os.urandom) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda paper: paper.carry_out(settle_it), both))
+    assert set(done) == {note.note} and place.state() is CardState.LOST
+    events = place.desk.database.read(lambda conn: notes_of(conn, "main", at, at + timedelta(seconds=1)))
+    assert [(one.note, one.outcome) for one in events] == [(note.note, "done")]
+    assert not place.paper.waiting() and (tmp_path / "notes" / "0-foreign.json").exists()

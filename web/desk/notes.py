@@ -100,7 +100,7 @@ class Paper:
 
     def waiting(self) -> tuple[Note, ...]:
         """What is still to be carried out, oldest first."""
-        return tuple(_read(path) for path in self._files())
+        return tuple(note for path in self._files() if (note := _read(path)) is not None)
 
     def carry_out(self, settle: Callable[[Note], None], mine: Callable[[Note], bool] = lambda _note: True) -> int:
         """Settle those that are `mine`, oldest first; how many are off the paper.
@@ -111,10 +111,10 @@ class Paper:
         with self._lock:
             for path in self._files():
                 note = _read(path)
-                if not mine(note):
+                if note is None or not mine(note):
                     continue
                 settle(note)
-                path.unlink()
+                path.unlink(missing_ok=True)
                 _sync(self.folder)
                 done += 1
         return done
@@ -179,9 +179,13 @@ _ACTS: Final[dict[Safe, Callable[[Connection, Note, str, Instant, Random], None]
 }
 
 
-def _read(path: Path) -> Note:
-    body = json.loads(path.read_text("utf-8"))
-    return Note(**{**body, "act": Safe(body["act"])})
+def _read(path: Path) -> Note | None:
+    """None for what another process has just done, and for a file that is no note of ours: it stays for people."""
+    try:
+        body = json.loads(path.read_text("utf-8"))
+        return Note(**{**body, "act": Safe(body["act"])})
+    except (FileNotFoundError, ValueError, TypeError, KeyError, InvalidValue):
+        return None
 
 
 def _private(path: str, flags: int) -> int:

@@ -57,11 +57,11 @@ def queue_pages(pages: Pages, desk: Desk) -> None:
         views = desk.look_all(
             officer, [(work.person, f"decide:{work.kind.value}") for work in waiting], frozenset({Field.NAME})
         )
+        written = desk.database.read(lambda conn: [entries.read(conn, work.id) for work in waiting])
         lines = []
-        for work, view in zip(waiting, views, strict=True):
+        for work, view, document in zip(waiting, views, written, strict=True):
             until = work.body.get("until")
-            written = desk.database.read(lambda conn, one=work: entries.read(conn, one.id))  # type: ignore[misc]
-            entry = masked(written, protected=view.flag is not None)
+            entry = masked(document, protected=view.flag is not None)
             time = minute(Instant(until)) if until else None
             together = household.roster(officer, work)
             flag = view.flag or next((one["flag"] for one in together if one["flag"]), None)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select
+from sqlalchemy.exc import IntegrityError
 
+from pki.errors import Retryable
 from pki.instant import Instant
 from web.store.tables_notes import NOTES
 
@@ -26,23 +28,26 @@ class NoteRow:
 
 
 def add_note(conn: Connection, row: NoteRow) -> bool:
-    """Keep it; False if this note was here before: then nothing of it happens again."""
+    """Keep it; False if this note was here before: then nothing of it happens again. Errors: Retryable if another
+    process keeps it just now."""
     known = conn.execute(select(NOTES.c.note).where(NOTES.c.note == row.note)).scalar_one_or_none()
     if known is not None:
         return False
-    conn.execute(
-        insert(NOTES).values(
-            note=row.note,
-            owner=row.owner,
-            counter=row.counter,
-            operator=row.operator,
-            act=row.act,
-            card=row.card,
-            noted_at=row.noted_at.seconds,
-            carried_at=row.carried_at.seconds,
-            outcome=row.outcome,
-        )
-    )
+    values = {
+        "note": row.note,
+        "owner": row.owner,
+        "counter": row.counter,
+        "operator": row.operator,
+        "act": row.act,
+        "card": row.card,
+        "noted_at": row.noted_at.seconds,
+        "carried_at": row.carried_at.seconds,
+        "outcome": row.outcome,
+    }
+    try:
+        conn.execute(insert(NOTES).values(values))
+    except IntegrityError as lost:
+        raise Retryable("the note") from lost
     return True
 
 
