@@ -2,6 +2,7 @@
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -9,6 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from sqlalchemy import event
 
 from ca import revocation
 from ca.profiles import Variant
@@ -32,7 +34,7 @@ from pki.purpose import Purpose
 from pki.revocation import Reason
 from pki.serial import SerialNumber
 from tests.enrollment.folder_card import FolderCard
-from tests.enrollment.office import CARD_END, open_office
+from tests.enrollment.office import CARD_END, open_office, parts
 from tests.enrollment.town import AT, TOWN, resident, seen
 
 SIGN, AUTH = Purpose.SIGNATURE, Purpose.AUTHENTICATION
@@ -252,3 +254,44 @@ def test_a_card_that_ends_with_its_certificates_is_replaced_and_not_renewed(offi
     with pytest.raises(RemoteBlocked):
         renew(office, card)
     assert len(office.events(person)) == 1
+
+
+class Broken(Exception):
+    """The disk said no."""
+
+
+def failing_at(office, number):
+    """The same parts over a database whose n-th statement from now on fails, and none after it."""
+    own = type(office.database)(office.database.engine.url.render_as_string(hide_password=False))
+    count = [0]
+
+    def step(*_):
+        count[0] += 1
+        if count[0] == number:
+            raise Broken
+
+    made = parts(own, office.folder, office.random)
+    event.listen(own.engine, "before_cursor_execute", step)
+    return made
+
+
+@SQLITE
+def test_a_write_that_fails_anywhere_leaves_nothing_and_the_same_call_finishes(office):
+    """Each eleventh statement of an acceptance, one after another, on a card of its own."""
+    number, over = 1, False
+    while not over:
+        card_id = f"CARD{number:04}"
+        person, card = office.enrolled(card_id=card_id)
+        verified, requests = asked(office, card)
+        own = failing_at(office, number)
+        with suppress(Broken):
+            own.moves.accept(verified, requests[SIGN], "key-0001", INSIDE, requests[AUTH])
+            over = True  # it has fewer statements than that
+        own.database.engine.dispose()
+        done = office.moves.accept(verified, requests[SIGN], "key-0001", INSIDE, requests[AUTH])
+        assert None not in (done.certificate, done.authentication_certificate)
+        assert [one.kind for one in office.events(person)] == [EventKind.ANCHOR, EventKind.REMOTE_RENEWAL]
+        assert sorted(one.purpose for one in office.certificates(person) if one.ended_at is None) == [AUTH, SIGN]
+        assert office.chain_holds(person)
+        number += 11
+    assert number > 40, "an acceptance has many statements"
