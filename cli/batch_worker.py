@@ -21,6 +21,7 @@ from cli.database import Database
 from cli.keys import open_authority_keys
 from cli.settings import load_settings
 from cli.unlocking import asked_once
+from pki.errors import Error
 from pki.instant import Instant
 
 
@@ -47,7 +48,8 @@ class Worker:
         self._inner.close()
 
 
-_mine: list[Worker] = []
+_mine: list[Worker | Error] = []
+"""What this process works with, or why it cannot: told with the first group, for a pool only says that it broke."""
 _COLLECT_AFTER = 50_000
 
 
@@ -62,11 +64,17 @@ def _open(folder: Path, opened_with: Passphrase | None) -> Worker:
 
 def _begin(folder: Path, parent: int, opened_with: Passphrase | None) -> None:
     end_with_parent(parent)
-    _mine.append(_open(folder, opened_with))
+    try:
+        _mine.append(_open(folder, opened_with))
+    except Error as refused:
+        _mine.append(refused)
 
 
 def _work(lines: Sequence[bytes], at: Instant) -> list[tuple[bool, str]]:
-    return _mine[0].issue(lines, at)
+    (worker,) = _mine
+    if isinstance(worker, Error):
+        raise worker
+    return worker.issue(lines, at)
 
 
 @contextmanager
