@@ -56,6 +56,7 @@ ROWS = {
         "POST /desk/work/{work}/evidence", "POST /desk/work/{work}/give-up", "GET /desk/work/{work}/now",
         "POST /desk/work/{work}/again", "POST /desk/work/{work}/code", "POST /desk/work/{work}/later",
         "GET /desk/bookings", "POST /desk/bookings", "POST /desk/prefills", "POST /citizen/counter",
+        "GET /desk/notes", "POST /desk/notes",
         "GET /citizen/counter",
         "POST /desk/work/{work}/receipt", "POST /desk/work/{work}/see", "GET /receipts/{number}",
         "POST /v1/cards/{card}/changes", "POST /v1/cards/{card}/pin-permissions",
