@@ -85,6 +85,10 @@ def _functions(schema: str) -> Iterator[str]:
         yield f"GRANT EXECUTE ON FUNCTION {name} TO {', '.join(PLANES)}"
 
 
+DELETABLE: Final = frozenset({"enrollment_nonces", "enrollment_incident_records"})
+"""What of this package may be deleted: used-up numbers, and whom an incident concerns, as it is computed anew."""
+
+
 def _grants(table: str, columns: frozenset[str], role: str, right: Right) -> Iterator[str]:
     match right:
         case Right.READ:
@@ -94,7 +98,7 @@ def _grants(table: str, columns: frozenset[str], role: str, right: Right) -> Ite
                 yield f"GRANT SELECT ON {table} TO {role}"
         case Right.WRITE:
             changing = "SELECT, INSERT" if table in APPEND_ONLY else "SELECT, INSERT, UPDATE"
-            deleting = ", DELETE" if not table.startswith("enrollment_") or table == "enrollment_nonces" else ""
+            deleting = ", DELETE" if not table.startswith("enrollment_") or table in DELETABLE else ""
             yield f"GRANT {changing}{deleting} ON {table} TO {role}"
         case Right.KNOW:
             yield f"GRANT SELECT ({', '.join(KNOWN)}) ON {table} TO {role}"
