@@ -3,16 +3,18 @@
 One log-in a language; pages are asked for once and looked at in every width. Pictures are in var/screenshots.
 """
 
+import json
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route, expect
 from sqlalchemy import update
 
 from ca.journal_file import JournaledDatabase, JournalFile
@@ -26,17 +28,22 @@ from enrollment.incident import IncidentKind, Scope
 from enrollment.operators import Operator
 from enrollment.person import PersonId
 from enrollment.registry import FOUR_ATTRIBUTES, Access, Field
-from enrollment.store import care, work
+from enrollment.store import care, gate, work
 from enrollment.store import people as people_rows
+from pki.attributes import Attributes, Gender
 from pki.instant import Instant, Validity
 from pki.purpose import Purpose
 from tests.browser.conftest import SCREENSHOTS, Open
-from tests.browser.town import HIDDEN, HIDDEN_ADDRESS, TARO, World
+from tests.browser.seats import PASSWORD, Seat
+from tests.browser.test_citizen import home_pc, log_in  # noqa: F401 - a fixture
+from tests.browser.town import HIDDEN, HIDDEN_ADDRESS, HIKARI, TARO, World
 from web.citizen.codes import LoginCodes, shown
 from web.citizen.entry import ELSEWHERE
 from web.citizen.resident import CARD
 from web.consents import Consents, Wish
 from web.filing_check import FilingCheck
+from web.pages.rendering import LANGUAGE_COOKIE
+from web.pages.sessions import Sessions
 from web.pages.wording import PageLanguage
 from web.store.tables_pages import SESSIONS
 from web.subjects import RegisteredSubjects
@@ -115,6 +122,33 @@ class Town:
 
         return str(self.database.transaction(body))
 
+    def open_incident(self) -> str:
+        """One that was just found."""
+        at, boss = self.clock.now(), self.operator(SUPERVISOR)
+        return str(
+            self.database.transaction(
+                lambda conn: incidents.find(conn, IncidentKind.LEAK, boss, at, secrets.token_bytes).incident
+            )
+        )
+
+    def without_card(self) -> PersonId:
+        """Somebody of age who has no card yet."""
+        attributes = Attributes("例示　みちる", date(1950, 5, 5), Gender.FEMALE, "例示県見本市もとの町１番")
+        made = self.database.transaction(
+            lambda conn: registry.register(conn, self.owner, attributes, self.clock.now(), secrets.token_bytes)
+        )
+        return PersonId(made)
+
+    def tell_household(self, members: dict[PersonId, str]) -> None:
+        """Who lives together, as the municipality's system tells it through the gateway."""
+        at = self.clock.now()
+        body = json.dumps({"values": {"version": 1, "members": members}})
+        for person in members:
+            row = gate.GateRow(
+                self.owner, f"household-{person}", "household", person, "released", "", body, at, at, at, None, "", at
+            )
+            self.database.transaction(lambda conn, row=row: gate.add(conn, row))
+
     def code(self, name: str) -> str:
         """A one-time code, as the desk gives one."""
         codes = LoginCodes(self.database, self.clock, secrets.token_bytes)
@@ -178,7 +212,7 @@ def test_every_page_in_every_language_and_width_with_and_without_script(town: To
     town.as_with_card(TARO)
     filer.goto("/citizen/moves")
     filer.locator("#address").fill("例示県見本市新しい町７番地")
-    filer.locator("form[action='/citizen/moves'] button").click()
+    filer.get_by_role("button", name="届出を作る").click()
     filer.wait_for_url("**/citizen/moves/*")
     filing = filer.url.rpartition("/")[2]
     for language in PageLanguage:
@@ -303,3 +337,97 @@ def test_by_keyboard_alone_from_coming_in_to_asking_a_question_and_leaving(town:
     to("Log out")
     page.keyboard.press("Enter")
     page.wait_for_url("**/citizen/login")
+
+
+def test_a_household_moves_each_with_their_own_card_and_what_is_left_is_listed(
+    town: Town,
+    open_page: Open,
+    home_pc: Seat,  # noqa: F811
+) -> None:
+    """One files and signs, the other agrees, a third does not; each sees their own result; the rest is one visit."""
+    town.tell_household({town.person(TARO): "head", town.person(HIKARI): "spouse", town.without_card(): "parent"})
+    page, other, agent = open_page("en", 390), open_page("en", 390), open_page()
+
+    log_in(page, agent, home_pc, town.world.cards[TARO])
+    page.goto("/citizen/moves")
+    page.locator("#address").fill("例示県見本市あたらしい町１番")
+    page.get_by_role("button", name="Write the filing").click()
+    first = page.url
+    page.get_by_role("link", name="Correct").click()
+    expect(page.locator("#address")).to_have_value("例示県見本市あたらしい町１番")
+    page.locator("#address").fill("例示県見本市あたらしい町２番")
+    page.get_by_role("button", name="Write the filing").click()
+    page.wait_for_url(lambda url: "/citizen/moves/" in url and url != first)
+    expect(page.locator("main")).to_contain_text("あたらしい町２番")
+    _sign(page, agent)
+    expect(page.locator("main")).to_contain_text("not yet agreed")
+    shoot(page, "move-waits-for-others-en-390")
+    filing = page.url.rpartition("/")[2]
+
+    _unpair(agent)
+    log_in(other, agent, home_pc, town.world.cards[HIKARI])
+    other.goto("/citizen/moves")
+    other.locator(f"a[href$='{filing}']").click()
+    _sign(other, agent)
+
+    page.reload()
+    page.get_by_role("button", name="File without waiting").click()
+    expect(page.locator("main")).to_contain_text("The consent is missing")
+    assert page.locator("main").inner_text().count("Done online") == 2
+    shoot(page, "move-results-en-390")
+    other.reload()
+    assert other.locator("main").inner_text().count("Done online") == 1, "of others they see nothing"
+    page.goto("/citizen/moves")
+    expect(page.locator("main")).to_contain_text("Withdrawn")
+    expect(page.locator("main")).to_contain_text("Filed")
+
+
+def _sign(page: Page, agent: Page) -> None:
+    """With the card in the reader at home; the reader's page shows what is signed."""
+    expect(page.locator("body")).to_have_attribute("data-readers", "1")
+    page.locator("#card-sign-do").click()
+    agent.locator("#signature").fill(PASSWORD)
+    agent.get_by_role("button", name="決定").click()
+    expect(page.locator("#card-sign-do")).to_have_count(0)
+
+
+def _unpair(agent: Page) -> None:
+    agent.goto(agent.url)
+    agent.get_by_role("button", name="接続をやめる").click()
+
+
+def test_an_officer_answers_and_leads_an_incident_and_a_drill_through(town: Town, open_page: Open) -> None:
+    """The supervisor's pages of questions and incidents, as they look; a drill says so everywhere."""
+    sessions = Sessions("desk", town.database, town.clock, secrets.token_bytes)
+    boss = town.operator(SUPERVISOR).operator
+    session = sessions.log_in(sessions.begin(), boss, "", "passkey")
+    for language, width in (("ja", 1280), ("en", 1280), ("easy", 390), ("en", 390)):
+        page = open_page(language, width)
+        cookie = f"{sessions.cookie_name}={session.cookie}; {LANGUAGE_COOKIE}={language}"
+
+        page.route("**/desk/**", partial(_with_cookie, cookie))
+        page.goto("/desk/cases")
+        _seen(page, f"desk-cases-{language}-{width}")
+        page.locator("main a[href^='/desk/cases/']").first.click()
+        page.wait_for_url("**/desk/cases/*")
+        _seen(page, f"desk-case-{language}-{width}")
+        page.goto("/desk/incidents")
+        _seen(page, f"desk-incidents-{language}-{width}")
+        page.goto(f"/desk/incidents/{town.drill}")
+        assert page.locator(".training").is_visible()
+        _seen(page, f"desk-incident-drill-{language}-{width}")
+        page.goto(f"/desk/incidents/{town.open_incident()}")
+        assert page.locator(".training").count() == 0
+        _seen(page, f"desk-incident-{language}-{width}")
+
+
+def _with_cookie(cookie: str, route: Route) -> None:
+    """Let the browser ask as if it had that cookie."""
+    route.fulfill(response=route.fetch(headers={**route.request.headers, "cookie": cookie}))
+
+
+def _seen(page: Page, name: str) -> None:
+    judge(page, name)
+    fits(page, name)
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)

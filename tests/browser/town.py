@@ -72,7 +72,7 @@ def make_world(folder: Path) -> World:
     journaled = JournaledDatabase(database, JournalFile(settings.path(settings.status.journal)))
     name = Desks(settings.municipality.code)
     random = secrets.token_bytes
-    for attributes in people(settings.municipality.name)[:2]:
+    for attributes in people(settings.municipality.name):
         entered = enter(settings, attributes, at)
         world.people[attributes.name], world.cards[attributes.name] = entered.person, entered.card
     officers = OfficerKeys(settings, random)
