@@ -23,6 +23,21 @@ STAFF_PIN = "7531"
 
 
 @dataclass
+class SeatCard:
+    """A virtual card in a reader."""
+
+    card: VirtualJpkiCard
+
+    def reset_pins(self) -> None:
+        """As after a moment without power: what was verified is forgotten."""
+        self.card._now.verified.clear()
+
+    def has_verified(self) -> bool:
+        """Whether a PIN counts as entered."""
+        return bool(self.card._now.verified)
+
+
+@dataclass
 class Seat:
     """One PC of a counter (or of a home): `agent` is the address of its agent."""
 
@@ -30,6 +45,7 @@ class Seat:
     agent: str
     process: "subprocess.Popen[str]"
     _inserted: dict[int, Insertion] = field(default_factory=dict)
+    _cards: dict[int, Insertable] = field(default_factory=dict)
 
     def insert(self, card: Path, slot: int = 0) -> None:
         """Put the card of that file in."""
@@ -38,6 +54,7 @@ class Seat:
     def lend(self, card: Insertable, slot: int) -> None:
         """Put this card in: one that does something of its own, like leaving in the middle."""
         self.pull(slot)
+        self._cards[slot] = card
         self._inserted[slot] = Insertion(card, self.pcscd.readers[slot].port).serve_in_thread()
 
     def pull(self, slot: int = 0) -> None:
@@ -45,6 +62,12 @@ class Seat:
         inserted = self._inserted.pop(slot, None)
         if inserted is not None:
             inserted.eject()
+
+    def card_in(self, slot: int) -> "SeatCard":
+        """The card that lies there, as somebody who could look inside would see it."""
+        card = self._cards[slot]
+        assert isinstance(card, VirtualJpkiCard)
+        return SeatCard(card)
 
     def empty(self) -> None:
         for slot in tuple(self._inserted):
