@@ -62,7 +62,7 @@ def citizen_parts(planes: "Planes") -> CitizenRoutes:
         settings.desk.agent,
         Households(database, registrar, OwnerKeys(StoredKeys(planes.database)), planes.random),
         VerifiedByUs(check),
-        HomeCards(Issuing(database, registrar, issuers, planes.random), cards, planes.lines),
+        HomeCards(Issuing(database, registrar, issuers, planes.random), cards, planes.lines, sleep),
     )
 
 

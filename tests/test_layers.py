@@ -32,7 +32,7 @@ FOREIGN: Mapping[str, tuple[str, ...]] = {
     "alembic": ("*/migrations/", "cli/database.py"),
     "psycopg": (),
     "fastapi": ("web/",),
-    "starlette": ("web/", "cardio/agent/door.py"),
+    "starlette": ("web/", "cardio/agent/door.py", "cardio/agent/gate.py"),
     "jinja2": ("web/", "cli/", "cardio/agent/door.py"),
     "websockets": ("cli/agent.py",),
     "fpdf": ("web/desk/paper.py",),

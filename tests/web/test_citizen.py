@@ -169,7 +169,7 @@ def open_pages(office: Office, home: HomeCards | None = None) -> Pages:
         lambda _owner: str(SIGNER.verifier), lambda party: f"Party {party}",
     )  # fmt: skip
     households = Households(office.database, office.moves.registrar, OwnerKeys({}), office.random)
-    home = home or HomeCards(office.issuing, NoCards(), Lines(clock))
+    home = home or HomeCards(office.issuing, NoCards(), Lines(clock), lambda _seconds: None)
     routes = citizen_routes(citizen, check, frozenset(), "http://127.0.0.1:27980", households, Believes(), home)  # type: ignore[arg-type]
     application = FastAPI()
     for router in routes.routers:

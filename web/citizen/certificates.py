@@ -8,7 +8,6 @@ in the database: after a pulled card, a closed browser or a lost line the same b
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from time import sleep
 from typing import Any, Final
 
 from fastapi import Response
@@ -51,8 +50,9 @@ class HomeCards:
     issuing: Issuing
     cards: ReaderCards
     lines: Lines
+    wait: Callable[[float], object]
+    """Waits some seconds."""
     errands: Errands = field(default_factory=Errands)
-    wait: Callable[[float], object] = sleep
 
 
 def waiting_for(conn: Connection, resident: Resident) -> tuple[Application, ...]:
