@@ -19,7 +19,6 @@ from tests.browser.seats import Seat, seat
 from tests.browser.town import World, make_world
 from tests.support.service import serving
 
-SCREENSHOTS = Path("var/screenshots")
 PATIENCE = 60_000
 """Milliseconds for anything that a page is waited for: a state comes when it comes, on whatever machine."""
 expect.set_options(timeout=PATIENCE)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
@@ -69,8 +70,13 @@ def decide(page: Page, reason: str, *, yes: bool = True) -> None:
 
 
 def shoot(page: Page, name: str) -> None:
-    """A screenshot to look at."""
+    """A screenshot to look at. Chromium on a PC with too much to do sometimes has no picture to give: asked again."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    for _ in range(2):
+        with suppress(PlaywrightError):
+            page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+            return
+        page.wait_for_load_state()
     page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
 
 

@@ -10,8 +10,9 @@ from playwright.sync_api import Page, expect
 from typer.testing import CliRunner
 
 from cli.audit import app as audit_app
-from tests.browser.conftest import SCREENSHOTS, Open
+from tests.browser.conftest import Open
 from tests.browser.seats import PASSWORD, PIN, Seat, seat
+from tests.browser.steps import shoot
 from tests.browser.town import HANAKO, World
 
 pytestmark = pytest.mark.browser
@@ -42,8 +43,7 @@ def judge(page: Page, name: str) -> None:
     found = Axe().run(page).response["violations"]
     assert not found, (name, [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in found])
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1"), f"{name} is too wide"
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"citizen-{name}.png", full_page=True)
+    shoot(page, f"citizen-{name}")
 
 
 def change_the_pin(agent: Page) -> None:

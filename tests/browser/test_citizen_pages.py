@@ -33,7 +33,8 @@ from enrollment.store import people as people_rows
 from pki.attributes import Attributes, Gender
 from pki.instant import Instant, Validity
 from pki.purpose import Purpose
-from tests.browser.conftest import SCREENSHOTS, Open
+from tests.browser import steps
+from tests.browser.conftest import Open
 from tests.browser.seats import PASSWORD, Seat
 from tests.browser.test_citizen import home_pc, log_in  # noqa: F401 - a fixture
 from tests.browser.town import HIDDEN, HIDDEN_ADDRESS, HIKARI, TARO, World
@@ -145,7 +146,7 @@ class Town:
         body = json.dumps({"values": {"version": 1, "members": members}})
         for person in members:
             row = gate.GateRow(
-                self.owner, f"household-{person}", "household", person, "released", "", body, at, at, at, None, "", at
+                self.owner, secrets.token_hex(8), "household", person, "released", "", body, at, at, at, None, "", at
             )
             self.database.transaction(lambda conn, row=row: gate.add(conn, row))
 
@@ -198,8 +199,7 @@ def judge(page: Page, where: object, *, own_colours: bool = True) -> None:
 
 
 def shoot(page: Page, name: str) -> None:
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"citizen-{name}.png", full_page=True)
+    steps.shoot(page, f"citizen-{name}")
 
 
 def named(path: str) -> str:
@@ -429,5 +429,4 @@ def _with_cookie(cookie: str, route: Route) -> None:
 def _seen(page: Page, name: str) -> None:
     judge(page, name)
     fits(page, name)
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+    steps.shoot(page, name)

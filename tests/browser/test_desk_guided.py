@@ -61,7 +61,7 @@ def live_together(world: World, members: dict[str, str]) -> None:
     database = Database(settings.database_url)
     try:
         for person in told:
-            name, who = f"household-{person}", PersonId(person)
+            name, who = secrets.token_hex(8), PersonId(person)
             row = GateRow(owner, name, "household", who, "released", "", body, at, at, at, None, "", at)
             database.transaction(lambda conn, row=row: gate_rows.add(conn, row))  # type: ignore[misc]
     finally:
