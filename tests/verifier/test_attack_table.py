@@ -39,7 +39,7 @@ def test_every_step_has_its_row_with_code_and_tests_that_exist() -> None:
     assert not missing
     for row in rows:
         _, _, code, tests, _ = row.split("|")
-        named = [(f"verifier/{file}", names) for file, names in re.findall(r"`(\w+\.py)(?:::([\w.]+))?`", code)]
+        named = re.findall(r"`(verifier/\w+\.py)(?:::([\w.]+))?`", code)
         file = ""
         for path, names in re.findall(r"`([\w/.]*\.py)?((?:::\w+)*)`", tests):
             file = path or file

@@ -1,4 +1,4 @@
-"""Whatever an agent or a card answers is said in words that tell a clerk what happened: no code stands in a sentence."""
+"""What an agent or a card answers is said in words that tell a clerk what happened: no code stands in a sentence."""
 
 from cardio import errors as cardio_errors
 from cardio.agent.refusals import Refusal
