@@ -1,4 +1,5 @@
-"""A served deployment, seats with agents, and a browser; made once for all tests of a worker.
+"""A served deployment and seats with agents, made anew for each file: what one file's people did is none of another's
+business, and files may come in any order. The browser is made once for all tests of a worker.
 
 `world`     the deployment: people, cards, staff with cards; `world.url`
 `clerk_pc`, `supervisor_pc`, `post_pc`   seats
@@ -36,7 +37,7 @@ def fastpoll(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
     return library
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The deployment, served."""
     folder = tmp_path_factory.mktemp("browser")
@@ -46,19 +47,19 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def clerk_pc(world: World, tmp_path_factory: pytest.TempPathFactory, fastpoll: Path | None) -> Iterator[Seat]:
     with seat(world.url, tmp_path_factory.mktemp("clerk"), preload=fastpoll) as one:
         yield one
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def supervisor_pc(world: World, tmp_path_factory: pytest.TempPathFactory, fastpoll: Path | None) -> Iterator[Seat]:
     with seat(world.url, tmp_path_factory.mktemp("supervisor"), preload=fastpoll) as one:
         yield one
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def post_pc(world: World, tmp_path_factory: pytest.TempPathFactory, fastpoll: Path | None) -> Iterator[Seat]:
     with seat(world.url, tmp_path_factory.mktemp("post"), preload=fastpoll) as one:
         yield one

@@ -18,7 +18,7 @@ from tests.browser.town import HANAKO, World
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def home_pc(world: World, tmp_path_factory: pytest.TempPathFactory, fastpoll: Path | None) -> Iterator[Seat]:
     with seat(world.url, tmp_path_factory.mktemp("home"), mode="home", preload=fastpoll) as one:
         yield one
