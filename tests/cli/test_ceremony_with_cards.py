@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,8 @@ def _custodian(desk: Desk, slot: int, name: str, kind: str) -> Custodian:
 
 def _file(folder: Path, *custodians: Custodian) -> Path:
     people = "".join(f'[[custodians.person]]\nname = "{one.name}"\nkey = "{one.key_hash}"\n' for one in custodians)
-    head = 'format = "jitsuin-ceremony-1"\ntitle = "A new OCSP signer"\nat = 2026-11-24T01:00:00Z\n'
+    at = datetime.now(UTC) + timedelta(hours=1)  # the authorities were founded a moment ago
+    head = f'format = "jitsuin-ceremony-1"\ntitle = "A new OCSP signer"\nat = {at:%Y-%m-%dT%H:%M:%SZ}\n'
     (folder / "ceremony.toml").write_text(f"{head}[custodians]\nneeded = 2\n{people}{STEPS}")
     return folder / "ceremony.toml"
 
