@@ -45,6 +45,26 @@ CAUSES: Final[Mapping[str, Words]] = {
         "{暗証番号|あんしょうばんごう}が まだ ありません。もう{一度|いちど} はじめてください。",
         "No PIN was chosen yet. Begin the PIN entry again.",
     ),
+    "cause-not-agreed": Words(
+        "カードの持ち主の同意がまだありません。リーダーの画面で、もう一度確かめてください。",
+        "カードの {人|ひと}が まだ 「はい」と {言|い}っていません。もう{一度|いちど} してください。",
+        "The card's holder has not agreed yet. Ask again at the reader.",
+    ),
+    "cause-not-logged-in": Words(
+        "リーダーのプログラムに、職員のカードでログインした人がいません。もう一度、カードでログインしてください。",
+        "ログインした{人|ひと}が いません。もう{一度|いちど} カードで ログインしてください。",
+        "Nobody is logged in with a card at the reader's program. Log in again with the card.",
+    ),
+    "cause-another-card": Words(
+        "ログインした人のカードではありません。ログインに使ったカードを置くか、もう一度ログインしてください。",
+        "ログインした{人|ひと}の カードでは ありません。その{人|ひと}の カードを おいてください。",
+        "This is not the card that logged in. Put that card back, or log in again.",
+    ),
+    "cause-unknown-act": Words(
+        "リーダーのプログラムが、この手続を知りません。何も署名されていません。プログラムを新しくしてください。",
+        "リーダーの プログラムが {古|ふる}いです。なにも {署名|しょめい}して いません。",
+        "The reader's program does not know this act, so nothing was signed. It has to be updated.",
+    ),
     "cause-not-paired": Words(
         "リーダーがこの画面とつながっていません。",
         "リーダーが つながっていません。",
