@@ -1,15 +1,11 @@
 """Renewal from home: both certificates at once, within their last months, counted, and never an anchor."""
 
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import event
 
 from ca import revocation
@@ -25,24 +21,17 @@ from enrollment.errors import (
     RemoteBlocked,
 )
 from enrollment.events import EventKind
-from enrollment.filing import RenewalFiling, parse_filing
 from enrollment.issuing import proven_request
 from enrollment.policy import CapPolicy
 from enrollment.store import people as people_rows
-from pki.instant import Instant, end_of_japanese_day
+from pki.instant import end_of_japanese_day
 from pki.purpose import Purpose
 from pki.revocation import Reason
 from pki.serial import SerialNumber
-from tests.enrollment.folder_card import FolderCard
 from tests.enrollment.office import CARD_END, open_office, parts
+from tests.enrollment.renewing import AUTH, END, INSIDE, OPENS, SIGN, P256Card, asked
 from tests.enrollment.town import AT, TOWN, resident, seen
 
-SIGN, AUTH = Purpose.SIGNATURE, Purpose.AUTHENTICATION
-END = end_of_japanese_day(date(2031, 2, 17))
-"""The fifth birthday after AT."""
-OPENS = Instant.of_japan(date(2030, 11, 17))
-INSIDE = Instant.of_japan(date(2030, 11, 20), 12)
-"""Within the last three months, and within five years of the check."""
 SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
@@ -51,22 +40,6 @@ def office(database, tmp_path, request):
     made = open_office(database, tmp_path, request.node.nodeid, Variant.P256)
     made.card = lambda card_id="CARD0001": P256Card(tmp_path / card_id, card_id, made.made)
     return made
-
-
-class P256Card(FolderCard):
-    """Keys of the variant whose certificates last five birthdays."""
-
-    curve, digest = ec.SECP256R1(), hashes.SHA256()
-
-
-def asked(office, card, at=INSIDE):
-    """The filing as a verifier hands it on, with both requests."""
-    requests = {purpose: proven_request(card, purpose) for purpose in Purpose}
-    digests = [hashlib.sha256(requests[purpose]).hexdigest() for purpose in (SIGN, AUTH)]
-    filing = RenewalFiling(office.random(16).hex(), *digests, at + timedelta(hours=1))
-    assert parse_filing(filing.document()) == filing
-    template = office.verified(card, requests[SIGN], "見本", at)
-    return replace(template, filing=filing, document=filing.document()), requests
 
 
 def renew(office, card, at=INSIDE, key="key-0001"):

@@ -1,4 +1,4 @@
-"""Each statement of an enrollment and of a move fails once: as a lost race, or for good. The next call finishes."""
+"""Each statement of enrolling, moving and renewing fails once: as a lost race, or for good. The next call finishes."""
 
 import contextlib
 import time
@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import event
 
 from enrollment.errors import Stale
-from tests.enrollment.office import open_office, parts
+from tests.enrollment.office import parts
 from tests.enrollment.town import AT
-from tests.faults.test_enrollment_kill import STORIES, Steps
+from tests.faults.test_enrollment_kill import STORIES, Steps, office_of
 from tests.support.chance import SeededOctets
 
 
@@ -31,7 +31,7 @@ class FailsOnce:
 
 @pytest.fixture
 def office(sqlite_database, tmp_path, request):
-    return open_office(sqlite_database, tmp_path, request.node.nodeid)
+    return office_of(request.node.callspec.params["story"], sqlite_database, tmp_path, request.node.nodeid)
 
 
 def with_fault(office, fault):
@@ -57,7 +57,7 @@ def attempt(own, story, subject, card):
     if story == "enrollment":
         own.issuing.continue_(subject, card, AT)
     else:
-        own.moves.accept(*subject, "key-0001", AT)
+        own.moves.accept(*subject)
 
 
 EVERY = {"quick": 11, "every": pytest.param(1, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])}

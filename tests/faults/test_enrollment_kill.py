@@ -1,4 +1,4 @@
-"""kill -9 between any two steps of an enrollment and of a remote move; then the same call, made again, finishes.
+"""kill -9 between any two steps of enrolling, of a remote move and a renewal; then the same call, made again, finishes.
 
 A step is a statement sent to the database, a commit, or a call to the card. A child process (a fork) is killed by
 SIGKILL at its n-th step, for every n; the parent then does what an operator or a client would do: it calls again.
@@ -11,12 +11,14 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event, text
 
+from ca.profiles import Variant
 from enrollment.application import ApplicationState
 from enrollment.events import EventKind
 from enrollment.store import people as people_rows
 from pki.purpose import Purpose
 from tests.enrollment.folder_card import FolderCard
 from tests.enrollment.office import open_office, parts
+from tests.enrollment.renewing import INSIDE, P256Card, asked
 from tests.enrollment.town import AT, resident
 from tests.support.chance import SeededOctets
 
@@ -46,6 +48,10 @@ class WatchedCard(FolderCard):
     def _call(self, name):
         self._step()
         super()._call(name)
+
+
+class WatchedP256Card(WatchedCard, P256Card):
+    """The same of a renewal's card."""
 
 
 def watched(database, step, *, statements):
@@ -79,9 +85,18 @@ def run_and_die(work, last):
     return os.WIFSIGNALED(status)
 
 
+def office_of(story, database, folder, seed):
+    """The town of a story; of a renewal one whose certificates last five birthdays."""
+    if story != "renewal":
+        return open_office(database, folder, seed)
+    made = open_office(database, folder, seed, Variant.P256)
+    made.card = lambda card_id: P256Card(folder / card_id, card_id, made.made)
+    return made
+
+
 @pytest.fixture
 def office(database, tmp_path, request):
-    return open_office(database, tmp_path, request.node.nodeid)
+    return office_of(request.node.callspec.params["story"], database, tmp_path, request.node.nodeid)
 
 
 def invariants(office, person, kinds):
@@ -95,7 +110,7 @@ def invariants(office, person, kinds):
             text("SELECT count(*) FROM ca_intents WHERE owner = :person"), {"person": person}
         ).scalar_one()
     )
-    assert promised == len(held) == 1 + len(kinds)
+    assert promised == len(held) == 1 + len(kinds) + kinds.count(EventKind.REMOTE_RENEWAL)  # which makes two
 
 
 def enrollment_story(office, statements):
@@ -122,35 +137,69 @@ def enrollment_story(office, statements):
     return begin, work, finish
 
 
-def move_story(office, statements):
-    def begin(number):
-        person, card = office.enrolled(card_id=f"CARD{number:04}")
-        request = office.request(card)
-        return person, (office.verified(card, request, ADDRESS), request), f"CARD{number:04}"
+def filed_story(office, statements, begin, watched_card, finish):
+    """A filing: `begin` and `finish` are the kind's own; in between it is accepted, and its certificates written."""
 
     def work(step, filing, card_id):
         own = parts(
             watched(office.database, step, statements=statements), office.folder, SeededOctets(f"child {os.getpid()}")
         )
-        result = own.moves.accept(*filing, "key-0001", AT)
-        card = WatchedCard(office.folder / card_id, card_id, own.made).watch(step)
-        card.install(Purpose.SIGNATURE, result.certificate, b"")
-        card.read(Purpose.SIGNATURE)
+        result = own.moves.accept(*filing)
+        card = watched_card(office.folder / card_id, card_id, own.made).watch(step)
+        written(card, result)
         own.database.engine.dispose()
-
-    def finish(person, filing, card_id):
-        result = office.moves.accept(*filing, "key-0001", AT + timedelta(minutes=5))
-        card = office.card(card_id)
-        card.install(Purpose.SIGNATURE, result.certificate, b"")
-        assert card.read(Purpose.SIGNATURE) == result.certificate
-        invariants(office, person, [EventKind.ANCHOR, EventKind.REMOTE_MOVE])
-        moved = office.database.read(lambda conn: people_rows.person_of(conn, person))
-        assert (moved.attributes.address, moved.version) == (ADDRESS, 2)
 
     return begin, work, finish
 
 
-STORIES = {"enrollment": enrollment_story, "move": move_story}
+def written(card, result):
+    """What a client does with an accepted filing's certificates."""
+    made = {Purpose.SIGNATURE: result.certificate, Purpose.AUTHENTICATION: result.authentication_certificate}
+    for purpose, certificate in made.items():
+        if certificate is not None:
+            card.install(purpose, certificate, b"")
+            assert card.read(purpose) == certificate
+
+
+def again(office, filing):
+    """The same call, some minutes later."""
+    verified, request, key, at, *other = filing
+    return office.moves.accept(verified, request, key, at + timedelta(minutes=5), *other)
+
+
+def move_story(office, statements):
+    def begin(number):
+        person, card = office.enrolled(card_id=f"CARD{number:04}")
+        request = office.request(card)
+        return person, (office.verified(card, request, ADDRESS), request, "key-0001", AT), f"CARD{number:04}"
+
+    def finish(person, filing, card_id):
+        written(office.card(card_id), again(office, filing))
+        invariants(office, person, [EventKind.ANCHOR, EventKind.REMOTE_MOVE])
+        moved = office.database.read(lambda conn: people_rows.person_of(conn, person))
+        assert (moved.attributes.address, moved.version) == (ADDRESS, 2)
+
+    return filed_story(office, statements, begin, WatchedCard, finish)
+
+
+def renewal_story(office, statements):
+    def begin(number):
+        person, card = office.enrolled(card_id=f"CARD{number:04}")
+        verified, requests = asked(office, card)
+        filing = verified, requests[Purpose.SIGNATURE], "key-0001", INSIDE, requests[Purpose.AUTHENTICATION]
+        return person, filing, f"CARD{number:04}"
+
+    def finish(person, filing, card_id):
+        card, result = office.card(card_id), again(office, filing)
+        assert None not in (result.certificate, result.authentication_certificate)
+        written(card, result)
+        invariants(office, person, [EventKind.ANCHOR, EventKind.REMOTE_RENEWAL])
+        assert [one.seq for one in office.events(person)] == [None, 1]
+
+    return filed_story(office, statements, begin, WatchedP256Card, finish)
+
+
+STORIES = {"enrollment": enrollment_story, "move": move_story, "renewal": renewal_story}
 
 
 def every_step(office, story, *, statements):
