@@ -103,6 +103,8 @@ def parse_signed(
         signature = base64.b64decode(value.group(1), validate=True)
     except (UnicodeEncodeError, binascii.Error):
         raise Malformed("the headers of a signed request expected") from None
+    if base64.b64encode(signature).decode() != value.group(1):  # RFC 4648 3.5: one signature has one spelling
+        raise Malformed("the headers of a signed request expected")
     created, expires = Instant(int(given.group(1))), Instant(int(given.group(2)))
     return SignedRequest(given.group(4), created, expires, given.group(3), base, signature)
 
