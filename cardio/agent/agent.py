@@ -93,7 +93,7 @@ class Agent:
         self.prompts.cancel()
         self.managed.forget()
         self.operator.forget()
-        self.prompts.touch()
+        self.prompts.say("")
 
     def require_ticket(self, ticket: object) -> None:
         """Errors: AgentRefused (not paired, wrong ticket)."""

@@ -32,7 +32,7 @@ from cardio.agent.prompts import Asker, Shown, asking_for
 from cardio.agent.readers import Snapshot
 from cardio.agent.refusals import AgentRefused, Refusal
 from cardio.agent.wording import LANGUAGES, NAMES, language_of, plain, said_of, wording
-from cardio.errors import CardError
+from cardio.errors import CardError, PinBlocked
 
 TICKET_SECONDS: Final = 5.0
 """Seconds in which a new WebSocket must show its ticket."""
@@ -57,7 +57,6 @@ class Door:
         self._template = environment.get_template("page.html")
         here = files("cardio.agent").joinpath("static")
         self._static = {name: here.joinpath(name).read_text("utf-8") for name in ("agent.css", "agent.js")}
-        self._said = ""
         self._own_pin: asyncio.Task[None] | None = None
         agent.readers.listen(lambda _snapshot: agent.prompts.touch())
         agent.readers.when_leaving(agent.prompts.withdraw_reader)
@@ -97,7 +96,7 @@ class Door:
             version=shown.version,
             face=self._face(shown),
             token=self._token,
-            said=self._said,
+            said=shown.said,
         )
         return HTMLResponse(page, headers={"content-language": "ja" if language == "easy" else language})
 
@@ -117,7 +116,7 @@ class Door:
         """What the page is about: while this stays, nothing that is typed on it may be lost."""
         if shown.prompt is not None:
             return shown.prompt.number
-        return f"{'paired' if self._agent.pairing else 'unpaired'} {self._said}"
+        return f"{'paired' if self._agent.pairing else 'unpaired'} {shown.said}"
 
     def _sheet(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -129,40 +128,38 @@ class Door:
     async def _on_pair(self, request: Request) -> Response:
         form = await self._form(request)
         code = form.get("code", "").strip().upper().replace("-", "").replace(" ", "")
-        self._said = ""
+        said = ""
         try:
             if not 6 <= len(code) <= 12 or not code.isalnum():
                 raise AgentRefused(Refusal.CODE_UNKNOWN)
             await asyncio.to_thread(self._pair, code)
         except AgentRefused as refused:
-            self._said = said_of(refused)
+            said = said_of(refused)
+        self._agent.prompts.say(said)
         return _back(form)
 
     async def _on_unpair(self, request: Request) -> Response:
         form = await self._form(request)
-        self._said = ""
         self._agent.pair(None)
         return _back(form)
 
     async def _on_answer(self, request: Request) -> Response:
         form = await self._form(request)
-        number, self._said = form.pop("number", ""), ""
-        self._agent.prompts.answer(number, form)
+        self._agent.prompts.answer(form.pop("number", ""), form)
         await asyncio.sleep(0.1)  # the card answers meanwhile, and the page shows what came of it
         return _back(form)
 
     async def _on_cancel(self, request: Request) -> Response:
         form = await self._form(request)
-        self._said = ""
         self._agent.prompts.cancel(form.get("number", ""))
         return _back(form)
 
     async def _on_own_pin(self, request: Request) -> Response:
         form = await self._form(request)
-        self._said = ""
         if self._own_pin is not None and not self._own_pin.done():
-            self._said = Refusal.BUSY.value
+            self._agent.prompts.say(Refusal.BUSY.value)
         else:
+            self._agent.prompts.say("")
             work = self._do_own_pin(form.get("what", ""), form.get("purpose", ""))
             self._own_pin = asyncio.create_task(work)
             await asyncio.sleep(0.1)  # so that the page that comes now shows the question already
@@ -172,10 +169,11 @@ class Door:
         try:
             await asyncio.to_thread(self._agent.own_pin, what, purpose)
             said = f"{what.removesuffix('e')}ed"
+        except PinBlocked:
+            return  # that was said where it was found out
         except CardError as error:
             said = said_of(error)
-        self._said = said
-        self._agent.prompts.touch()
+        self._agent.prompts.say(said)
 
     async def _form(self, request: Request) -> dict[str, str]:
         body = b""

@@ -51,7 +51,7 @@ class OperatorsCard:
 
     def __init__(self, site: str, cards: CardThread, readers: Readers, prompts: Prompts, clock: Clock) -> None:
         self._site, self._cards, self._readers, self._clock = site, cards, readers, clock
-        self._asking = PinAsking(cards, prompts, readers)
+        self._asking = PinAsking(cards, prompts, readers, staff=True)
         self._prompts = prompts
         self._own = OwnCard(readers.hold, readers.let_go)
         self._one_at_a_time = threading.Lock()

@@ -12,7 +12,7 @@ from cardio.agent.card_thread import CardThread
 from cardio.agent.prompts import PromptKind, Prompts
 from cardio.agent.readers import Readers
 from cardio.commands import Entered
-from cardio.errors import ConnectionFailed, LastTry, PinMalformed, PinMismatch, WrongPin
+from cardio.errors import ConnectionFailed, LastTry, PinBlocked, PinMalformed, PinMismatch, WrongPin
 from cardio.pcsc import Context
 from cardio.pin_pad import PadEntry, fits_pad
 from pki.purpose import Purpose
@@ -27,11 +27,13 @@ _GREETINGS: Final = (0.2, 0.5)
 
 @dataclass(frozen=True, slots=True)
 class PinAsking:
-    """The thread with the cards, the page with the question, and what is known of the readers."""
+    """The thread with the cards, the page with the question, and what is known of the readers. `staff`: whether the
+    card is an operator's, whose PIN no counter sets anew."""
 
     cards: CardThread
     prompts: Prompts
     readers: Readers
+    staff: bool = False
 
     def at_reader(self, reader: str | None, purpose: Purpose) -> bool:
         """Whether that PIN is entered on the reader's own keys: it has some, and they are enough."""
@@ -48,7 +50,7 @@ class PinAsking:
         first: Callable[[Mapping[str, str]], None] = lambda _answer: None,
     ) -> T:
         """Ask, and do `work` with the PIN on the card thread. `tries` are shown before anything is typed; `first` looks
-        at what else was typed, before any PIN is sent.
+        at what else was typed, before any PIN is sent. A PIN that is blocked is not asked for, and the page says so.
 
         Errors: AgentRefused (cancelled, timed out, busy); PinBlocked, PinEntryCancelled, PinEntryTimedOut; those of
         `tries` and `work`.
@@ -57,6 +59,8 @@ class PinAsking:
         try:
             while True:
                 left = self._tries(tries)
+                if left == 0:
+                    raise PinBlocked(jpki.SLOTS[purpose].rule.slot)
                 try:
                     if self.at_reader(reader, purpose):
                         return self._at_reader(kind, purpose, reader, left, told, work, wrong=wrong)
@@ -66,6 +70,9 @@ class PinAsking:
                     return self.cards.call(_with(work, pin, last_try=answer.get("last_try") == "yes"))
                 except (WrongPin, PinMalformed, PinMismatch, LastTry):
                     wrong = True
+        except PinBlocked:
+            self.prompts.say(f"blocked-{'staff' if self.staff else purpose.value}", reader)
+            raise
         finally:
             self.readers.refresh(reader)
 

@@ -55,6 +55,8 @@ class Shown:
 
     version: int
     prompt: Prompt | None
+    said: str = ""
+    """How the last thing ended, where that must be said: the end of a key `said-…` of the wording."""
 
 
 @dataclass(eq=False, slots=True)
@@ -88,6 +90,7 @@ class Prompts:
         self._answer: dict[str, str] | None = None
         self._cancelled = False
         self._version = 0
+        self._said = ("", "")
 
     @property
     def shown(self) -> Shown:
@@ -95,7 +98,7 @@ class Prompts:
         be on no page, and no page would look again."""
         with self._condition:
             over = self._is_over() and self._open is not None and not self._open.at_reader
-            return Shown(self._version, None if over else self._open)
+            return Shown(self._version, None if over else self._open, self._said[0])
 
     @property
     def open(self) -> Prompt | None:
@@ -105,6 +108,13 @@ class Prompts:
     def touch(self) -> None:
         """Something else on the page changed."""
         with self._condition:
+            self._changed()
+
+    def say(self, said: str, reader: str = "") -> None:
+        """Have the page say how something ended, until the next question, or until the card leaves that `reader`.
+        Nothing to say: empty."""
+        with self._condition:
+            self._said = (said, reader)
             self._changed()
 
     def ask(
@@ -161,7 +171,7 @@ class Prompts:
         if self._open is not None:
             raise AgentRefused(Refusal.BUSY)
         self._open, self._asker = prompt, asker
-        self._answer, self._cancelled = None, False
+        self._answer, self._cancelled, self._said = None, False, ("", "")
         self._changed()
 
     def _end(self) -> None:
@@ -196,8 +206,11 @@ class Prompts:
                 self._changed()
 
     def withdraw_reader(self, reader: str) -> None:
-        """The card that a question is about was pulled: no answer would be of use."""
+        """The card that a question is about was pulled: no answer would be of use, and what was said of it is over."""
         with self._condition:
+            if reader and self._said[1] == reader:
+                self._said = ("", "")
+                self._changed()
             if self._open is not None and self._open.reader == reader:
                 self._cancelled = True
                 self._changed()

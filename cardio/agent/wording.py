@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from cardio.agent.refusals import AgentRefused, Refusal
 from cardio.agent.wording_records import WORDS as OF_RECORDS
-from cardio.errors import CardError, PinBlocked, PinEntryCancelled, PinEntryTimedOut
+from cardio.errors import CardError, PinEntryCancelled, PinEntryTimedOut
 
 LANGUAGES: Final = ("ja", "easy", "en")
 NAMES: Final = {"ja": "日本語", "easy": "やさしい日本語", "en": "English"}
@@ -44,8 +44,6 @@ def said_of(error: CardError) -> str:
     match error:
         case AgentRefused(refusal) if f"said-{refusal}" in WORDS:
             return refusal.value
-        case PinBlocked():
-            return "blocked"
         case PinEntryCancelled():
             return Refusal.CANCELLED.value
         case PinEntryTimedOut():
@@ -209,11 +207,6 @@ WORDS: Final[Mapping[str, tuple[str, str, str]]] = {
         "つぎに まちがえると ロックされて、{窓口|まどぐち}に {行|い}きます。それでも {入|い}れます。",
         "One more mistake locks it, and a counter must reset it. I am sure.",
     ),
-    "blocked": (
-        "ロックされています。窓口で再設定してください。",
-        "ロックされています。{窓口|まどぐち}に {行|い}ってください。",
-        "It is locked. A counter can reset it.",
-    ),
     "wrong": (
         "番号がちがうか、決まりに合っていません。もう一度入力してください。",
         "{番号|ばんごう}が ちがいます。もう{一度|いちど} {入|い}れてください。",
@@ -253,10 +246,23 @@ WORDS: Final[Mapping[str, tuple[str, str, str]]] = {
         "{新|あたら}しい {番号|ばんごう}に なりました。",
         "It has been changed.",
     ),
-    "said-blocked": (
-        "ロックされました。窓口で再設定してください。",
-        "ロックされました。{窓口|まどぐち}に {行|い}ってください。",
-        "It is locked now. A counter can reset it.",
+    "said-blocked-authentication": (
+        "利用者証明用の暗証番号がロックされています。この番号はもう入力できません。カードと本人確認書類を持って、窓口で「暗証番号の再設定」をお申し出ください。",
+        "{暗証番号|あんしょうばんごう}が ロックされました。もう {入|い}れられません。カードを もって {窓口|まどぐち}に {行|い}ってください。",
+        "The authentication PIN is locked and cannot be entered any more. Ask a counter for a PIN reset: bring the card "
+        "and proof of who you are.",
+    ),
+    "said-blocked-signature": (
+        "署名用パスワードがロックされています。このパスワードはもう入力できません。カードと本人確認書類を持って、窓口で「暗証番号の再設定」をお申し出ください。",
+        "{署名用|しょめいよう}パスワードが ロックされました。もう {入|い}れられません。カードを もって {窓口|まどぐち}に {行|い}ってください。",
+        "The signature password is locked and cannot be entered any more. Ask a counter for a PIN reset: bring the card "
+        "and proof of who you are.",
+    ),
+    "said-blocked-staff": (
+        "職員カードの暗証番号がロックされています。このカードでは仕事を続けられません。管理者に連絡して、新しい職員カードを受け取ってください。",
+        "{職員|しょくいん}カードの {暗証番号|あんしょうばんごう}が ロックされました。{管理者|かんりしゃ}に {言|い}って {新|あたら}しい カードを もらってください。",
+        "The PIN of this staff card is locked: no work can go on with it. Tell your administrator, who gives you a new "
+        "staff card.",
     ),
     "said-busy": (
         "いまはほかのことをしています。終わってからもう一度押してください。",

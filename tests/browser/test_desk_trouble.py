@@ -110,11 +110,18 @@ def test_a_blocked_pin_is_called_blocked_at_the_reader_and_at_the_desk(
         agent.get_by_role("button", name="つなぐ").click()
     expect(page.locator("body")).to_have_attribute("data-readers", "1")
     page.locator("#card-do").click()
-    expect(agent.locator("[role=alert]").last).to_contain_text("ロック")  # and no field to type into
+    # both pages say it at once and what to do: nobody has to press a button first, and there is no field to type into
+    expect(page.locator("#card-state")).to_have_text(plain(WORDS["state-blocked"].ja))
+    expect(agent.locator("[role=alert]")).to_contain_text("職員カードの暗証番号がロックされています")
     assert agent.locator("#authentication").count() == 0
-    shoot(agent, "agent-blocked-ja")
-    agent.get_by_role("button", name="やめる").click()
-    expect(page.locator("#card-state")).to_have_text("取り消されました。")
+    expect(page.locator("#card-do")).to_be_enabled()
+    for width in (1280, 390):
+        for one, name in ((agent, "agent-blocked-ja"), (page, "desk-login-blocked-ja")):
+            one.set_viewport_size({"width": width, "height": 900})
+            judge(one)
+            shoot(one, f"{name}-{width}")
+    clerk_pc.pull()
+    expect(agent.locator("[role=alert]")).to_have_count(0)  # it was about that card
 
 
 def at_work(page: Page, agent: Page, world: World, pc: Seat, where: str) -> None:

@@ -228,7 +228,7 @@ def test_the_last_try_of_a_change_needs_a_word_and_then_it_is_locked(
         home.wait_for(lambda: home.prompts.open is not None)
         assert home.prompts.open.tries == 1, "not sent without the word"
         home.types(**wrong, last_try="yes")
-        assert said(home) == "It is locked now. A counter can reset it."
+        assert said(home).startswith("The authentication PIN is locked and cannot be entered any more.")
 
 
 def test_whether_a_pin_is_known_can_be_checked_at_home_and_nobody_is_told(
@@ -264,10 +264,28 @@ def test_a_blocked_pin_is_not_asked_for(home: Beside, reader: Reader, jpki_card:
         with pytest.raises((WrongPin, PinBlocked)):
             card.verify_pin(AUTHENTICATION, jpki.pin(AUTHENTICATION, "9999"), last_try=True)
     ready_card(home, reader, jpki_card)
-    done = in_background(lambda: home.agent.page("login", {"nonce": NONCE}))
-    home.wait_for(lambda: home.prompts.open is not None)
-    page = home.http.get("/?lang=en").text
-    assert "A counter can reset it" in page and not pad.asked
-    home.prompts.cancel()
-    with pytest.raises(AgentRefused):
+    with pytest.raises(PinBlocked):  # at once: whoever waits for it need not be told by somebody who presses a button
+        home.agent.page("login", {"nonce": NONCE})
+    assert home.prompts.open is None and not pad.asked
+    assert "Ask a counter for a PIN reset" in said(home)
+    reader.empty()
+    home.wait_for(lambda: 'role="alert"' not in home.http.get("/?lang=en").text)  # it went with its card
+
+
+def test_a_blocked_staff_card_says_who_gives_another_and_a_new_question_takes_its_place(
+    desk: Beside, reader: Reader, jpki_card: VirtualJpkiCard
+) -> None:
+    ready_card(desk, reader, jpki_card)
+    done = in_background(lambda: desk.agent.page("login", {"nonce": NONCE}))
+    for left in (3, 2, 1):
+        desk.wait_for(lambda left=left: desk.prompts.open is not None and desk.prompts.open.tries == left)  # type: ignore[misc]
+        desk.types(authentication="9999", last_try="yes")
+    with pytest.raises(PinBlocked):
         done()
+    assert "your administrator" in said(desk) and "counter" not in said(desk)
+    resident = in_background(lambda: desk.agent.line("ask-pins", {"purposes": ["authentication"]}))
+    desk.wait_for(lambda: desk.prompts.open is not None)
+    assert "your administrator" not in desk.http.get("/?lang=en").text
+    desk.prompts.cancel()
+    with pytest.raises(AgentRefused):
+        resident()

@@ -80,9 +80,9 @@ WORDS: Final[Mapping[str, Words]] = {
     "state-cancelled": Words("取り消されました。", "やめました。", "It was cancelled."),
     "state-timed-out": Words("時間が過ぎました。", "{時間|じかん}が すぎました。", "It took too long."),
     "state-blocked": Words(
-        "暗証番号がロックされています。管理者に連絡してください。",
-        "{暗証番号|あんしょうばんごう}が ロックされています。",
-        "The PIN is locked. Ask your administrator.",
+        "職員カードの暗証番号がロックされています。管理者に連絡して、新しい職員カードを受け取ってください。",
+        "{暗証番号|あんしょうばんごう}が ロックされています。{管理者|かんりしゃ}から {新|あたら}しい カードを もらってください。",
+        "The PIN of your staff card is locked. Tell your administrator, who gives you a new card.",
     ),
     "state-failed": Words(
         "カードを使えませんでした。入れ直してください。",
