@@ -11,6 +11,7 @@ from typing import Final
 import segno
 import uharfbuzz
 from fpdf import FPDF
+from fpdf.fonts import TTFFont
 
 from web.errors import GlyphMissing
 
@@ -34,6 +35,10 @@ the others for names that it lacks. What is not installed is passed over."""
 
 _ALWAYS: Final = "0123456789: "
 """What is printed besides the words that are handed in."""
+
+_FOR_OTHERS: Final = ("BASE", "DSIG", "GDEF", "GPOS", "GSUB", "VORG", "vhea", "vmtx")
+"""Tables of a font that horizontal text without shaping never asks: each glyph they name would come along."""
+_CUT: Final = uharfbuzz.SubsetFlags.DESUBROUTINIZE | uharfbuzz.SubsetFlags.NO_LAYOUT_CLOSURE
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +126,9 @@ def require_glyphs(text: str, fonts: Sequence[FontFile]) -> None:
 def _add_fonts(pdf: FPDF, text: str, fonts: Sequence[FontFile]) -> list[str]:
     """Give the document what `text` needs of each font; the names, the first one for most of it.
 
-    Cut down by HarfBuzz before anything else reads them: the whole of Noto CJK costs half a second a document.
+    Cut down by HarfBuzz before anything else reads them: the whole of Noto CJK costs half a second a document. What
+    the font says of its own extent stays, though the cut one's could be less: to measure every glyph again, twice,
+    would be most of the work.
     """
     left = {ord(character) for character in text if ord(character) >= 0x20}
     names = []
@@ -134,6 +141,9 @@ def _add_fonts(pdf: FPDF, text: str, fonts: Sequence[FontFile]) -> list[str]:
                 path.write_bytes(_cut(font, mine))
                 names.append(f"f{index}")
                 pdf.add_font(names[-1], fname=path)
+                added = pdf.fonts[names[-1]]
+                assert isinstance(added, TTFFont)
+                added.ttfont.recalcBBoxes = False
         pdf.set_fallback_fonts(names[1:])
     return names
 
@@ -142,6 +152,8 @@ def _cut(font: FontFile, characters: Iterable[int]) -> bytes:
     """A font with these characters alone."""
     wanted = uharfbuzz.SubsetInput()
     wanted.sets(uharfbuzz.SubsetInputSets.UNICODE).update(characters)
+    wanted.sets(uharfbuzz.SubsetInputSets.DROP_TABLE_TAG).update(int.from_bytes(one.encode()) for one in _FOR_OTHERS)
+    wanted.flags |= _CUT
     return bytes(uharfbuzz.subset(_face(font), wanted).blob.data)
 
 
