@@ -24,13 +24,14 @@ from cli.keys import DeploymentKeys
 from cli.officer_keys import OfficerKeys
 from cli.planes import ROLES, open_web
 from cli.settings import make_settings
-from enrollment import protection, registry, signed
+from enrollment import cases, incidents, protection, registry, signed
 from enrollment.acts import What
 from enrollment.application import ApplicationKind
 from enrollment.card_keys import CardKeys
 from enrollment.filing import MoveFiling, VerifiedFiling
 from enrollment.flags import Flag
 from enrollment.gateway import Gateway
+from enrollment.incident import IncidentKind, Scope
 from enrollment.issuing import Issuing
 from enrollment.moves import Moves
 from enrollment.signed import CHANNEL, MUNICIPALITY, OwnerKeys, StoredKeys
@@ -84,6 +85,16 @@ class MaskWorld:
         self._enroll(folder)
         self._tell()
         self._begin_work()
+        self.database.transaction(self._ask)
+
+    def _ask(self, conn: Any) -> None:
+        """The person does not recognise one of their records, and an incident of the same office is looked into."""
+        record = registry.own_lines(conn, self.person)[0].record
+        asked = cases.open_case(conn, self.person, record, AT, os.urandom)
+        boss = people.operator_of(conn, f"{self.owner}-supervisor")
+        found = incidents.find(conn, IncidentKind.LEAK, boss, AT, os.urandom)
+        incidents.scope(conn, found.incident, Scope(AT + timedelta(days=-1), AT, records=(record,)), boss, AT)
+        self.ids |= {"case": asked.case, "record": record, "incident": found.incident}
 
     def _begin_work(self) -> None:
         """A clerk is about to write down a new address: the old one stands beside the field."""
