@@ -1,16 +1,17 @@
 """The document of a remote filing, and proof that its signature was verified.
 
 The octets that are signed are the canonical JSON of the fields: whoever reads the document reads everything that was
-signed, and the same fields always make the same octets.
+signed, and the same fields always make the same octets. Every field is text there; `FIELDS` is the one table of what
+each may hold, how it is written and how it is read.
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from datetime import date
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
-from enrollment.canonical import Json, canonical
+from enrollment.canonical import canonical
 from enrollment.errors import FilingMalformed
 from pki.attributes import MAX_ADDRESS
 from pki.errors import InvalidValue
@@ -26,22 +27,77 @@ def _require(condition: bool, what: str) -> None:
         raise FilingMalformed(what)
 
 
-def _require_address(address: str) -> None:
-    controls = any(ord(character) < 0x20 or ord(character) == 0x7F for character in address)
-    _require(0 < len(address) <= MAX_ADDRESS and not controls, "address")
-
-
 def _hex(text: str, length: int) -> bool:
     return len(text) == length and set(text) <= _HEX
 
 
+def _is_address(text: str) -> bool:
+    return 0 < len(text) <= MAX_ADDRESS and not any(ord(one) < 0x20 or ord(one) == 0x7F for one in text)
+
+
+def _are_members(members: tuple[str, ...]) -> bool:
+    known = 0 < len(members) <= MAX_MEMBERS and all(_hex(member, 32) for member in members)
+    return known and list(members) == sorted(set(members))
+
+
 @dataclass(frozen=True, slots=True)
-class MoveFiling:
+class _Field:
+    """What a field may hold (`rule` says it), and its text in the document. `read`: ValueError, InvalidValue."""
+
+    rule: str
+    holds: Callable[[Any], bool] = lambda _value: True
+    write: Callable[[Any], str] = str
+    read: Callable[[str], Any] = str
+
+
+_DIGEST: Final = _Field("SHA-256 in hex", lambda text: _hex(text, 64))
+_DAY: Final = _Field("a day", write=date.isoformat, read=date.fromisoformat)
+
+FIELDS: Final[Mapping[str, _Field]] = {
+    "filing": _Field("32 hex digits", lambda text: _hex(text, 32)),
+    "municipality": _Field("five digits", lambda text: len(text) == 5 and set(text) <= set("0123456789")),
+    "address": _Field(f"1 to {MAX_ADDRESS} characters, no controls", _is_address),
+    "address_substitutes": _Field("0 and 1", lambda text: set(text) <= {"0", "1"}),
+    "moved_on": _DAY,
+    "planned_on": _DAY,
+    "members": _Field(
+        "ids of 32 hex digits, sorted, each once", _are_members, ",".join, lambda text: tuple(text.split(","))
+    ),
+    "request_digest": _DIGEST,
+    "authentication_request_digest": _DIGEST,
+    "document_digest": _DIGEST,
+    "void_after": _Field("a time", write=Instant.iso, read=Instant.parse),
+}
+
+
+class _Document:
+    """What is common to all that is signed from afar: fields checked when made, octets, and a name without contents."""
+
+    __slots__ = ()
+    kind: ClassVar[str]
+    filing: str
+
+    def __post_init__(self) -> None:
+        for one in fields(self):  # type: ignore[arg-type] # every subclass is a dataclass
+            _require(FIELDS[one.name].holds(getattr(self, one.name)), f"{one.name}: {FIELDS[one.name].rule}")
+
+    def document(self) -> bytes:
+        """The octets to sign."""
+        record = {one.name: FIELDS[one.name].write(getattr(self, one.name)) for one in fields(self)}  # type: ignore[arg-type]
+        return canonical({"kind": self.kind, **record})
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.filing})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class MoveFiling(_Document):
     """A person tells their new address and asks for a signature certificate that carries it.
 
     `filing`: one-time id, 32 hex digits. `municipality`: five digits of the municipality moved to. `request_digest`:
     SHA-256 in hex of the PKCS#10 request for the new key, so that nobody can put another key under the signed filing.
     `void_after`: the person's own word until when the filing may be used; a refused filing is worthless soon.
+    `address_substitutes`: empty, or for each character of the address whether another stands for it.
     """
 
     kind: ClassVar[str] = "remote-move"
@@ -55,33 +111,12 @@ class MoveFiling:
     address_substitutes: str = ""
 
     def __post_init__(self) -> None:
-        _require(_hex(self.filing, 32), "filing is 32 hex digits")
-        _require(len(self.municipality) == 5 and set(self.municipality) <= set("0123456789"), "municipality")
-        _require_address(self.address)
-        _require(_hex(self.request_digest, 64), "request_digest is SHA-256 in hex")
-        flags = self.address_substitutes
-        _require(not flags or (len(flags) == len(self.address) and set(flags) <= {"0", "1"}), "address_substitutes")
-
-    def document(self) -> bytes:
-        """The octets to sign."""
-        record: dict[str, Json] = {
-            "address": self.address,
-            "address_substitutes": self.address_substitutes,
-            "filing": self.filing,
-            "kind": self.kind,
-            "moved_on": self.moved_on.isoformat(),
-            "municipality": self.municipality,
-            "request_digest": self.request_digest,
-            "void_after": self.void_after.iso(),
-        }
-        return canonical(record)
-
-    def __repr__(self) -> str:
-        return f"MoveFiling({self.filing})"
+        _Document.__post_init__(self)
+        _require(len(self.address_substitutes) in (0, len(self.address)), "address_substitutes: as long as the address")
 
 
-@dataclass(frozen=True, slots=True)
-class ReissueFiling:
+@dataclass(frozen=True, slots=True, repr=False)
+class ReissueFiling(_Document):
     """A person asks for a new signature certificate on the same card, nothing else changed."""
 
     kind: ClassVar[str] = "remote-reissue"
@@ -90,23 +125,9 @@ class ReissueFiling:
     request_digest: str
     void_after: Instant
 
-    def __post_init__(self) -> None:
-        _require(_hex(self.filing, 32), "filing is 32 hex digits")
-        _require(_hex(self.request_digest, 64), "request_digest is SHA-256 in hex")
 
-    def document(self) -> bytes:
-        """The octets to sign."""
-        record: dict[str, Json] = {
-            "filing": self.filing,
-            "kind": self.kind,
-            "request_digest": self.request_digest,
-            "void_after": self.void_after.iso(),
-        }
-        return canonical(record)
-
-
-@dataclass(frozen=True, slots=True)
-class RenewalFiling:
+@dataclass(frozen=True, slots=True, repr=False)
+class RenewalFiling(_Document):
     """A person asks, within the last months of both certificates, for new ones on the same card, nothing else changed.
 
     Each digest is SHA-256 in hex of the PKCS#10 request by the card's new key for that purpose.
@@ -119,25 +140,9 @@ class RenewalFiling:
     authentication_request_digest: str
     void_after: Instant
 
-    def __post_init__(self) -> None:
-        _require(_hex(self.filing, 32), "filing is 32 hex digits")
-        _require(_hex(self.request_digest, 64), "request_digest is SHA-256 in hex")
-        _require(_hex(self.authentication_request_digest, 64), "authentication_request_digest is SHA-256 in hex")
 
-    def document(self) -> bytes:
-        """The octets to sign."""
-        record: dict[str, Json] = {
-            "authentication_request_digest": self.authentication_request_digest,
-            "filing": self.filing,
-            "kind": self.kind,
-            "request_digest": self.request_digest,
-            "void_after": self.void_after.iso(),
-        }
-        return canonical(record)
-
-
-@dataclass(frozen=True, slots=True)
-class HouseholdFiling:
+@dataclass(frozen=True, slots=True, repr=False)
+class HouseholdFiling(_Document):
     """One of a household tells the new address of all who are named. `members`: opaque ids, sorted, the filer's too."""
 
     kind: ClassVar[str] = "household-move"
@@ -149,33 +154,9 @@ class HouseholdFiling:
     members: tuple[str, ...]
     void_after: Instant
 
-    def __post_init__(self) -> None:
-        _require(_hex(self.filing, 32), "filing is 32 hex digits")
-        _require(len(self.municipality) == 5 and set(self.municipality) <= set("0123456789"), "municipality")
-        _require_address(self.address)
-        _require(0 < len(self.members) <= MAX_MEMBERS, "members")
-        _require(all(_hex(member, 32) for member in self.members), "members are ids of 32 hex digits")
-        _require(list(self.members) == sorted(set(self.members)), "members are sorted, each once")
 
-    def document(self) -> bytes:
-        """The octets to sign."""
-        record: dict[str, Json] = {
-            "address": self.address,
-            "filing": self.filing,
-            "kind": self.kind,
-            "members": ",".join(self.members),
-            "moved_on": self.moved_on.isoformat(),
-            "municipality": self.municipality,
-            "void_after": self.void_after.iso(),
-        }
-        return canonical(record)
-
-    def __repr__(self) -> str:
-        return f"HouseholdFiling({self.filing})"
-
-
-@dataclass(frozen=True, slots=True)
-class Consent:
+@dataclass(frozen=True, slots=True, repr=False)
+class Consent(_Document):
     """A grown-up member agrees that another files for them: to exactly the document of this digest (SHA-256, hex)."""
 
     kind: ClassVar[str] = "household-consent"
@@ -184,23 +165,9 @@ class Consent:
     document_digest: str
     void_after: Instant
 
-    def __post_init__(self) -> None:
-        _require(_hex(self.filing, 32), "filing is 32 hex digits")
-        _require(_hex(self.document_digest, 64), "document_digest is SHA-256 in hex")
 
-    def document(self) -> bytes:
-        """The octets to sign."""
-        record: dict[str, Json] = {
-            "document_digest": self.document_digest,
-            "filing": self.filing,
-            "kind": self.kind,
-            "void_after": self.void_after.iso(),
-        }
-        return canonical(record)
-
-
-@dataclass(frozen=True, slots=True)
-class MoveOutFiling:
+@dataclass(frozen=True, slots=True, repr=False)
+class MoveOutFiling(_Document):
     """A person tells that they will move, or have moved, to another municipality; the move in is told separately."""
 
     kind: ClassVar[str] = "move-out"
@@ -210,24 +177,9 @@ class MoveOutFiling:
     planned_on: date
     void_after: Instant
 
-    def __post_init__(self) -> None:
-        _require(_hex(self.filing, 32), "filing is 32 hex digits")
-        _require(len(self.municipality) == 5 and set(self.municipality) <= set("0123456789"), "municipality")
 
-    def document(self) -> bytes:
-        """The octets to sign."""
-        record: dict[str, Json] = {
-            "filing": self.filing,
-            "kind": self.kind,
-            "municipality": self.municipality,
-            "planned_on": self.planned_on.isoformat(),
-            "void_after": self.void_after.iso(),
-        }
-        return canonical(record)
-
-
-@dataclass(frozen=True, slots=True)
-class ResidenceStatement:
+@dataclass(frozen=True, slots=True, repr=False)
+class ResidenceStatement(_Document):
     """A person says, with their card and its PIN, that they live at an address; it changes nothing by itself.
 
     It is signed by the key for log-ins, at home or in a counter's reader: evidence beside the signature of a filing
@@ -241,27 +193,12 @@ class ResidenceStatement:
     address: str
     void_after: Instant
 
-    def __post_init__(self) -> None:
-        _require(_hex(self.filing, 32), "filing is 32 hex digits")
-        _require(len(self.municipality) == 5 and set(self.municipality) <= set("0123456789"), "municipality")
-        _require_address(self.address)
-
-    def document(self) -> bytes:
-        """The octets to sign."""
-        record: dict[str, Json] = {
-            "address": self.address,
-            "filing": self.filing,
-            "kind": self.kind,
-            "municipality": self.municipality,
-            "void_after": self.void_after.iso(),
-        }
-        return canonical(record)
-
-    def __repr__(self) -> str:
-        return f"ResidenceStatement({self.filing})"
-
 
 Filing = MoveFiling | ReissueFiling | RenewalFiling | HouseholdFiling | Consent | MoveOutFiling | ResidenceStatement
+_KINDS: Final[Mapping[str, type[Filing]]] = {
+    one.kind: one
+    for one in (MoveFiling, ReissueFiling, RenewalFiling, HouseholdFiling, Consent, MoveOutFiling, ResidenceStatement)
+}
 
 
 def parse_filing(document: bytes) -> Filing:
@@ -273,19 +210,11 @@ def parse_filing(document: bytes) -> Filing:
         raise FilingMalformed("not JSON in UTF-8") from None
     _require(isinstance(record, Mapping), "not a JSON object")
     _require(all(isinstance(value, str) for value in record.values()), "a value is not text")
-    kind = record.get("kind")
-    readers = {
-        MoveFiling.kind: _read_move,
-        ReissueFiling.kind: _read_reissue,
-        RenewalFiling.kind: _read_renewal,
-        HouseholdFiling.kind: _read_household,
-        Consent.kind: _read_consent,
-        MoveOutFiling.kind: _read_move_out,
-        ResidenceStatement.kind: _read_statement,
-    }
-    _require(kind in readers, "unknown kind")
+    kind = _KINDS.get(record.get("kind"))
+    if kind is None:
+        raise FilingMalformed("unknown kind")
     try:
-        filing = readers[kind](record)
+        filing = kind(**{one.name: FIELDS[one.name].read(record[one.name]) for one in fields(kind)})
     except KeyError as error:
         raise FilingMalformed(f"{error.args[0]} is missing") from None
     except (ValueError, InvalidValue):
@@ -300,61 +229,6 @@ def parse_filing(document: bytes) -> Filing:
 
 def _no_float(_text: str) -> None:
     raise ValueError("no fractions here")
-
-
-def _read_move(record: Mapping[str, str]) -> Filing:
-    return MoveFiling(
-        filing=record["filing"],
-        municipality=record["municipality"],
-        address=record["address"],
-        moved_on=date.fromisoformat(record["moved_on"]),
-        request_digest=record["request_digest"],
-        void_after=Instant.parse(record["void_after"]),
-        address_substitutes=record["address_substitutes"],
-    )
-
-
-def _read_reissue(record: Mapping[str, str]) -> Filing:
-    return ReissueFiling(record["filing"], record["request_digest"], Instant.parse(record["void_after"]))
-
-
-def _read_renewal(record: Mapping[str, str]) -> Filing:
-    return RenewalFiling(
-        record["filing"],
-        record["request_digest"],
-        record["authentication_request_digest"],
-        Instant.parse(record["void_after"]),
-    )
-
-
-def _read_household(record: Mapping[str, str]) -> Filing:
-    return HouseholdFiling(
-        filing=record["filing"],
-        municipality=record["municipality"],
-        address=record["address"],
-        moved_on=date.fromisoformat(record["moved_on"]),
-        members=tuple(record["members"].split(",")),
-        void_after=Instant.parse(record["void_after"]),
-    )
-
-
-def _read_consent(record: Mapping[str, str]) -> Filing:
-    return Consent(record["filing"], record["document_digest"], Instant.parse(record["void_after"]))
-
-
-def _read_move_out(record: Mapping[str, str]) -> Filing:
-    return MoveOutFiling(
-        record["filing"],
-        record["municipality"],
-        date.fromisoformat(record["planned_on"]),
-        Instant.parse(record["void_after"]),
-    )
-
-
-def _read_statement(record: Mapping[str, str]) -> Filing:
-    return ResidenceStatement(
-        record["filing"], record["municipality"], record["address"], Instant.parse(record["void_after"])
-    )
 
 
 @dataclass(frozen=True, slots=True)
