@@ -61,11 +61,11 @@ BASE = "http://127.0.0.1:18087"
 class MaskWorld:
     """Everything, unprotected at first; `protect` sets the flag."""
 
-    def __init__(self, folder: Path, listen: str = BASE.removeprefix("http://")) -> None:
-        self.folder, self.clock = folder / "deployment", SetClock(AT)
+    def __init__(self, folder: Path, listen: str = BASE.removeprefix("http://"), at: Instant = AT) -> None:
+        self.folder, self.clock, self.at = folder / "deployment", SetClock(at), at
         given = {"authorities": {"profile": "next"}, "service": {"listen": listen}}
         self.settings = create_deployment(
-            self.folder, make_settings(given), AT + timedelta(days=-1), os.urandom, lambda _what: None
+            self.folder, make_settings(given), self.at + timedelta(days=-1), os.urandom, lambda _what: None
         )
         self.owner = self.settings.municipality.code
         self.database = Database(self.settings.database_url)
@@ -78,7 +78,11 @@ class MaskWorld:
         self.database.transaction(self._enter_peers)
         self.person = self.database.transaction(
             lambda conn: registry.register(
-                conn, self.owner, Attributes("実印　花子", date(1980, 2, 17), Gender.FEMALE, SECRET), AT, os.urandom
+                conn,
+                self.owner,
+                Attributes("実印　花子", date(1980, 2, 17), Gender.FEMALE, SECRET),
+                self.at,
+                os.urandom,
             )
         )
         self.ids: dict[str, str] = {"person": self.person, "code": "enrollment.not-yours"}
@@ -90,17 +94,30 @@ class MaskWorld:
     def _ask(self, conn: Any) -> None:
         """The person does not recognise one of their records, and an incident of the same office is looked into."""
         record = registry.own_lines(conn, self.person)[0].record
-        asked = cases.open_case(conn, self.person, record, AT, os.urandom)
+        asked = cases.open_case(conn, self.person, record, self.at, os.urandom)
         boss = people.operator_of(conn, f"{self.owner}-supervisor")
-        found = incidents.find(conn, IncidentKind.LEAK, boss, AT, os.urandom)
-        incidents.scope(conn, found.incident, Scope(AT + timedelta(days=-1), AT, records=(record,)), boss, AT)
+        found = incidents.find(conn, IncidentKind.LEAK, boss, self.at, os.urandom)
+        incidents.scope(
+            conn, found.incident, Scope(self.at + timedelta(days=-1), self.at, records=(record,)), boss, self.at
+        )
         self.ids |= {"case": asked.case, "record": record, "incident": found.incident}
 
     def _begin_work(self) -> None:
         """A clerk is about to write down a new address: the old one stands beside the field."""
         name, owner, kind = os.urandom(16).hex(), self.owner, Kind.CHANGE.value
         row = WorkRow(
-            name, owner, f"{owner}-main", kind, State.DETAILS.value, 1, self.person, f"{owner}-clerk", AT, AT, {}, False
+            name,
+            owner,
+            f"{owner}-main",
+            kind,
+            State.DETAILS.value,
+            1,
+            self.person,
+            f"{owner}-clerk",
+            self.at,
+            self.at,
+            {},
+            False,
         )
         self.database.transaction(lambda conn: desk_rows.add_work(conn, row))
         self.ids["work"] = row.work
@@ -110,10 +127,10 @@ class MaskWorld:
         return RequestKey(f"officer:{self.owner}-{name}", key.public_spki, key.sign)
 
     def _enter_peers(self, conn: Any) -> None:
-        signed.add_key(conn, MUNICIPALITY, self.owner, "k", self.record.spki, AT)
-        protection.register_channel(conn, "kiosk", self.owner, "見本店", "", AT, os.urandom)
+        signed.add_key(conn, MUNICIPALITY, self.owner, "k", self.record.spki, self.at)
+        protection.register_channel(conn, "kiosk", self.owner, "見本店", "", self.at, os.urandom)
         kiosk = key_of(77)
-        signed.add_key(conn, CHANNEL, "kiosk", "k", spki_of(kiosk), AT)
+        signed.add_key(conn, CHANNEL, "kiosk", "k", spki_of(kiosk), self.at)
         from cryptography.hazmat.primitives import hashes
         from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -132,29 +149,29 @@ class MaskWorld:
         def sign(intent: Any, at: Instant) -> object:
             return signer.sign(self.journaled, intent, at)
 
-        evidence = self.officers.evidence(seen(self.person, f"{self.owner}-clerk", f"{self.owner}-main", AT))
-        end = Instant.parse("2036-02-17T14:59:59Z")
+        evidence = self.officers.evidence(seen(self.person, f"{self.owner}-clerk", f"{self.owner}-main", self.at))
+        end = self.at + timedelta(days=3376)
         filed = self.database.transaction(
-            lambda conn: self.officers.file(conn, ApplicationKind.FIRST_ISSUE, evidence, end, AT)
+            lambda conn: self.officers.file(conn, ApplicationKind.FIRST_ISSUE, evidence, end, self.at)
         )
-        self.database.transaction(lambda conn: self.officers.approve(conn, filed, f"{self.owner}-supervisor", AT))
+        self.database.transaction(lambda conn: self.officers.approve(conn, filed, f"{self.owner}-supervisor", self.at))
         made = CardKeys(self.database, self.clock).made
         self.card = FolderCard(folder / "card", "CARD0001", made)
-        Issuing(self.journaled, registrar, issuers, os.urandom, sign).continue_(filed.application, self.card, AT)
+        Issuing(self.journaled, registrar, issuers, os.urandom, sign).continue_(filed.application, self.card, self.at)
         spki = self.card.generate(Purpose.SIGNATURE)
         info = certification_request_info(spki)
         request = assemble_request(info, algorithm_for(spki).oid, self.card.prove(Purpose.SIGNATURE, info))
         filing = MoveFiling(
-            os.urandom(16).hex(), self.owner, f"{SECRET}１０１", date(2026, 11, 19),
-            hashlib.sha256(request).hexdigest(), AT + timedelta(days=1),
+            os.urandom(16).hex(), self.owner, f"{SECRET}１０１", (self.at + timedelta(days=-1)).jst_date(),
+            hashlib.sha256(request).hexdigest(), self.at + timedelta(days=1),
         )  # fmt: skip
         held = parse_certificate(self.card.read(Purpose.SIGNATURE) or b"")
         document = filing.document()
         verified = VerifiedFiling(
             filing, document, self.card.sign(Purpose.SIGNATURE, document), held.fingerprint.hex(), f"{held.serial:x}",
-            "{}", AT,
+            "{}", self.at,
         )  # fmt: skip
-        result = Moves(self.journaled, registrar, os.urandom, sign).accept(verified, request, "key-00001", AT)
+        result = Moves(self.journaled, registrar, os.urandom, sign).accept(verified, request, "key-00001", self.at)
         assert result.certificate is not None
         self.card.install(Purpose.SIGNATURE, result.certificate, issuers[Purpose.SIGNATURE])
         self.ids |= {"filing": result.filing, "application": result.application, "event": result.event}
@@ -165,10 +182,10 @@ class MaskWorld:
         self.ids["authority"] = authority
 
     def _tell(self) -> None:
-        octets = self.record.message("attributes-changed", self.person, AT, values(f"{SECRET}２０２"))
+        octets = self.record.message("attributes-changed", self.person, self.at, values(f"{SECRET}２０２"))
         gateway = Gateway(OwnerKeys(StoredKeys(self.database)), os.urandom)
         received = self.database.transaction(
-            lambda conn: gateway.receive(conn, self.owner, octets, self.record.sign(octets), AT)
+            lambda conn: gateway.receive(conn, self.owner, octets, self.record.sign(octets), self.at)
         )
         self.ids["message"] = received.message
 
@@ -178,8 +195,8 @@ class MaskWorld:
         def apply(conn: Any) -> Flag:
             clerk = people.operator_of(conn, f"{self.owner}-clerk")
             about = protection.act_content("apply", self.person)
-            self.officers.act(conn, clerk.operator, What.PROTECTION, self.person, about, AT)
-            return protection.apply(conn, self.person, clerk, AT, os.urandom)
+            self.officers.act(conn, clerk.operator, What.PROTECTION, self.person, about, self.at)
+            return protection.apply(conn, self.person, clerk, self.at, os.urandom)
 
         self.ids["flag"] = self.database.transaction(apply).flag
 
@@ -187,7 +204,7 @@ class MaskWorld:
 
     def headers(self, who: str, method: str, path: str, body: bytes) -> dict[str, str]:
         """A signed request's headers."""
-        return self.keys[who].headers(method, f"{BASE}{path}", body, AT, os.urandom(12).hex())
+        return self.keys[who].headers(method, f"{BASE}{path}", body, self.at, os.urandom(12).hex())
 
     def ask(self, client: TestClient, who: str, method: str, path: str, body: bytes = b"") -> Any:
         """One request, signed by `who` unless they are nobody."""

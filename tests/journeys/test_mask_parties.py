@@ -53,13 +53,13 @@ class Caller:
         self.world, self.url, self.began = world, url, time.monotonic()
         self.key = ec.generate_private_key(ec.SECP256R1())
         parties = Parties(world.database, world.settings.public_url)
-        parties.register(PARTY, AT)
+        parties.register(PARTY, world.at)
         spki = self.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        parties.add_key("city", "k", spki, AT)
+        parties.add_key("city", "k", spki, world.at)
 
     def ask(self, method: str, path: str, body: Any = None) -> httpx.Response:
         octets = b"" if body is None else json.dumps(body).encode()
-        now = AT + timedelta(seconds=int(time.monotonic() - self.began))
+        now = self.world.at + timedelta(seconds=int(time.monotonic() - self.began))
         token = make_assertion(
             "city", "k", self.world.settings.public_url, octets, now, os.urandom(12).hex(), "ES256", self._sign
         )
@@ -75,7 +75,7 @@ def signed(world: MaskWorld, document: bytes) -> dict[str, str]:
     """Signed by the person's card, in the form of a request."""
     certificate = parse_certificate(world.card.read(Purpose.SIGNATURE) or b"")
     hashed = hashlib.new(cms.digest_name(certificate), document).digest()
-    attributes = cms.to_be_signed(hashed, certificate, AT)
+    attributes = cms.to_be_signed(hashed, certificate, world.at)
     signature = cms.assemble(attributes, world.card.sign(Purpose.SIGNATURE, attributes), certificate)
     return {"document": base64.b64encode(document).decode(), "signature": base64.b64encode(signature).decode()}
 
