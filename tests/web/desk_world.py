@@ -30,6 +30,7 @@ class Seat:
 
     world: "DeskWorld"
     session: Session
+    headers: dict[str, str] = field(default_factory=dict)
 
     def get(self, path: str) -> Any:
         return self._ask("GET", path, {})
@@ -51,7 +52,7 @@ class Seat:
 
     def _ask(self, method: str, path: str, fields: dict[str, str]) -> Any:
         cookie = f"{self.world.desk.door.sessions.cookie_name}={self.session.cookie}"
-        headers = {"origin": ORIGIN, "cookie": cookie}
+        headers = {"origin": ORIGIN, "cookie": cookie, **self.headers}
         self.world.http.cookies.clear()
         if method == "GET":
             return self.world.http.get(path, headers=headers)

@@ -15,6 +15,7 @@ cards.py      what the desk needs of a card in the agent's reader
 pin_resets.py, changes.py, writing.py, household_work.py, roster.py, login_codes.py  what changes about a person
 visits_today.py  booked visits, and codes made at home
 working.py    the pages of guided work
+news.py       what a page that waits is told
 queue.py      the second person: approvals and confirmations, live
 day.py        end of the day, stock, statistics, near misses
 cases.py      residents' questions about records of access, answered in time

@@ -1,8 +1,10 @@
 """The end of the day: counts, stock, closing; statistics and near misses for supervisors."""
 
 from collections import Counter as Tally
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
+from enum import StrEnum
 
 from fastapi import Response
 
@@ -20,10 +22,27 @@ from web.pages.router import SOMEBODY, Pages, Visit, see_other
 from web.pages.wording import plain_speaker
 from web.store import desk as rows
 from web.store import notes as note_rows
+from web.store.work_counts import Counted, voided_cards, work_counts
 
 SUPERVISOR = "supervisor"
-_WEEK = 7
 _MONTH = timedelta(days=30)
+
+
+class Period(StrEnum):
+    """How far back statistics look, today included."""
+
+    WEEK = "week"
+    MONTH = "month"
+    YEAR = "year"
+
+    @property
+    def days(self) -> int:
+        """The days that are counted."""
+        return {Period.WEEK: 7, Period.MONTH: 30, Period.YEAR: 365}[self]
+
+    def bar(self, day: date) -> str:
+        """Which bar a day belongs to: its own, or its month's."""
+        return day.isoformat()[:7] if self is Period.YEAR else day.isoformat()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +63,20 @@ def day_pages(pages: Pages, desk: Desk) -> None:
         today = desk.clock.now().jst_date()
         begin = Instant.of_japan(today)
         end = begin + timedelta(days=1)
-        work = [
-            Work(row)
-            for row in desk.database.read(lambda conn: rows.work_since(conn, officer.operator.owner, begin, end))
-            if row.counter == desk_id
-        ]
+        owner, still_open = officer.operator.owner, [state.value for state in OPEN]
+        counted = desk.database.read(lambda conn: work_counts(conn, owner, begin, end, desk_id))
+        unfinished = desk.database.read(lambda conn: rows.work_in(conn, owner, still_open, desk_id))
         opening = desk.database.read(lambda conn: rows.stock_before(conn, desk_id, begin))
         moves = desk.database.read(lambda conn: rows.stock_moves(conn, desk_id, begin, end))
-        voided = sum(one.kind.application is not None and one.state is State.GIVEN_UP for one in work)
         return pages.page(
             visit,
             "desk/day.html",
             day=today.isoformat(),
-            counts={kind: _count(work, kind) for kind in Kind},
-            unfinished=[one for one in work if one.state in OPEN],
+            counts={kind: _count(counted, kind) for kind in Kind},
+            unfinished=[Work(row) for row in unfinished],
             opening=opening,
             moves=moves,
-            voided=voided,
+            voided=desk.database.read(lambda conn: voided_cards(conn, desk_id, begin, end)),
             expected=opening + sum(moves.values()),
             notes=desk.database.read(lambda conn: note_rows.notes_of(conn, desk_id, begin, end)),
             closing=desk.database.read(lambda conn: rows.closing(conn, desk_id, today.isoformat())),
@@ -109,19 +125,23 @@ def day_pages(pages: Pages, desk: Desk) -> None:
     @pages.get("/desk/statistics", SUPERVISOR)
     def statistics(visit: Visit) -> Response:
         officer: Officer = visit.who
+        asked = visit.request.query_params.get("period", "")
+        period = Period(asked) if asked in tuple(Period) else Period.WEEK
         today = desk.clock.now().jst_date()
-        begin = Instant.of_japan(today - timedelta(days=_WEEK - 1))
-        end = Instant.of_japan(today + timedelta(days=1))
-        found = desk.database.read(lambda conn: rows.work_since(conn, officer.operator.owner, begin, end))
-        by_day = Tally(row.started_at.jst_date() for row in found)
-        days = [today - timedelta(days=back) for back in range(_WEEK - 1, -1, -1)]
-        by_desk = Tally(row.counter for row in found)
+        days = [today - timedelta(days=back) for back in range(period.days - 1, -1, -1)]
+        begin, end = Instant.of_japan(days[0]), Instant.of_japan(today + timedelta(days=1))
+        counted = desk.database.read(lambda conn: work_counts(conn, officer.operator.owner, begin, end))
+        by_bar = _tally(counted, lambda one: period.bar(one.day))
+        by_desk = _tally(counted, lambda one: one.counter)
+        by_kind = _tally(counted, lambda one: one.kind)
         say = plain_speaker(pages.renderer.book, pages.renderer.language(visit.request))
+        over_time = [(bar, by_bar[bar]) for bar in dict.fromkeys(map(period.bar, days))]
+        kinds = [(say(f"work-{kind.value}"), by_kind[kind.value]) for kind in Kind if by_kind[kind.value]]
         charts = [
-            ("per-day", bars([(one.isoformat(), by_day[one]) for one in days], say("per-day"))),
-            ("per-desk", bars(sorted(by_desk.items()), say("per-desk"))),
+            (key, bars(shown, say(key)))
+            for key, shown in (("per-time", over_time), ("per-desk", sorted(by_desk.items())), ("per-kind", kinds))
         ]
-        return pages.page(visit, "desk/statistics.html", charts=charts)
+        return pages.page(visit, "desk/statistics.html", charts=charts, period=period, periods=tuple(Period))
 
     @pages.get("/desk/near-misses", SUPERVISOR)
     def near_misses(visit: Visit) -> Response:
@@ -133,11 +153,18 @@ def day_pages(pages: Pages, desk: Desk) -> None:
         return pages.page(visit, "desk/near_misses.html", misses=misses[:200], masked=masked)
 
 
-def _count(work: list[Work], kind: Kind) -> Count:
-    of_kind = [one for one in work if one.kind is kind]
-    done = sum(one.state is State.DONE for one in of_kind)
-    still = sum(one.state in OPEN for one in of_kind)
-    return Count(done, still, len(of_kind) - done - still)
+def _tally(counted: Iterable[Counted], by: Callable[[Counted], str]) -> Tally[str]:
+    tally: Tally[str] = Tally()
+    for one in counted:
+        tally[by(one)] += one.count
+    return tally
+
+
+def _count(counted: Iterable[Counted], kind: Kind) -> Count:
+    by_state = _tally((one for one in counted if one.kind == kind.value), lambda one: one.state)
+    still = sum(by_state[state.value] for state in OPEN)
+    done = by_state[State.DONE.value]
+    return Count(done, still, by_state.total() - done - still)
 
 
 def _number(visit: Visit, name: str, least: int, most: int) -> int:

@@ -15,6 +15,7 @@ from pki.instant import Instant
 from web.desk import work as works
 from web.desk.decisions import Decisions
 from web.desk.household_work import HouseholdWork
+from web.desk.news import look_again
 from web.desk.officer import Officer
 from web.desk.parts import Desk
 from web.desk.work import Kind, State, Work
@@ -73,7 +74,7 @@ def queue_pages(pages: Pages, desk: Desk) -> None:
         """Asked every second: whether there is something else to see."""
         if visit.request.query_params.get("known") == _known(mine(visit.who)):
             return Response(status_code=204)
-        return Response(status_code=204, headers={"hx-redirect": "/desk/queue"})
+        return look_again(pages, visit, "/desk/queue")
 
     @pages.post("/desk/queue/{work}", SOMEBODY)
     def decide(visit: Visit) -> Response:

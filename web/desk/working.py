@@ -23,6 +23,7 @@ from web.desk.checks import Checks, Shown
 from web.desk.decisions import Decisions
 from web.desk.household_work import Asked, HouseholdWork, members_of
 from web.desk.login_codes import GivenCodes
+from web.desk.news import look_again
 from web.desk.officer import Officer
 from web.desk.paper import Paper, receipt_pdf
 from web.desk.parts import Desk
@@ -156,7 +157,7 @@ def working_pages(pages: Pages, desk: Desk) -> None:
         waits_for_people = work.state in (State.APPROVAL, State.CONFIRMATION)
         if same and (waits_for_people or desk.errands.running(work.id)):
             return Response(status_code=204)
-        return Response(status_code=204, headers={"hx-redirect": f"/desk/work/{work.id}"})
+        return look_again(pages, visit, f"/desk/work/{work.id}")
 
     @pages.post("/desk/work/{work}/evidence", CLERK)
     def evidence(visit: Visit) -> Response:

@@ -8,3 +8,25 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   if (target instanceof HTMLInputElement) target.focus(); else target.click();
 });
+
+// A page that looks for news by itself takes nothing away from whoever is typing, and nothing from a form on its way.
+(() => {
+  let sent = false;
+  const changed = (one) => {
+    if (one.type === "checkbox" || one.type === "radio") return one.checked !== one.defaultChecked;
+    if (one instanceof HTMLSelectElement)
+      return one.value !== ((one.querySelector("option[selected]") ?? one.options[0])?.value ?? "");
+    return one.value !== one.defaultValue;
+  };
+  const typing = () =>
+    [...document.querySelectorAll("main input:not([type=hidden]), main textarea, main select")].some(changed);
+  document.addEventListener("submit", (event) => { if (!event.defaultPrevented) sent = true; });
+  addEventListener("pageshow", () => { sent = false; });
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (typing()) event.detail.headers["X-Typing"] = "yes";
+  });
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (sent || (typing() && event.detail.elt.querySelector("[data-changed]"))) event.preventDefault();
+  });
+  document.addEventListener("htmx:beforeOnLoad", (event) => { if (sent) event.preventDefault(); });
+})();

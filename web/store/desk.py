@@ -94,17 +94,6 @@ def work_in(conn: Connection, owner: str, states: Sequence[str], counter: str | 
     return [_work(row) for row in conn.execute(query).mappings()]
 
 
-def work_since(conn: Connection, owner: str, since: Instant, until: Instant) -> list[WorkRow]:
-    """Everything of a municipality that was started then."""
-    w = WORK.c
-    query = (
-        select(WORK)
-        .where(w.owner == owner, w.started_at >= since.seconds, w.started_at < until.seconds)
-        .order_by(w.started_at, w.work)
-    )
-    return [_work(row) for row in conn.execute(query).mappings()]
-
-
 def work_of_approval(conn: Connection, owner: str, approval: str) -> WorkRow | None:
     """The open work that waits for this approval."""
     waiting = work_in(conn, owner, ["approval"])

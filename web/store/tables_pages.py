@@ -57,6 +57,7 @@ WORK = Table(
     Column("body", Text, nullable=False),
     Column("training", Integer, nullable=False),
     Index(None, "owner", "state"),
+    Index(None, "owner", "started_at"),
     Index(None, "counter", "changed_at"),
 )
 RECEIPTS = Table(
