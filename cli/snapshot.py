@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from cli.database import Database
+    from enrollment.copying import Why
+    from pki.instant import Instant
 
 app = typer.Typer(
     no_args_is_help=True, help="Snapshots of a municipality: make, verify, restore, drill, serve in an emergency."
@@ -110,15 +112,19 @@ def make(
     owner: Annotated[str | None, typer.Option("--owner", help="Five digits; else this deployment's own.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Copy one municipality's residents, ledgers and flags as they are at this moment."""
+    """Copy one municipality's residents, ledgers and flags as they are at this moment.
+
+    Everybody who is in it has it in their own record first.
+    """
     from cli.clock import SystemClock
     from enrollment import snapshot
+    from enrollment.copying import Why
     from enrollment.store import peers
 
     key, signing, at = _key(keys), _signing_key(keys), SystemClock().now()
 
     def work(database: "Database", own: str) -> bytes:
-        return database.read(lambda conn: snapshot.make(conn, owner or own, at, key, signing.sign, secrets.token_bytes))
+        return _taken(database, owner or own, Why.BACKUP, at, key, signing)
 
     octets: bytes = _with_database(folder, work)
     loaded = snapshot.load(octets, key, _public(keys))  # what cannot be read back is not a copy
@@ -126,6 +132,16 @@ def make(
     made = peers.SnapshotMade(loaded.owner, hashlib.sha256(octets).hexdigest(), at, len(octets), len(loaded.people))
     _with_database(folder, lambda database, _: database.transaction(lambda conn: peers.add_snapshot(conn, made)))
     _tell({"file": str(out), "octets": len(octets), "as_of": at.iso()}, as_json)
+
+
+def _taken(
+    database: "Database", owner: str, why: "Why", at: "Instant", key: bytes, signing: "Ed25519PrivateKey"
+) -> bytes:
+    from getpass import getuser
+
+    from enrollment import copying
+
+    return copying.take(database, owner, why, f"support/{getuser()}", at, key, signing.sign, secrets.token_bytes)
 
 
 def _write_new(file: Path, octets: bytes) -> None:
@@ -300,6 +316,7 @@ def drill(
     from cli.clock import SystemClock
     from cli.snapshot_drill import carry_out, keep
     from enrollment import snapshot
+    from enrollment.copying import Why
 
     key, public, clock = _key(keys), _public(keys), SystemClock()
     began = time.perf_counter()
@@ -309,7 +326,7 @@ def drill(
         signing, at = _signing_key(keys), clock.now()
 
         def make(database: "Database", own: str) -> bytes:
-            return database.read(lambda conn: snapshot.make(conn, own, at, key, signing.sign, secrets.token_bytes))
+            return _taken(database, own, Why.DRILL, at, key, signing)
 
         octets = _with_database(folder, make)
     made = round(time.perf_counter() - began, 3)

@@ -55,11 +55,9 @@ def carry_out(here: Database, octets: bytes, key: bytes, public: bytes, clock: "
 
 def _counted(conn: Connection, owner: str) -> dict[str, int]:
     found = {"people": 0, "events": 0, "flags": len(care.flags_of_owner(conn, owner))}
-    last = None
-    while page := people.people_of_owner(conn, owner, last, 1000):
-        found["people"] += len(page)
-        found["events"] += sum(len(ledger_rows.events_of(conn, one)) for one in page)
-        last = page[-1]
+    for person in people.everybody_of(conn, owner):
+        found["people"] += 1
+        found["events"] += len(ledger_rows.events_of(conn, person))
     return found
 
 

@@ -69,7 +69,8 @@ POLICY: Final[Mapping[tuple[Viewer, bool], Mapping[Member, Shown]]] = {
 """(who looks, whether the person is protected) → what is shown of each member."""
 
 GROUP_FROM: Final = 3
-"""So many lines of one Japanese day that differ in nothing but the hour are told as one with their number."""
+"""So many lines of one Japanese day that differ in nothing but the hour are told as one with their number; copies of
+the register, which are made every day and of everybody, as one for all days: they must not hide who looked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,8 @@ def _line(record: AccessLine, rule: Mapping[Member, Shown]) -> Line:
 def _grouped(lines: Iterable[Line]) -> list[Line]:
     alike: dict[object, list[Line]] = {}
     for line in lines:
-        key = (line.first.jst_date(), tuple(line.members.items()), line.fields)
+        day = None if line.members[Member.RESULT] == registry.COPIED else line.first.jst_date()
+        key = (day, tuple(line.members.items()), line.fields)
         alike.setdefault(key, []).append(line)
     found = []
     for group in alike.values():

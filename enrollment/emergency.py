@@ -54,6 +54,11 @@ class Emergency:
         kept = self._people.get(person)
         return None if kept is None else registry.view_of(kept, fields, self._flags.get(person), unlocked=False)
 
+    def result(self, person: PersonId, fields: frozenset[Field]) -> str:
+        """What a look at these fields will show, as a record of access says it."""
+        masked = Field.ADDRESS in fields and person in self._flags
+        return registry.MASKED_RESULT if masked else registry.PROVIDED
+
     def decide(self, person: PersonId, procedure: EventKind) -> Decision | None:
         """What would have been decided then; nothing may be done by it."""
         policy = pick(self.snapshot.policies, self.snapshot.owner, self.as_of)
@@ -70,8 +75,10 @@ class LookRecord:
     append: Callable[[bytes], None]
     previous: str = "0" * 64
 
-    def record(self, person: PersonId, fields: frozenset[Field], officer: Officer, reason: str, at: Instant) -> None:
-        """Write down who is about to look at what, and why."""
+    def record(
+        self, person: PersonId, fields: frozenset[Field], result: str, officer: Officer, reason: str, at: Instant
+    ) -> None:
+        """Write down who is about to look at what, and why; `result`: whether the address will be masked."""
         body: dict[str, Json] = {
             "at": at.iso(),
             "fields": sorted(fields),
@@ -81,6 +88,7 @@ class LookRecord:
             "person": person,
             "previous": self.previous,
             "reason": reason,
+            "result": result,
         }
         self.append(canonical(body))
         self.previous = digest(body)
@@ -108,7 +116,8 @@ def read_looks(lines: Iterable[bytes]) -> list[dict[str, Any]]:
 
 def enter_looks(conn: Connection, looks: Iterable[dict[str, Any]], at: Instant, random: Random) -> tuple[int, int]:
     """Enter looks from an emergency into people's own records, at the time when they happened; (entered, known or
-    impossible). Entering a file again changes nothing."""
+    impossible). Entering a file again changes nothing. Whether an address was masked is what the file says: a flag that
+    stands now may not have stood then."""
     entered = left = 0
     for body in looks:
         name = digest(body)
@@ -126,6 +135,6 @@ def enter_looks(conn: Connection, looks: Iterable[dict[str, Any]], at: Instant, 
             frozenset(Field(value) for value in body["fields"]),
             LEGAL_BASIS,
         )
-        registry.record_access(conn, person, access, min(Instant.parse(body["at"]), at), random)
+        registry.record_access(conn, person, access, min(Instant.parse(body["at"]), at), random, body.get("result"))
         entered += 1
     return entered, left

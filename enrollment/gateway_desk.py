@@ -99,9 +99,9 @@ def who_received(conn: Connection, owner: str, message: str) -> tuple[Recipient,
 
     person = PersonId(row.person)
     shown = [
-        Recipient(line.at, line.access.recipient, line.access.fields)
+        Recipient(line.at, line.access.recipient, fields)
         for line in registry.own_lines(conn, person)
-        if line.result in (registry.PROVIDED, registry.UNLOCKED) and stood(line.at)
+        if stood(line.at) and (fields := _given(line))
     ]
     made = [
         Recipient(held.not_before, f"certificate:{held.purpose.value}:{held.serial}", registry.FOUR_ATTRIBUTES)
@@ -109,3 +109,14 @@ def who_received(conn: Connection, owner: str, message: str) -> tuple[Recipient,
         if held.not_before is not None and held.purpose is Purpose.SIGNATURE and stood(held.not_before)
     ]
     return tuple(sorted((*shown, *made), key=lambda one: (one.at, one.recipient)))
+
+
+def _given(line: registry.AccessLine) -> frozenset[Field]:
+    """What the recipient of a record got: a masked address they did not, the name beside it they did."""
+    match line.result:
+        case registry.PROVIDED | registry.UNLOCKED | registry.COPIED:
+            return line.access.fields
+        case registry.MASKED_RESULT:
+            return line.access.fields - {Field.ADDRESS}
+        case _:
+            return frozenset()

@@ -32,10 +32,10 @@ class Field(StrEnum):
 FOUR_ATTRIBUTES = frozenset(Field)
 
 PROVIDED, MASKED_RESULT, UNLOCKED, DESTROYED = "provided", "masked", "unlocked", "destroyed"
-COMPARED = "compared"
+COMPARED, COPIED = "compared", "copied"
 """Results of a look: as asked; without the protected address; with it, by two people's leave. The last one: it was kept
 as long as it had to be (`enrollment.retention`), and what it said is gone. COMPARED: a change was held against the
-record, and nobody was shown anything."""
+record, COPIED: the record went, locked, into a copy for another place; and nobody was shown anything."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import base64
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
@@ -22,15 +22,16 @@ from typing import Any, Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from enrollment import certificates, ledger
+from enrollment import certificates, ledger, registry
 from enrollment.canonical import Json, canonical
-from enrollment.errors import SignatureInvalid, SnapshotDamaged
+from enrollment.errors import NoReceipt, SignatureInvalid, SnapshotDamaged
 from enrollment.events import EventId, EventKind, LedgerEvent
 from enrollment.flags import Flag, FlagState
 from enrollment.officers import own_certificate
 from enrollment.operators import Role
 from enrollment.person import Person, PersonId, PersonStatus, Random
 from enrollment.policy import CapPolicy, parse_policy
+from enrollment.registry import AccessReceipt
 from enrollment.store import Connection, care, work
 from enrollment.store import ledger as ledger_rows
 from enrollment.store import people as people_rows
@@ -84,13 +85,20 @@ class Snapshot:
 
 
 def make(
-    conn: Connection, owner: str, at: Instant, key: bytes, sign: Callable[[bytes], bytes], random: Random
+    conn: Connection,
+    owner: str,
+    at: Instant,
+    key: bytes,
+    sign: Callable[[bytes], bytes],
+    random: Random,
+    receipts: Mapping[PersonId, AccessReceipt],
 ) -> bytes:
     """The snapshot of `owner` as the caller's read transaction sees it: one moment, no half-done change.
 
-    `key`: 32 octets for AES-256; `sign` makes the municipality's signature, whose public key `load` is given.
+    `key`: 32 octets for AES-256; `sign` makes the municipality's signature, whose public key `load` is given;
+    `receipts`: that everybody who is in it has this copy in their record (`enrollment.copying`). Errors: NoReceipt.
     """
-    people = list(_people(conn, owner))
+    people = [_recorded(conn, person, receipts) for person in people_rows.everybody_of(conn, owner)]
     records: dict[str, Json] = {
         "ended": [_ended_record(one) for person in people for one in _ended(conn, person.person)],
         "events": [event.body() for person in people for event in ledger_rows.events_of(conn, person.person)],
@@ -113,12 +121,10 @@ def make(
     return b"\n".join([signed, base64.b64encode(sign(signed)), sealed])
 
 
-def _people(conn: Connection, owner: str) -> Iterator[Person]:
-    last: PersonId | None = None
-    while page := people_rows.people_of_owner(conn, owner, last, 1000):
-        for person in page:
-            yield people_rows.person_of(conn, person)
-        last = page[-1]
+def _recorded(conn: Connection, person: PersonId, receipts: Mapping[PersonId, AccessReceipt]) -> Person:
+    if person not in receipts:
+        raise NoReceipt(person)
+    return registry.whole(conn, receipts[person])
 
 
 def _ended(conn: Connection, person: PersonId) -> list[EndedCertificate]:

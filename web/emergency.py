@@ -93,7 +93,8 @@ def make_emergency_router(emergency: Emergency, looks: LookRecord, service: str,
         """Written down before it is read. A protected address stays masked."""
         fields, at = frozenset(body.fields), clock.now()
         with turn:
-            looks.record(PersonId(person), fields, officer, body.reason, at)
+            result = emergency.result(PersonId(person), fields)
+            looks.record(PersonId(person), fields, result, officer, body.reason, at)
         view = emergency.look(PersonId(person), fields)
         if view is None:
             raise UnknownPerson(person)
@@ -103,7 +104,7 @@ def make_emergency_router(emergency: Emergency, looks: LookRecord, service: str,
     def decision(officer: Caller, person: Person, response: Response) -> dict[str, Any]:
         """As of then; nothing can be done by it."""
         with turn:
-            looks.record(PersonId(person), frozenset(), officer, "decision", clock.now())
+            looks.record(PersonId(person), frozenset(), registry.PROVIDED, officer, "decision", clock.now())
         decided = emergency.decide(PersonId(person), EventKind.REMOTE_MOVE)
         if decided is None:
             raise UnknownPerson(person)

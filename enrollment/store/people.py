@@ -1,6 +1,7 @@
 """People, who looked at them, and the desks and operators that serve them."""
 
 import json
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -193,6 +194,14 @@ def people_of_owner(conn: Connection, owner: str, after: PersonId | None, limit:
     if after is not None:
         query = query.where(t.people.c.person > after)
     return [PersonId(person) for person in conn.execute(query).scalars()]
+
+
+def everybody_of(conn: Connection, owner: str, page: int = 1000) -> Iterator[PersonId]:
+    """Ids of all of one municipality's residents in order of id, read page by page."""
+    last: PersonId | None = None
+    while found := people_of_owner(conn, owner, last, page):
+        yield from found
+        last = found[-1]
 
 
 def people_born(conn: Connection, owner: str, born: date) -> list[tuple[PersonId, str]]:

@@ -67,8 +67,8 @@ def test_the_look_of_a_change_is_no_near_miss(line, random):
     assert database.read(lambda c: registry.near_misses(c, TOWN, AT)) == 0
 
 
-READERS = {"registry.py", "snapshot.py"}
-"""Who reads a whole record: the registry against a receipt; a sealed copy, whose every later look is recorded."""
+READERS = {"registry.py"}
+"""Who reads a whole record: the registry alone, against a receipt; a sealed copy is made through it too."""
 
 
 def test_nobody_in_this_package_reads_a_person_past_the_registry():

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -10,18 +11,21 @@ from sqlalchemy import text
 from typer.testing import CliRunner
 
 from ca import revocation
-from enrollment import emergency, ledger, loss, protection, snapshot
-from enrollment.errors import SnapshotDamaged
+from enrollment import copying, disclosure, emergency, ledger, loss, protection, registry, snapshot
+from enrollment.copying import Why
+from enrollment.errors import NoReceipt, SnapshotDamaged
 from enrollment.events import EventKind
 from enrollment.registry import FOUR_ATTRIBUTES, Field
 from enrollment.store import people as rows
 from pki.serial import SerialNumber
 from tests.enrollment.office import open_office
-from tests.enrollment.town import AT, OTHER_TOWN, TOWN, resident
+from tests.enrollment.town import ALWAYS, AT, OTHER_TOWN, TOWN, resident
 
 KEY = bytes(range(32))
 SIGNER = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 SPKI = SIGNER.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+MAKER = "support/operator"
 
 
 @pytest.fixture
@@ -34,7 +38,7 @@ def office(sqlite_database, tmp_path, request):
 
 
 def made(office, owner=TOWN):
-    return office.database.read(lambda conn: snapshot.make(conn, owner, AT, KEY, SIGNER.sign, office.random))
+    return copying.take(office.database, owner, Why.BACKUP, MAKER, AT, KEY, SIGNER.sign, office.random)
 
 
 def test_what_goes_in_comes_out_for_one_municipality_only(office):
@@ -44,6 +48,63 @@ def test_what_goes_in_comes_out_for_one_municipality_only(office):
     assert loaded.people[0] == office.database.read(lambda conn: rows.person_of(conn, office.person))
     assert loaded.events[office.person] == office.events(office.person)
     assert len(loaded.ended) == 1
+
+
+def copies(office, person):
+    lines = office.database.read(lambda conn: registry.own_lines(conn, person))
+    return [
+        (line.access.reason, line.access.recipient, line.access.fields)
+        for line in lines
+        if line.result == registry.COPIED
+    ]
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+def test_everybody_has_a_copy_in_their_record_before_anybody_is_read_for_it(database, tmp_path, monkeypatch, request):
+    """More people than one page, somebody who comes while they are written down, and a crash before the reading."""
+    monkeypatch.setattr(copying, "PAGE", 3)
+    office = open_office(database, tmp_path, request.node.nodeid)
+    people = [database.transaction(lambda conn: resident(conn, office.random)) for _ in range(7)]
+    stranger = database.transaction(lambda conn: resident(conn, office.random, owner=OTHER_TOWN))
+    late, recorded = [], copying._record
+
+    def slow(conn, **what):
+        if not late:
+            late.append(resident(conn, office.random))
+        return recorded(conn, **what)
+
+    monkeypatch.setattr(copying, "_record", slow)
+    whole = (Why.BACKUP, MAKER, FOUR_ATTRIBUTES)
+    loaded = snapshot.load(made(office), KEY, SPKI)
+    assert {one.person for one in loaded.people} == {*people, *late}
+    assert [copies(office, person) for person in (*people, *late)] == [[whole]] * 8
+    assert copies(office, stranger) == []
+    assert all(not database.read(lambda conn, p=person: registry.broken_accesses(conn, p)) for person in people)
+
+    def crash(*_):
+        raise OSError
+
+    monkeypatch.setattr(snapshot, "make", crash)
+    with pytest.raises(OSError):
+        made(office)
+    assert copies(office, people[0]) == [whole, whole], "a copy that never came to be is in the record"
+
+
+def test_without_everybody_s_record_there_is_no_copy(office):
+    with pytest.raises(NoReceipt):
+        office.database.read(lambda conn: snapshot.make(conn, TOWN, AT, KEY, SIGNER.sign, office.random, {}))
+
+
+def test_copies_of_many_days_are_one_line_with_their_number(office):
+    looked = registry.Access("desk", "open", "tax", TOWN, "main/clerk", FOUR_ATTRIBUTES, "law")
+    registry.look(office.database, office.person, looked, AT, office.random)
+    for day in range(5):
+        at = AT + timedelta(days=day)
+        copying.take(office.database, TOWN, Why.BACKUP, MAKER, at, KEY, SIGNER.sign, office.random)
+    told = office.database.read(lambda conn: disclosure.disclose(conn, office.person)).lines
+    lines = [line for line in told if line.members[disclosure.Member.FUNCTION] == copying.FUNCTION]
+    assert [(line.count, line.first, line.last) for line in lines] == [(5, AT, AT + timedelta(days=4))]
+    assert any(line.members[disclosure.Member.FUNCTION] == "desk" for line in told)
 
 
 def test_nothing_personal_can_be_read_without_the_key(office):
@@ -131,6 +192,24 @@ def test_an_emergency_counter_reads_as_of_then_and_masks(office):
     masked = emergency.Emergency(snapshot.load(made(office), KEY, SPKI))
     assert masked.look(office.person, FOUR_ATTRIBUTES).shown[Field.ADDRESS] == protection.MASKED
     assert masked.as_of == AT
+    result = masked.result(office.person, FOUR_ATTRIBUTES), masked.result(office.person, frozenset({Field.NAME}))
+    assert result == (registry.MASKED_RESULT, registry.PROVIDED)
+
+
+def test_a_look_of_an_emergency_says_what_was_shown_then_whatever_stands_now(office):
+    """Clear in the copy, protected since: the address was shown, and the record says so."""
+    then = emergency.Emergency(snapshot.load(made(office), KEY, SPKI))
+    office.database.transaction(
+        lambda conn: protection.apply(conn, office.person, rows.operator_of(conn, "clerk"), AT, office.random)
+    )
+    lines = []
+    kept = emergency.LookRecord(TOWN, lambda line: lines.append(line + b"\n"))
+    officer = snapshot.Officer("clerk", "main", frozenset(), ALWAYS, b"")
+    kept.record(office.person, FOUR_ATTRIBUTES, then.result(office.person, FOUR_ATTRIBUTES), officer, "shelter", AT)
+    looks = emergency.read_looks(lines)
+    assert office.database.transaction(lambda c: emergency.enter_looks(c, looks, AT, office.random)) == (1, 0)
+    told = office.database.read(lambda conn: registry.own_lines(conn, office.person))[-1]
+    assert (told.access.function, told.result) == ("emergency", registry.PROVIDED)
 
 
 def test_the_command_makes_verifies_restores_and_drills(office, tmp_path):

@@ -26,7 +26,8 @@ from httpx import Response
 
 from cli.__main__ import COMMANDS, load_command
 from cli.planes import open_web
-from enrollment import emergency, registry, snapshot
+from enrollment import copying, emergency, registry, snapshot
+from enrollment.copying import Why
 from enrollment.registry import FOUR_ATTRIBUTES
 from enrollment.store import messages, work
 from pki.purpose import Purpose
@@ -341,8 +342,8 @@ def test_what_is_told_to_others_and_kept_for_bad_days_does_not_hold_it(walked, w
     bodies = world.database.read(told)
     assert bodies
     assert not any(shows(body.encode()) for body in bodies)
-    made = world.database.read(
-        lambda conn: snapshot.make(conn, world.owner, AT, bytes(32), lambda _octets: b"signed", os.urandom)
+    made = copying.take(
+        world.database, world.owner, Why.BACKUP, "support/x", AT, bytes(32), lambda _octets: b"signed", os.urandom
     )
     assert not shows(made)
     for file in (world.settings.path(world.settings.log.folder)).rglob("*"):
@@ -355,7 +356,7 @@ def test_the_emergency_counter_masks_as_well(walked, world):
 
     key = Ed25519PrivateKey.generate()
     spki = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    octets = world.database.read(lambda conn: snapshot.make(conn, world.owner, AT, bytes(32), key.sign, os.urandom))
+    octets = copying.take(world.database, world.owner, Why.BACKUP, "support/x", AT, bytes(32), key.sign, os.urandom)
     loaded = snapshot.load(octets, bytes(32), spki)
     assert any(SECRET in one.attributes.address for one in loaded.people), "it is in there, locked and signed"
     view = emergency.Emergency(loaded).look(world.person, FOUR_ATTRIBUTES)

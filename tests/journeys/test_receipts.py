@@ -37,7 +37,6 @@ UNRECORDED = {
     "enrollment/store/counts.py": "numbers only",
     "web/desk/household_work.py": "who of a household that the clerk's look recorded is of age; their new addresses",
     "web/desk/changes.py": "the old beside the new, of whom the clerk's look just recorded",
-    "enrollment/snapshot.py": "a municipality's own copy, sealed with its own key",
 }
 """Files that read a person's row → why nobody is told anything by it without a receipt."""
 

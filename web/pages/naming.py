@@ -25,8 +25,8 @@ class Names:
 
         def named(text: str) -> str:
             desk, slash, officer = text.partition("/")
-            if slash and desk in self.desks:
-                return f"{self.desks[desk]} ({officer})"
+            if slash and (desk in self.desks or f"code-{desk}" in book):
+                return f"{one(desk)} ({officer})"
             return ": ".join(one(part) for part in text.split(":")) if ":" in text else one(text)
 
         return named

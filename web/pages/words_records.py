@@ -35,6 +35,11 @@ WORDS: Final[Mapping[str, Words]] = {
     "result-used-for-certificate": Words(
         "証明書を作るために使いました", "カードを {作|つく}るために {使|つか}いました", "used to make your certificate"
     ),
+    "result-copied": Words(
+        "暗号化した控えに入れました（だれも見ていません）",
+        "かぎを かけて しまいました（だれも {見|み}て いません）",
+        "put, encrypted, into a backup copy; nobody saw it",
+    ),
     "result-compared": Words("変更と照らし合わせました", "くらべました", "compared with a change"),
     "case-due": Words(
         "%(day)s までに返事が来ます", "%(day)s までに {返事|へんじ}が {来|き}ます", "Answered by %(day)s"
@@ -76,6 +81,9 @@ WORDS: Final[Mapping[str, Words]] = {
     "code-residence-evidence": Words("住所の確認", "{住所|じゅうしょ}を たしかめる", "Proof of the address"),
     "code-post": Words("郵便", "{郵便|ゆうびん}", "Post"),
     "code-emergency": Words("緊急時の参照", "{緊急|きんきゅう}の とき", "Emergency reading"),
+    "code-snapshot": Words("控えの作成", "うつしを {作|つく}る", "Backup copy"),
+    "code-backup": Words("災害や故障への備え", "こまった ときの ために", "So that nothing is lost in a disaster"),
+    "code-drill": Words("備えの訓練", "れんしゅう", "Drill"),
     "code-channel": Words(
         "支援措置の有無を知らせる先", "まもる しくみを {知|し}らせる ところ", "Channel that masks your address"
     ),
