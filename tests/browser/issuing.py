@@ -31,7 +31,7 @@ from enrollment.store import people as people_rows
 from pki.attributes import Attributes, Gender
 from pki.purpose import Purpose
 from tests.browser.seats import STAFF_PIN, Seat
-from tests.browser.steps import log_in
+from tests.browser.steps import go, log_in
 from tests.browser.town import World
 
 BORN = "1971-03-04"
@@ -122,7 +122,7 @@ def branch_clerk(world: World) -> Path:
 def supervisor(page: Page, agent: Page, world: World, pc: Seat) -> Page:
     """The second person, at the queue."""
     log_in(page, agent, pc, world.staff[SUPERVISOR])
-    page.goto("/desk/queue")
+    go(page, "/desk/queue")
     return page
 
 

@@ -11,7 +11,7 @@ from tests.browser.conftest import Open
 from tests.browser.counting import forget, inputs, watch
 from tests.browser.issuing import BORN, cards_in, choose_pins, newcomer, press_card, resident, supervisor
 from tests.browser.seats import PASSWORD, PIN, Seat
-from tests.browser.steps import begin, decide, find, log_in, show_documents
+from tests.browser.steps import begin, decide, find, go, log_in, show_documents
 from tests.browser.town import World
 
 pytestmark = pytest.mark.browser
@@ -40,7 +40,7 @@ def test_a_card_costs_the_operators_at_most_twelve_inputs_besides_the_name(
     supervisor(second, open_page(), world, supervisor_pc)
     clerk_pc.insert(card, 1)
     cards_in(page, 2)
-    page.goto("/desk/")
+    go(page, "/desk/")
     for one in (page, second):
         forget(one)
     begun = time.monotonic()
@@ -48,7 +48,7 @@ def test_a_card_costs_the_operators_at_most_twelve_inputs_besides_the_name(
     begin(page, kind)
     show_documents(page)
     expect(page.locator("[data-state=approval]")).to_be_visible()
-    decide(second, "書類を確認した")
+    decide(second, name, "書類を確認した")
     expect(page.locator("[data-state=keys]")).to_be_visible()
     press_card(page)
     if kind == "first-issue":

@@ -21,7 +21,7 @@ from enrollment.store.gate import GateRow
 from tests.browser.conftest import Open
 from tests.browser.counting import forget, inputs, watch
 from tests.browser.seats import Seat
-from tests.browser.steps import begin, decide, find, judge, log_in, shoot, show_documents
+from tests.browser.steps import begin, decide, find, go, judge, log_in, shoot, show_documents
 from tests.browser.test_citizen_pages import opened
 from tests.browser.town import HANAKO, NEWCOMER, TARO, World
 
@@ -84,7 +84,7 @@ def booked_for_now(world: World, name: str) -> None:
 
 
 def log_in_by_code(page: Page, code: str) -> None:
-    page.goto("/citizen/login")
+    go(page, "/citizen/login")
     page.locator("#code-field").fill(code)
     page.locator("form[action='/citizen/login/code'] button").click()
     page.wait_for_url("**/citizen/")
@@ -99,14 +99,14 @@ def both_widths(page: Page, name: str) -> None:
     """Pictures to look at, in two languages and two widths, with nothing for axe to find."""
     here = page.url
     for language in ("ja", "en"):
-        page.goto(f"{here}?lang={language}")
+        go(page, f"{here}?lang={language}")
         for width in (1280, 390):
             page.set_viewport_size({"width": width, "height": 900})
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
             judge(page)
             shoot(page, f"{name}-{language}-{width}")
     page.set_viewport_size({"width": 1280, "height": 900})
-    page.goto(f"{here}?lang=ja")
+    go(page, f"{here}?lang=ja")
 
 
 def test_a_pin_is_set_anew_by_its_holder_and_only_once(
@@ -151,11 +151,11 @@ def test_a_new_address_and_its_certificate_on_the_same_card_in_one_sitting(
     page.locator("[name=shown]").check()
     page.locator("form[action$='/details'] button").click()
     expect(page.locator("main")).to_contain_text("別の席の承認を待っています")
-    second.goto("/desk/queue")
+    go(second, "/desk/queue")
     expect(second.locator("main")).to_contain_text("𠮷野町３番地")
     judge(second)
     shoot(second, "desk-change-queue-ja")
-    decide(second, "転居届と一致")
+    decide(second, HANAKO, "転居届と一致")
     expect(page.locator("form[action$='/carry-out'] button")).to_be_visible(timeout=30_000)
     both_widths(page, "desk-change-carry-out")
     page.locator("form[action$='/carry-out'] button").click()
@@ -186,7 +186,7 @@ def test_a_household_prepared_at_home_moves_in_one_session(
     judge(home)
     shoot(home, "citizen-counter-ja-390")
     code = home.locator("main code").inner_text()
-    page.goto("/desk/")
+    go(page, "/desk/")
     page.keyboard.press("F6")
     page.keyboard.type(code)  # as a scanner types
     page.keyboard.press("Enter")
@@ -209,7 +209,7 @@ def test_a_household_prepared_at_home_moves_in_one_session(
     expect(page.locator("main")).to_contain_text("別の席の承認を待っています")
     second, second_agent = open_page(), open_page()
     log_in(second, second_agent, supervisor_pc, world.staff[SUPERVISOR])
-    decide(second, "届出と一致")
+    decide(second, TARO, "届出と一致")
     page.locator("form[action$='/carry-out'] button").click(timeout=30_000)
     both_widths(page, "desk-household-cards")
     for name in (TARO, HANAKO):
@@ -224,7 +224,7 @@ def test_a_household_prepared_at_home_moves_in_one_session(
     both_widths(page, "desk-household-done")
     used = open_page()
     used.context.add_cookies(page.context.cookies())
-    used.goto("/desk/")
+    go(used, "/desk/")
     used.locator("#code").fill(code)
     used.keyboard.press("Enter")
     expect(used.locator("main")).to_contain_text("すでに使われています")
@@ -235,17 +235,17 @@ def test_a_booked_visit_is_opened_and_a_code_for_home_is_shown_once(
     world: World, clerk: tuple[Page, Page], open_page: Open, tell: Tell
 ) -> None:
     page, _ = clerk
-    page.goto("/desk/")
+    go(page, "/desk/")
     page.keyboard.press("F7")
     page.wait_for_url("**/desk/bookings")
     booked_for_now(world, HANAKO)
-    page.goto("/desk/bookings")
+    go(page, "/desk/bookings")
     expect(page.locator("main table")).to_contain_text(HANAKO)
     both_widths(page, "desk-bookings")
     page.locator("#ticket").fill("0" * 32)
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_contain_text("できませんでした")
-    page.goto("/desk/bookings")
+    go(page, "/desk/bookings")
     page.locator("main table button").first.click()
     page.wait_for_url(re.compile("/desk/(work|people)/"))
     find(page, HANAKO, "1980-02-17")
@@ -279,7 +279,7 @@ def test_a_post_office_sets_a_pin_anew_with_the_municipalitys_word_for_who_is_th
     show_documents(page)
     expect(page.locator("[data-state=approval]")).to_be_visible()
     log_in(second, second_agent, supervisor_pc, world.staff[SUPERVISOR])
-    decide(second, "本人と確認")
+    decide(second, TARO, "本人と確認")
     page.locator("form[action$='/carry-out'] button").click(timeout=60_000)
     expect(page.locator("[data-state=pins]")).to_be_visible()
     page.locator("form[action$='/card'] button").click()

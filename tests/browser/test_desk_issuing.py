@@ -24,7 +24,7 @@ from tests.browser.issuing import (
     supervisor,
 )
 from tests.browser.seats import PASSWORD, PIN, Seat
-from tests.browser.steps import begin, decide, find, judge, log_in, shoot, show_documents
+from tests.browser.steps import begin, decide, find, go, judge, log_in, shoot, show_documents
 from tests.browser.town import World
 
 pytestmark = pytest.mark.browser
@@ -52,7 +52,7 @@ def test_a_renewal_survives_every_pull_of_the_card_and_ends_at_another_desk(
     find(page, name, BORN)
     begin(page, "renewal")
     show_documents(page)
-    decide(second, "更新の書類を確認した")
+    decide(second, name, "更新の書類を確認した")
     expect(page.locator("[data-state=keys]")).to_be_visible()
     pulled = _press_until(page, clerk_pc, card, 1, cards=2, until={"certificates", "done"})
     assert pulled >= 2, "the card left in the middle, more than once"
@@ -61,7 +61,7 @@ def test_a_renewal_survives_every_pull_of_the_card_and_ends_at_another_desk(
     clerk_pc.empty()  # both cards leave: the session of this desk is over, the work is not
     other, other_agent = open_page(), open_page()
     log_in(other, other_agent, post_pc, branch_clerk(world))
-    other.goto("/desk/")
+    go(other, "/desk/")
     find(other, name, BORN)
     other.locator(f"main a[href='{where[where.index('/desk/work/') :].split('?')[0]}']").click()
     expect(other.locator("[data-state=certificates]")).to_be_visible()
@@ -122,14 +122,14 @@ def test_a_reissue_gives_a_new_card_with_new_pins_and_the_old_one_is_over(
     expect(page.locator("main")).to_contain_text("lost")
     begin(page, "reissue")
     show_documents(page)
-    decide(second, "紛失の届出を確認した")
+    decide(second, name, "紛失の届出を確認した")
     expect(page.locator("[data-state=keys]")).to_be_visible()
     clerk_pc.insert(old, 1)
     cards_in(page, 2)
     press_card(page)
     expect(page.locator(".error").first).to_be_visible(timeout=60_000)  # the card that was lost is not taken again
     shoot(page, "desk-reissue-old-card-en")
-    page.goto(page.url.removesuffix("/card"))
+    go(page, page.url.removesuffix("/card"))
     new = world.blank()
     clerk_pc.insert(new, 1)
     wait_other = held(old)[0].serial

@@ -7,7 +7,7 @@ from cli.deployment import CLERK, SUPERVISOR
 from tests.browser.conftest import Open
 from tests.browser.issuing import BORN, newcomer, resident
 from tests.browser.seats import Seat
-from tests.browser.steps import begin, decide, find, judge, log_in, shoot, show_documents
+from tests.browser.steps import begin, decide, find, go, judge, log_in, shoot, show_documents
 from tests.browser.town import HIDDEN, World
 
 pytestmark = pytest.mark.browser
@@ -38,10 +38,10 @@ def test_every_page_fits_and_reads_in_three_widths_and_three_lights(
     person = page.url
     begin(page, "renewal")
     evidence = page.url
-    page.goto(person)
+    go(page, person)
     begin(page, "suspension")
     details = page.url
-    page.goto(person)
+    go(page, person)
     begin(page, "correction")
     page.locator("#reason").fill("見本")
     page.locator("form[action$='/details'] button").click()
@@ -59,7 +59,7 @@ def test_every_page_fits_and_reads_in_three_widths_and_three_lights(
         (second, "near-misses", "/desk/near-misses"),
     ]
     for at, called, path in pages:
-        at.goto(path)
+        go(at, path)
         for width in (390, 820, 1280):
             at.set_viewport_size({"width": width, "height": 900})
             fits(at)
@@ -72,7 +72,7 @@ def test_every_page_fits_and_reads_in_three_widths_and_three_lights(
             at.emulate_media(color_scheme="light", forced_colors="active")
             shoot(at, f"desk-{called}-contrast")
             at.emulate_media(forced_colors="none")
-    decide(second, "見本のため", yes=False)
+    decide(second, name, "見本のため", yes=False)
 
 
 def test_the_band_blinks_slowly_and_not_for_long_and_stands_still_for_those_who_ask(
@@ -80,7 +80,7 @@ def test_the_band_blinks_slowly_and_not_for_long_and_stands_still_for_those_who_
 ) -> None:
     page = open_page()
     log_in(page, open_page(), clerk_pc, world.staff[CLERK])
-    page.goto(f"/desk/people/{world.people[HIDDEN]}")
+    go(page, f"/desk/people/{world.people[HIDDEN]}")
     band = page.locator(".band[role=alert]")
     seconds, times = band.evaluate(
         """one => {
@@ -112,9 +112,9 @@ def test_without_javascript_every_form_that_needs_no_card(
     plain.context.add_cookies(page.context.cookies())
     decider.context.add_cookies(second.context.cookies())
     for path in ("/desk/", "/desk/queue", "/desk/day"):
-        plain.goto(path)
+        go(plain, path)
         assert not plain.locator("[onclick], button[type=button]:visible:not([disabled]):not(#passkey-add-do)").count()
-    plain.goto("/desk/")
+    go(plain, "/desk/")
     plain.locator("form[action='/desk/search/card'] button").click()
     expect(plain.locator(".error")).to_contain_text("カードがリーダーに入っていません")
     find(plain, name, BORN)
@@ -131,7 +131,7 @@ def test_without_javascript_every_form_that_needs_no_card(
     begin(plain, "correction")
     plain.locator("#reason").fill("記録の誤り")
     plain.locator("form[action$='/details'] button").click()
-    decide(decider, "確認した")
+    decide(decider, name, "確認した")
     plain.reload()
     plain.locator("form[action$='/carry-out'] button").click()
     expect(plain.locator(".good").first).to_contain_text("記録しました")
@@ -140,14 +140,14 @@ def test_without_javascript_every_form_that_needs_no_card(
     begin(plain, "unlock")
     plain.locator("#reason").fill("裁判所への回答")
     plain.locator("form[action$='/details'] button").click()
-    decide(decider, "必要と認める")
+    decide(decider, HIDDEN, "必要と認める")
     plain.reload()
     plain.locator("form[action$='/see'] button").click()
     expect(plain.locator("main")).to_contain_text("ひみつ町")
     find(plain, other, BORN)
     begin(plain, "first-issue")
     show_documents(plain)
-    decide(decider, "書類が足りない", yes=False)
+    decide(decider, other, "書類が足りない", yes=False)
     plain.reload()
     expect(plain.locator(".error")).to_contain_text("書類が足りない")
     find(plain, other, BORN)
@@ -156,7 +156,7 @@ def test_without_javascript_every_form_that_needs_no_card(
     plain.locator("#why").fill("本人が帰った")
     plain.locator("form[action$='/give-up'] button").click()
     expect(plain.locator("main .warn[role=status]:not(#signing)")).to_contain_text("本人が帰った")
-    plain.goto("/desk/day")
+    go(plain, "/desk/day")
     plain.locator("#cards").fill("3")
     plain.locator("form[action='/desk/stock'] button").click()
     expect(plain.locator("dl.facts").last).to_be_visible()

@@ -16,7 +16,7 @@ from enrollment.store import acts as rows
 from pki.instant import Instant
 from tests.browser.conftest import Open
 from tests.browser.seats import STAFF_PIN, Seat, seat
-from tests.browser.steps import begin, find, judge, log_in, shoot, show_documents
+from tests.browser.steps import begin, find, go, judge, log_in, shoot, show_documents
 from tests.browser.town import HANAKO, World
 
 pytestmark = pytest.mark.browser
@@ -99,7 +99,7 @@ def test_one_pin_signs_the_whole_work_and_a_card_that_forgot_it_is_asked_once_mo
     agent.get_by_role("button", name="やめる").click()
     expect(page.locator("h1")).to_contain_text("できませんでした")
     assert len(signed()) == acts_now
-    page.goto(where)
+    go(page, where)
     expect(page.locator("form[action$='/give-up']")).to_be_attached()
 
 
@@ -129,7 +129,7 @@ def test_a_session_without_the_card_looks_and_does_nothing(
     key = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
     key = {**key, "isUserVerified": True, "automaticPresenceSimulation": True}
     client.send("WebAuthn.addVirtualAuthenticator", {"options": key})
-    page.goto("/desk/")
+    go(page, "/desk/")
     page.locator("#passkey-add-do").click()
     expect(page.locator(".good")).to_have_text("登録しました。")
     page.locator("form[action='/desk/logout'] button").click()
@@ -143,9 +143,9 @@ def test_a_session_without_the_card_looks_and_does_nothing(
     expect(page.locator("main")).to_contain_text("職員カードによる署名が必要です")
     judge(page)
     shoot(page, "desk-card-needed-ja")
-    page.goto("/desk/queue")
+    go(page, "/desk/queue")
     expect(page.locator("h1")).to_be_visible()
-    page.goto("/desk/day")
+    go(page, "/desk/day")
     page.locator("#cards").fill("5")
     page.locator("form[action='/desk/stock'] button").click()
     expect(page.locator("main")).to_contain_text("職員カードによる署名が必要です")
@@ -158,7 +158,7 @@ def test_a_signed_step_takes_little_longer_than_a_page_and_a_log_out_closes_the_
 ) -> None:
     page, agent = open_page(), open_page()
     log_in(page, agent, clerk_pc, world.staff[CLERK])
-    page.goto("/desk/day")
+    go(page, "/desk/day")
     steps = page.evaluate(
         """async () => {
             const token = document.querySelector("form[action='/desk/stock'] [name=form]").value;

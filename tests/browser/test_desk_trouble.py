@@ -25,7 +25,7 @@ from pki.purpose import Purpose
 from tests.browser.conftest import Open
 from tests.browser.issuing import BORN, cards_in, resident, wait_for, within
 from tests.browser.seats import Seat, seat
-from tests.browser.steps import begin, find, judge, log_in, shoot, show_documents
+from tests.browser.steps import begin, find, go, judge, log_in, shoot, show_documents
 from tests.browser.town import World
 from tests.support.processes import end
 from web.desk.words import WORDS
@@ -69,11 +69,11 @@ def test_the_trust_panel_says_why_the_next_remote_change_is_refused_and_a_visit_
     assert trust.locator("svg .remote").count() == 3 and trust.locator("svg .anchor").count() == 1
     judge(page)
     shoot(page, "desk-cap-ja")
-    page.goto(page.url.split("?")[0] + "?lang=en")
+    go(page, page.url.split("?")[0] + "?lang=en")
     expect(trust.locator(".error")).to_contain_text("Remote changes are refused")
     judge(page)
     shoot(page, "desk-cap-en")
-    page.goto(page.url.split("?")[0] + "?lang=ja")
+    go(page, page.url.split("?")[0] + "?lang=ja")
     begin(page, "check")
     show_documents(page)
     expect(page.locator(".good").first).to_contain_text("3回のうち0回使用")
@@ -92,7 +92,7 @@ def test_a_blocked_pin_is_called_blocked_at_the_reader_and_at_the_desk(
     expect(page.locator("section[aria-labelledby=cards]")).to_contain_text("利用者証明用 0")
     judge(page)
     shoot(page, "desk-pin-blocked-ja")
-    page.goto("/desk/")
+    go(page, "/desk/")
     expect(page.locator("main")).to_contain_text("利用者証明用 0")
     clerk_pc.empty()
     mine = tmp_path / "blocked.card"  # the same for the clerk's own
@@ -100,7 +100,7 @@ def test_a_blocked_pin_is_called_blocked_at_the_reader_and_at_the_desk(
     block(mine)
     wait_for(lambda: page.request.get("/desk/", max_redirects=0).status == 303)
     clerk_pc.insert(mine)
-    page.goto("/desk/login")
+    go(page, "/desk/login")
     if page.locator("#code").count():
         agent.goto(f"{clerk_pc.agent}/?lang=ja")
         unpair = agent.get_by_role("button", name="接続をやめる")
@@ -126,10 +126,10 @@ def test_a_blocked_pin_is_called_blocked_at_the_reader_and_at_the_desk(
 
 def at_work(page: Page, agent: Page, world: World, pc: Seat, where: str) -> None:
     """Back at the work, whether or not the session outlived what happened."""
-    page.goto(where)
+    go(page, where)
     if "/desk/login" in page.url:
         log_in(page, agent, pc, world.staff[CLERK])
-        page.goto(where)
+        go(page, where)
     expect(page.locator("[data-state]")).to_be_visible()
 
 
@@ -167,7 +167,7 @@ def test_without_its_agent_a_desk_says_so_and_a_new_one_takes_the_work_up(
         find(page, name, BORN)
         begin(page, "check")
         where = page.url
-        page.goto("/desk/")
+        go(page, "/desk/")
         expect(page.locator("main")).not_to_contain_text(LOST)
         end(first.process.pid)
         expect(page.locator("main section.note").first).to_contain_text(LOST, timeout=30_000)
