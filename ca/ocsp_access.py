@@ -2,11 +2,11 @@
 
 A registered party shows itself by one of its registered certificates: it signed the request with that key and sent the
 certificate along (RFC 6960 4.1.2), or it proved the key in the TLS handshake. What is known of a requester here is
-whether its certificate is registered; nothing is kept, neither who asked nor about whom.
+whether its certificate is registered; who keeps a record of queries is told of each before it is answered.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ca.ocsp_request import OcspRequest, RequestSignature
 from ca.ocsp_response import ResponseStatus
@@ -18,29 +18,39 @@ from pki.instant import Instant
 
 Registry = Callable[[str], bool]
 """Whether the certificate with this SHA-256 (in hex) is registered and not ended. Called from several threads."""
+Record = Callable[[str, Sequence[int], Instant], None]
+"""Told by which registered certificate (SHA-256 in hex) these serials are asked about, before they are answered; what
+it raises leaves the question unanswered. Called from several threads."""
 _MOST_CERTIFICATES = 5
 
 
 class RegisteredOnly:
     """Answers those who prove a key whose certificate is registered and valid now."""
 
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+    def __init__(self, registry: Registry, record: Record = lambda _fingerprint, _serials, _at: None) -> None:
+        self._registry, self._record = registry, record
 
     def refuse(self, request: OcspRequest, at: Instant, client: str | None = None) -> ResponseStatus | None:
         """sigRequired for somebody who proved nothing; unauthorized for a stranger's or a wrong signature.
 
         `client`: SHA-256 in hex of the connection's certificate, proved and judged by whoever ended TLS.
         """
-        if client is not None and self._registry(client):
-            return None
-        if request.signature is None:
-            return ResponseStatus.SIG_REQUIRED
-        for encoded in request.signature.certificates[:_MOST_CERTIFICATES]:
+        if client is None or not self._registry(client):
+            if request.signature is None:
+                return ResponseStatus.SIG_REQUIRED
+            client = self._signer(request.signature, at)
+        if client is None:
+            return ResponseStatus.UNAUTHORIZED
+        self._record(client, [asked.serial for asked in request.asked], at)
+        return None
+
+    def _signer(self, signature: RequestSignature, at: Instant) -> str | None:
+        for encoded in signature.certificates[:_MOST_CERTIFICATES]:
+            fingerprint = hashlib.sha256(encoded).hexdigest()
             # A certificate sent along is looked up among the registered ones, never believed.
-            if self._registry(hashlib.sha256(encoded).hexdigest()) and _signed_by(encoded, request.signature, at):
-                return None
-        return ResponseStatus.UNAUTHORIZED
+            if self._registry(fingerprint) and _signed_by(encoded, signature, at):
+                return fingerprint
+        return None
 
 
 def _signed_by(encoded: bytes, signature: RequestSignature, at: Instant) -> bool:

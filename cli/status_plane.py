@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,6 @@ from pki.errors import Error
 from pki.instant import Clock, Instant
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from verifier.fetch import Fetcher
 
 log = logging.getLogger("jitsuin.status")
@@ -42,23 +41,16 @@ def answer_policy(settings: Settings) -> AnswerPolicy:
     return AnswerPolicy(minutes, max(minutes, ahead), days or None)
 
 
-def access_of(settings: Settings, database: Database) -> Access:
-    """Who is answered: everybody, or the relying parties that are registered now (`jitsuin party`)."""
-    return OpenAccess() if settings.status.ocsp_access == "open" else RegisteredOnly(_Registry(database))
+def access_of(settings: Settings, database: Database, authority: str, random: Callable[[int], bytes]) -> Access:
+    """Who is answered about an authority's certificates: everybody, or the relying parties that are registered now
+    (`jitsuin party`), each after the person's record says so."""
+    if settings.status.ocsp_access == "open":
+        return OpenAccess()
+    from web.party_ocsp import OcspParties
+    from web.subjects import RegisteredSubjects
 
-
-@dataclass(frozen=True, slots=True)
-class _Registry:
-    database: Database
-
-    def __call__(self, fingerprint: str) -> bool:
-        from web.store import relying as rows
-
-        def body(conn: "Connection") -> bool:
-            party = rows.party_of_certificate(conn, fingerprint)
-            return party is not None and rows.party_row(conn, party) is not None
-
-        return self.database.read(body)
+    parties = OcspParties(database, RegisteredSubjects(database, random))
+    return RegisteredOnly(parties.knows, partial(parties.record, authority))
 
 
 def references_of(settings: Settings, database: Database) -> CrlReferences | None:
@@ -77,6 +69,7 @@ class StatusPlane:
     database: Database
     keys: KeyStore
     alarm: Callable[[Error], None]
+    random: Callable[[int], bytes]
     directory: Directory = field(default_factory=Directory)
 
     @classmethod
@@ -84,7 +77,7 @@ class StatusPlane:
         cls, settings: Settings, database: Database, random: Callable[[int], bytes], alarm: Callable[[Error], None]
     ) -> "StatusPlane":
         """Errors: SecretMissing, KeyStoreError."""
-        return cls(settings, database, open_responder_keys(settings, random), alarm)
+        return cls(settings, database, open_responder_keys(settings, random), alarm, random)
 
     def continuity(self) -> Continuity:
         """Beginning with what the journal file knows."""
@@ -108,7 +101,7 @@ class StatusPlane:
             self.delegates(authority),
             source,
             answer_policy(self.settings),
-            access_of(self.settings, self.database),
+            access_of(self.settings, self.database, authority.id, self.random),
             self.alarm,
             None if references is None else references.one,
         )

@@ -1,12 +1,13 @@
 """Only registered relying parties are answered, where that is the setting."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from ca.directory import Database
+from ca.errors import UnknownAuthority
 from ca.file_key import FileKey
 from ca.ocsp import Responder
 from ca.ocsp_access import RegisteredOnly
@@ -20,6 +21,7 @@ from pki import der
 from pki.algorithms import ALGORITHMS
 from pki.certid import CertId
 from pki.certificate import Certificate
+from pki.errors import Error
 from pki.instant import Instant
 from pki.serial import SerialNumber
 from tests.ca.ocsp_requests import encode_request, request_for
@@ -73,6 +75,32 @@ def test_who_is_answered(world: World) -> None:
     assert status(plain, client=mine.fingerprint.hex()) is ResponseStatus.SUCCESSFUL
     assert status(plain, client=others.fingerprint.hex()) is ResponseStatus.SIG_REQUIRED
     assert not responder.respond(plain, AT, mine.fingerprint.hex()).shared, "no cache may give it to the next one"
+
+
+def test_who_keeps_a_record_is_told_of_what_is_answered_and_before_it_is(world: World) -> None:
+    serials = world.issue(2)
+    signer, mine = party()
+    other, others = party("other")
+    live, told = world.responder(), []
+    fails: list[Error] = []
+
+    def record(fingerprint: str, asked: Sequence[int], at: Instant) -> None:
+        if fails:
+            raise fails[0]
+        told.append((fingerprint, tuple(asked), at))
+
+    access = RegisteredOnly({mine.fingerprint.hex()}.__contains__, record)
+    responder = Responder(AUTHORITY, world.root, live.delegates, live.source, access=access)
+    plain = request_for(world.root, *serials)
+    for refused in (plain, signed(plain, other, others), signed(plain, signer, mine, flip=1), b"garbage"):
+        responder.respond(refused, AT, others.fingerprint.hex())
+    assert told == []
+    for asked, client in ((signed(plain, signer, mine), None), (plain, mine.fingerprint.hex())):
+        assert responder.respond(asked, AT, client).this_update == AT
+        assert told.pop() == (mine.fingerprint.hex(), tuple(serials), AT)
+    fails.append(UnknownAuthority("x"))
+    unanswered = responder.respond(plain, AT, mine.fingerprint.hex())
+    assert unanswered.der == UNSUCCESSFUL[ResponseStatus.TRY_LATER], "nothing is told that was not written down"
 
 
 @pytest.mark.parametrize("encoded", [b"", b"\x30\x00", b"garbage", b"\x30\x80"])

@@ -25,9 +25,14 @@ from ca.ocsp_response import UNSUCCESSFUL, ResponseStatus
 from ca.profiles import KeyShape
 from cli.clock import SystemClock
 from cli.database import Database
+from cli.sample import enter, people
 from cli.settings import load_settings
+from enrollment import registry
+from enrollment.person import PersonId
+from enrollment.store import work
 from pki import der
 from pki.certificate import Certificate
+from pki.serial import SerialNumber
 from tests.ca.ocsp_requests import request_for
 from tests.ca.test_ocsp_access import signed
 from tests.cli.test_monitoring import free_address
@@ -119,7 +124,11 @@ def test_registered_relying_parties_only(deployment: Path, tmp_path: Path, face:
     parties.add_certificate("bank", mine.certificate.fingerprint, at)
     root = database.read(lambda conn: Directory().get(conn, "signature-1")).certificate
     assert root is not None
-    bare = request_for(root, SERIAL)
+    resident = enter(settings, people(settings.municipality.name)[0], at).person
+    held = database.read(lambda conn: work.certificates_of(conn, PersonId(resident)))
+    theirs = next(SerialNumber(int(one.serial or "", 16)) for one in held if one.issuer == "signature-1")
+    before = database.read(lambda conn: registry.own_lines(conn, PersonId(resident)))
+    bare = request_for(root, SERIAL, theirs)
     required, unauthorized = (UNSUCCESSFUL[each] for each in (ResponseStatus.SIG_REQUIRED, ResponseStatus.UNAUTHORIZED))
     with ExitStack() as stack:
         stack.callback(database.close)
@@ -137,8 +146,18 @@ def test_registered_relying_parties_only(deployment: Path, tmp_path: Path, face:
             assert got.headers["cache-control"] == "no-store"
             return got.content
 
+        def told() -> list[tuple[str, str, str]]:
+            """Who asked about the resident, as they can read it themselves."""
+            now = database.read(lambda conn: registry.own_lines(conn, PersonId(resident)))
+            return [(one.access.recipient, one.access.affairs, one.access.legal_basis) for one in now[len(before) :]]
+
+        asked = ("bank 見本銀行", "status of a certificate", "test")
         assert _status(ask(mine.client(server), bare)) == 0
+        assert told() == [asked]
         assert _status(ask(mine.client(server), bare)) == 0
+        assert told() == [asked] * 2
+        assert _status(ask(mine.client(server), request_for(root, SERIAL))) == 0
+        assert told() == [asked] * 2, "a number that is nobody's"
         assert ask(other.client(server), bare) == required
         assert ask(mine.client(server, shows=False), bare) == required
         forged = {"client-cert": f":{'A' * 8}:"}
@@ -147,9 +166,11 @@ def test_registered_relying_parties_only(deployment: Path, tmp_path: Path, face:
         )
         assert _status(ask(other.client(server, shows=False), signed(bare, mine.key, mine.certificate))) == 0
         assert ask(other.client(server, shows=False), signed(bare, other.key, other.certificate)) == unauthorized
+        assert told() == [asked] * 3, "signed as well as by its connection; who is refused learned nothing"
         parties.end_certificate("bank", mine.certificate.fingerprint, SystemClock().now())
         assert ask(mine.client(server), bare) == required, "ended at once"
         assert ask(other.client(server, shows=False), signed(bare, mine.key, mine.certificate)) == unauthorized
+        assert told() == [asked] * 3
 
 
 def _status(octets: bytes) -> int:
