@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Protocol
 
 from pki.errors import InvalidValue
@@ -13,6 +14,14 @@ JAPAN = timezone(timedelta(hours=9), "JST")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
+_FIRST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _SECOND
+_LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _SECOND
+
+
+@lru_cache(maxsize=1024)
+def _iso(seconds: int) -> str:
+    """A report writes the same few times ten times over."""
+    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:-6]}Z"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -35,7 +44,10 @@ class Instant:
             moment = datetime.fromisoformat(text)
         except ValueError as error:
             raise InvalidValue("a time must be written as RFC 3339, like 2026-11-23T09:00:00Z") from error
-        return cls.from_datetime(moment)
+        found = cls.from_datetime(moment)
+        if not _FIRST <= found.seconds <= _LAST:  # the zone can carry it out of the years 1 to 9999
+            raise InvalidValue("a time in the years 1 to 9999 expected")
+        return found
 
     @classmethod
     def of_japan(cls, day: date, hour: int = 0, minute: int = 0, second: int = 0) -> "Instant":
@@ -49,7 +61,7 @@ class Instant:
 
     def iso(self) -> str:
         """RFC 3339 in UTC, `2026-11-23T00:00:00Z`."""
-        return f"{self.datetime.isoformat()[:-6]}Z"
+        return _iso(self.seconds)
 
     def jst_date(self) -> date:
         """The calendar day in Japan that this instant lies in."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
+
+from pybase64 import b64decode, b64encode_as_string
 
 from pki.errors import Malformed
 
@@ -37,7 +37,7 @@ class Evidence:
 
     def to_json(self) -> dict[str, list[str]]:
         """{"certificates": [base64 of DER, …], "crls": […], "ocsp": […], "timestamps": […]}"""
-        return {kind: [base64.b64encode(der).decode() for der in getattr(self, kind)] for kind in KINDS}
+        return {kind: [b64encode_as_string(der) for der in getattr(self, kind)] for kind in KINDS}
 
     @classmethod
     def from_json(cls, data: Mapping[str, object]) -> Evidence:
@@ -71,6 +71,6 @@ def _decoded(kind: str, item: object) -> bytes:
     if not isinstance(item, str):
         raise Malformed(f"evidence: {kind} must hold base64 text", None)
     try:
-        return base64.b64decode(item, validate=True)
-    except (binascii.Error, ValueError) as bad:
+        return b64decode(item, validate=True)
+    except ValueError as bad:
         raise Malformed(f"evidence: {kind} holds text that is not base64", None) from bad

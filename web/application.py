@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pki.errors import Error
+from web.direct_route import Direct
 from web.language import Language, preferred
 from web.problems import BAD_REQUEST, LATER, MEDIA_TYPE, TITLES, TOO_LARGE, Problem, problem_of, unforeseen
 
@@ -37,6 +38,7 @@ SECURITY_HEADERS = {
     "cache-control": "no-store",
 }
 """Sent with every answer that does not set the header itself (OCSP and CRL answers may be cached, and say so)."""
+_SECURITY_HEADERS = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +94,20 @@ def compose(title: str, routers: Sequence[APIRouter], frame: Frame) -> Applicati
         request.scope["jitsuin.answered"] = True
         return _send(unforeseen(language(request)), language(request))
 
-    application.add_exception_handler(Error, on_error)
-    application.add_exception_handler(RequestValidationError, on_unreadable)
-    application.add_exception_handler(HTTPException, on_http)
-    application.add_exception_handler(Exception, on_unforeseen)
-    return _Outermost(_BodyLimit(application, frame.max_body, frame.body_seconds, frame.language), frame)
+    handlers = {
+        Error: on_error,
+        RequestValidationError: on_unreadable,
+        HTTPException: on_http,
+        Exception: on_unforeseen,
+    }
+    for kind, handler in handlers.items():
+        application.add_exception_handler(kind, handler)
+
+    async def on_any(request: Request, error: Exception) -> Response:
+        return await next(handler for kind, handler in handlers.items() if isinstance(error, kind))(request, error)
+
+    direct = Direct(application, routers, on_any)
+    return _Outermost(_BodyLimit(direct, frame.max_body, frame.body_seconds, frame.language), frame)
 
 
 def _own_routes(frame: Frame) -> APIRouter:
@@ -148,7 +159,8 @@ def _send(problem: Problem, language: Language, headers: Mapping[str, str] | Non
         extra.setdefault("retry-after", "1")
     if problem.status == HTTPStatus.TOO_MANY_REQUESTS and isinstance(problem.fields.get("seconds"), int):
         extra.setdefault("retry-after", str(problem.fields["seconds"]))
-    body = json.dumps(problem.document(), ensure_ascii=False).encode()
+    # names of unknown members are repeated, and may have half a surrogate pair, which has no form in UTF-8
+    body = json.dumps(problem.document(), ensure_ascii=False).encode("utf-8", "backslashreplace")
     return Response(body, status_code=problem.status, media_type=MEDIA_TYPE, headers=extra)
 
 
@@ -236,7 +248,7 @@ class _Outermost:
 def _dressed(headers: Any, request_id: str) -> list[tuple[bytes, bytes]]:
     given = list(headers)
     names = {name.lower() for name, _ in given}
-    added = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items() if name.encode() not in names]
+    added = [header for header in _SECURITY_HEADERS if header[0] not in names]
     return [*given, *added, (b"x-request-id", request_id.encode())]
 
 

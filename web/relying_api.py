@@ -27,6 +27,7 @@ from starlette.concurrency import run_in_threadpool
 from pki.errors import Error
 from pki.instant import Clock, Instant
 from web.consents import Consents
+from web.direct_route import StrictRoute
 from web.parties import Parties, RelyingParty
 from web.party_logins import PartyLogins
 from web.party_status import MOST, PartyStatus, Source
@@ -108,7 +109,7 @@ Id = Annotated[str, Path(pattern=r"^v-[0-9a-f]{32}$")]
 
 def make_relying_api(parts: RelyingParts) -> APIRouter:
     """The routes above."""
-    router = APIRouter(prefix="/v1", responses=PROBLEMS)
+    router = APIRouter(prefix="/v1", responses=PROBLEMS, route_class=StrictRoute)
 
     async def caller(request: Request) -> RelyingParty:
         body, now = await request.body(), parts.clock.now()

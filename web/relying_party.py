@@ -13,6 +13,7 @@ from pydantic_core import to_json
 from starlette.concurrency import run_in_threadpool
 
 from pki.instant import Clock
+from web.direct_route import DirectRoute
 from web.filing_check import FilingCheck
 from web.verification_request import VerificationRequest
 
@@ -23,7 +24,7 @@ never more than some hundred."""
 
 def make_relying_party_router(check: FilingCheck, clock: Clock) -> APIRouter:
     """The routes above."""
-    router = APIRouter(prefix="/v1", tags=["verification"])
+    router = APIRouter(prefix="/v1", tags=["verification"], route_class=DirectRoute)
 
     @router.post("/verifications", summary="Verify a signature", response_model=dict[str, object])
     async def verify(request: VerificationRequest) -> Response:

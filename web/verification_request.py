@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import replace
 from typing import Annotated, Literal
 
+from pybase64 import b64decode
 from pydantic import BaseModel, ConfigDict, Field
 
 from pki.errors import Malformed
@@ -127,6 +126,6 @@ class VerificationRequest(Sent):
 def decoded(what: str, text: str) -> bytes:
     """Octets from base64. Errors: Malformed."""
     try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as bad:
+        return b64decode(text, validate=True)
+    except ValueError as bad:
         raise Malformed(f"{what} in base64 expected") from bad

@@ -53,3 +53,10 @@ def test_the_next_birthday_is_within_a_year(born: date, after: date) -> None:
     first, second = islice(anniversaries(born, after), 2)
     assert after < first <= years_later(after, 1) + timedelta(days=1)
     assert timedelta(days=365) <= second - first <= timedelta(days=366)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-00:01"])
+def test_a_zone_that_leads_out_of_all_years_is_refused(text: str) -> None:
+    with pytest.raises(InvalidValue):
+        Instant.parse(text)
+    assert Instant.parse(text[:19] + "Z").iso() == text[:19] + "Z"
