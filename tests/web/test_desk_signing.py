@@ -62,7 +62,7 @@ class Town:
     """A desk in a municipality that demands signatures, and officers with cards."""
 
     def __init__(self, database: Any, folder: Path, clock: SetClock) -> None:
-        office = open_office(database, folder, "desk signing")
+        self.office = office = open_office(database, folder, "desk signing")
         self.database, self.random, self.clock = database, SeededOctets("signing"), clock
         self.pairings, self.lines = Pairings(clock, self.random), Lines(clock)
         self.loop = asyncio.new_event_loop()
@@ -70,7 +70,7 @@ class Town:
         self.desk = Desk(database, clock, self.random, door, office.issuing, None, "https://desk.example")
         self.keys: dict[str, RequestKey] = {}
         self.cards: dict[str, str] = {}
-        for who in ("clerk", "boss", "postclerk"):
+        for who in ("clerk", "boss", "boss2", "postclerk"):
             self.keys[who], issued = card_of(database, folder, office.random, who)
             self.cards[who] = Certificate(issued.der).fingerprint.hex()
         self.person = database.transaction(lambda conn: resident(conn, self.random))
