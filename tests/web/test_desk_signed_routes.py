@@ -1,5 +1,5 @@
 """Everything that changes something at the desk is signed by the operator's card: every POST of the route table is met
-in a story, first without a card, which must change nothing, then with it, which must sign; or it is `UNSIGNED`, with why.
+in a story, first without a card, which must change nothing, then with it, which must sign; or it is `UNSIGNED`.
 """
 
 import re
@@ -115,7 +115,7 @@ class Place:
         def read(conn: Any) -> dict[str, str]:
             found = {}
             for name in inspect(conn).get_table_names():
-                lines = sorted(map(repr, conn.exec_driver_sql(f'SELECT * FROM "{name}"').all()))  # noqa: S608
+                lines = sorted(map(repr, conn.exec_driver_sql(f'SELECT * FROM "{name}"').all()))
                 found[name] = sha256("\n".join(lines).encode()).hexdigest()
             notes = self.town.desk.paper
             return {**found, "notes": repr(notes.waiting() if notes else ())}
