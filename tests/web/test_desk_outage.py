@@ -231,7 +231,7 @@ def test_where_signatures_are_demanded_notes_wait_for_an_officers_card_and_every
     assert place.ask("POST", PATH, {"act": "loss", "card": CARD}).status_code == 303
     place.database.away = False
     for path in ("/desk/", "/desk/queue", "/desk/day"):
-        assert "1 notes are still to be carried out" in place.ask("GET", path).text
+        assert "Notes that are still to be carried out: 1." in place.ask("GET", path).text
     answer = place.ask("POST", PATH, {"act": "carry-out"})  # this session has no card
     assert answer.status_code == 403 and "web.card-needed" in answer.text
     assert place.state() is CardState.ACTIVE and len(place.paper.waiting()) == 1

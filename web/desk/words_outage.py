@@ -61,7 +61,7 @@ WORDS: Final[Mapping[str, Words]] = {
     "note-banner": Words(
         "記録の装置が戻りました。まだ行われていない控えが %(count)s 件あります。",
         "まだの ものが %(count)s {件|けん} あります。",
-        "The records are back. %(count)s notes are still to be carried out.",
+        "The records are back. Notes that are still to be carried out: %(count)s.",
     ),
     "note-now": Words("職員カードで署名して行う", "{署名|しょめい}して する", "Sign with your card and carry out"),
     "note-done": Words(
