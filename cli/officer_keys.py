@@ -1,4 +1,6 @@
-"""Operators whose keys are files of a deployment (they have no card yet): what they sign, as a card would sign it."""
+"""Operators whose keys are files of a deployment: what they sign, as a card would sign it. Who got a trial's staff card
+meanwhile (`jitsuin seats`) signs with that: the file's key is theirs no more.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -6,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from ca.keys import SigningKey
 from cli.keys import open_operator_keys
 from cli.settings import Settings
+from cli.staff_cards import signed_by_staff_card, staff_card_file
 from enrollment import acts, deciding, issuing
 from enrollment.acts import SignedAct, What
 from enrollment.application import Application, ApplicationKind, filing_content
@@ -55,6 +58,9 @@ class OfficerKeys:
         issuing.approve(conn, application.application, operator, at)
 
     def _sign(self, operator: str, octets: bytes) -> bytes:
+        card = staff_card_file(self.settings, operator)
+        if card.exists():
+            return signed_by_staff_card(card, octets, self.random)
         if operator not in self._opened:  # opening one costs a password hash
             self._opened[operator] = open_operator_keys(self.settings, self.random).open(operator)
         return self._opened[operator].sign(octets)

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-STAFF_PIN = "7531"
 _PATIENCE = 30.0
 
 
@@ -62,6 +61,7 @@ def seats(
     """
     from cli.child import end_with_parent
     from cli.settings import load_settings
+    from cli.staff_cards import STAFF_PIN
 
     if parent is not None and not end_with_parent(parent):
         raise typer.Exit(1)
@@ -94,7 +94,7 @@ def _cards(settings: "Settings") -> dict[str, Path]:
     from cli.database import Database
     from cli.deployment import CLERK, POSTAL_CLERK, PROTECTION_OFFICER, SUPERVISOR, Desks
     from cli.keys import card_master_keys
-    from cli.staff_cards import make_staff_card
+    from cli.staff_cards import STAFF_PIN, make_staff_card, staff_card_file
     from enrollment.errors import UnknownOperator
     from enrollment.store import people
 
@@ -106,7 +106,7 @@ def _cards(settings: "Settings") -> dict[str, Path]:
     try:
         journaled = JournaledDatabase(database, JournalFile(settings.path(settings.status.journal)))
         for who in (CLERK, SUPERVISOR, PROTECTION_OFFICER, POSTAL_CLERK):
-            file = folder / f"staff-{who}.card"
+            file = staff_card_file(settings, name(who))
             if not file.exists():
                 try:
                     database.read(lambda conn, who=who: people.operator_of(conn, name(who)))  # type: ignore[misc]

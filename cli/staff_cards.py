@@ -1,4 +1,6 @@
-"""A card for an operator of a trial: a key made on the card, an operator's certificate, and the register told of it."""
+"""A card for an operator of a trial: a key made on the card, an operator's certificate, the register told of it; and
+what the card signs where no reader is.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,11 +11,13 @@ from ca.journal_file import JournaledDatabase
 from ca.orders import ServiceKind, ServiceOrder
 from ca.profiles import PROFILES
 from cardio import jpki
+from cardio.jpki_card import JpkiCard
 from cardio.personalisation import CardInReader
 from cardio.session import CardSession
-from cardio.virtual_card import FileStorage
-from cardio.virtual_jpki import new_card
+from cardio.virtual_card import FileStorage, MemoryStorage
+from cardio.virtual_jpki import VirtualJpkiCard, new_card
 from cli.clock import SystemClock
+from cli.deployment import Desks
 from cli.keys import card_manager, card_master_keys, open_authority_keys
 from cli.settings import Settings
 from enrollment.store import people
@@ -24,6 +28,25 @@ from pki.instant import Instant
 from pki.purpose import Purpose
 
 Random = Callable[[int], bytes]
+
+STAFF_PIN = "7531"
+"""Of every staff card of a trial: it is no secret."""
+
+
+def staff_card_file(settings: Settings, operator: str) -> Path:
+    """Where the trial's card of that operator lies, if there is one."""
+    name = operator.removeprefix(Desks(settings.municipality.code)(""))
+    return settings.path(Path("cards")) / f"staff-{name}.card"
+
+
+def signed_by_staff_card(file: Path, octets: bytes, random: Random) -> bytes:
+    """What the trial's card in `file` signs with its PIN, done on a copy: the card itself may lie in a reader.
+
+    Errors: those of the card.
+    """
+    card = VirtualJpkiCard(MemoryStorage(file.read_bytes()), random)
+    opened = JpkiCard(CardSession.of_memory(card, jpki.identify))
+    return opened.sign(Purpose.AUTHENTICATION, jpki.pin(Purpose.AUTHENTICATION, STAFF_PIN), octets)
 
 
 def make_staff_card(

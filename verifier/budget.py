@@ -34,6 +34,10 @@ class Budget:
     """Everything that is offered, together."""
 
 
+_COUNTED = {"evidence": "CRLs and OCSP answers"}
+"""What is counted, where its bound's name is no plural."""
+
+
 class Meter:
     """What is left of a budget. Errors: BudgetExhausted from `spend` names what ran out."""
 
@@ -54,4 +58,4 @@ class Meter:
         left = self.left[what] - amount
         self.left[what] = left
         if left < 0:
-            raise BudgetExhausted(what.replace("_", " "))
+            raise BudgetExhausted(_COUNTED.get(what, what.replace("_", " ")))

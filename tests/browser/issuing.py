@@ -6,21 +6,16 @@ import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from unittest.mock import patch
 
 from playwright.sync_api import Page, expect
 from sqlalchemy import Connection
 
 from ca.journal_file import JournaledDatabase, JournalFile
-from cardio import jpki
-from cardio.jpki_card import JpkiCard
-from cardio.session import CardSession
 from cardio.virtual_card import FileStorage, PowerLost
 from cardio.virtual_jpki import VirtualJpkiCard
 from cli.clock import SystemClock
 from cli.database import Database
 from cli.deployment import SUPERVISOR, Desks
-from cli.officer_keys import OfficerKeys
 from cli.sample import enter
 from cli.settings import load_settings
 from cli.staff_cards import make_staff_card
@@ -29,7 +24,6 @@ from enrollment.counters import Affair, Counter, CounterKind
 from enrollment.operators import Operator, Role
 from enrollment.store import people as people_rows
 from pki.attributes import Attributes, Gender
-from pki.purpose import Purpose
 from tests.browser.seats import STAFF_PIN, Seat
 from tests.browser.steps import go, log_in
 from tests.browser.town import World
@@ -54,16 +48,7 @@ def resident(world: World, name: str) -> Path:
     """Somebody new with a card of theirs, entered by the real command's own function; the card."""
     settings = load_settings(world.folder)
     attributes = Attributes(name, date.fromisoformat(BORN), Gender.FEMALE, "例示県見本市枝町三番地")
-    desks = Desks(settings.municipality.code)
-    cards = {desks(who): file for who, file in world.staff.items()}
-
-    def sign(_keys: OfficerKeys, operator: str, octets: bytes) -> bytes:
-        """The officers have cards by now, and files no more."""
-        card = JpkiCard(CardSession.of_memory(VirtualJpkiCard(FileStorage(cards[operator]), os.urandom), jpki.identify))
-        return card.sign(Purpose.AUTHENTICATION, jpki.pin(Purpose.AUTHENTICATION, STAFF_PIN), octets)
-
-    with patch.object(OfficerKeys, "_sign", sign):
-        entered = enter(settings, attributes, SystemClock().now())
+    entered = enter(settings, attributes, SystemClock().now())
     world.people[name], world.cards[name] = entered.person, entered.card
     return entered.card
 

@@ -29,6 +29,14 @@ def test_five_seats_open_with_cards_in_their_readers_and_end_together(deployment
         finally:
             database.close()
 
+    def sample() -> int:
+        """People are entered by the operators, whatever they sign with by now."""
+        made = subprocess.run(
+            command("sample", str(deployment), "--json"), capture_output=True, text=True, timeout=120, check=False
+        )
+        assert made.returncode == 0, made.stderr
+        return len(json.loads(made.stdout))
+
     before = fingerprints()
     line = command("seats", str(deployment), "--json", "--first-port", "0", "--parent", str(os.getpid()))
     for _ in range(2):  # the second time the cards are there already
@@ -48,6 +56,8 @@ def test_five_seats_open_with_cards_in_their_readers_and_end_together(deployment
             process.stdout.close()
         after = fingerprints()
         assert not set(before) & set(after)
+    assert sample() == 3, "the operators have cards now, and their key files open nothing"
+    assert fingerprints() == after, "and they keep them"
     for one in ready:
         try:
             httpx.get(one["agent"])
