@@ -29,6 +29,7 @@ from OpenSSL import crypto
 from pyhanko_certvalidator import CertificateValidator, ValidationContext
 
 from pki import oids
+from pki.compiled import modules
 from tests.verifier.path_world import (
     AT,
     Ca,
@@ -49,7 +50,6 @@ from tests.verifier.path_world import (
 from verifier import certificate, keys, name_preparation, walk
 from verifier.algorithms import algorithm_of
 from verifier.anchors import anchor_of
-from verifier.compiled import modules
 from verifier.crl import parse_crl
 from verifier.evidence import Evidence
 from verifier.signature import signature_holds

@@ -26,6 +26,7 @@ from pyhanko.sign.validation import async_validate_detached_cms
 from pyhanko_certvalidator import ValidationContext
 
 from bench.path import forget
+from pki.compiled import modules
 from tests.verifier.filing_world import (
     AT,
     SIGNATURE_POLICY,
@@ -42,7 +43,6 @@ from tests.verifier.filing_world import (
     usage,
 )
 from verifier.anchors import anchor_of
-from verifier.compiled import modules
 from verifier.evidence import Evidence
 from verifier.judge import Trust
 from verifier.policy import Policy

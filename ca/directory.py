@@ -1,9 +1,9 @@
 """Authorities and responders as stored, read inside the caller's transaction."""
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from ca.authority import Authority, AuthorityState, ResponderCertificate
 from ca.errors import NoActiveAuthority, NoActiveResponder, UnknownAuthority
@@ -82,7 +82,7 @@ class Directory:
         """All responders of an authority, the youngest first."""
         return [_responder(row) for row in store.responders(conn, authority)]
 
-    def _authority(self, row: Row[Any]) -> Authority:
+    def _authority(self, row: store.Found) -> Authority:
         key = (row.id, row.state, row.fingerprint)
         if key not in self._parsed:
             self._parsed[key] = Authority(
@@ -102,7 +102,7 @@ class Directory:
         return self._parsed[key]
 
 
-def _responder(row: Row[Any]) -> ResponderCertificate:
+def _responder(row: store.Found) -> ResponderCertificate:
     return ResponderCertificate(
         row.id,
         row.authority,

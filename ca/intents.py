@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NewType
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from ca.authority import Authority
 from ca.errors import IdempotencyConflict, KeyAlreadySeen, KeyBlocked, OutlivesAuthority
@@ -76,7 +76,7 @@ def existing(conn: Connection, idempotency_key: str, order_digest: str) -> Inten
     return None if row is None else same_order(row, order_digest)
 
 
-def same_order(row: Row[Any], order_digest: str) -> IntentId:
+def same_order(row: store.Found, order_digest: str) -> IntentId:
     """The intent's id, if it is of this very order. Errors: IdempotencyConflict."""
     if row.order_digest != order_digest:
         raise IdempotencyConflict

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from ca import journal
 from ca.authority import Authority
@@ -231,7 +231,7 @@ class Signer:
             for identifier in intent_ids
         }
 
-    def _signed(self, row: Row[Any], authority: Authority) -> bytes:
+    def _signed(self, row: store.Found, authority: Authority) -> bytes:
         # The stored octets are judged once more: this process trusts no other to have done so.
         linted = lint(bytes(row.tbs), self._profiles[Kind(row.profile), authority.variant], authority)
         return sign_linted(linted, authority, self._key(authority.key_label))
@@ -264,7 +264,7 @@ class Signer:
         return fresh | others
 
 
-Loaded = tuple[Row[Any], Authority, bytes | None]
+Loaded = tuple[store.Found, Authority, bytes | None]
 """An intent, its issuer, and its certificate if there is one."""
 
 
@@ -317,7 +317,7 @@ def withdraw(conn: Connection, intent_id: IntentId) -> bool:
     return store.set_intents_state(conn, [intent_id], row.state, after) == 1
 
 
-def _row(intent: Row[Any], encoded: bytes, at: Instant) -> dict[str, Any]:
+def _row(intent: store.Found, encoded: bytes, at: Instant) -> dict[str, Any]:
     return {
         "issuer": intent.issuer,
         "serial": intent.serial,
@@ -349,7 +349,7 @@ def _event(row: Mapping[str, Any], at: Instant) -> journal.Event:
     return journal.issued(at, row["issuer"], row["serial"], end, row["partition"], row["fingerprint"])
 
 
-def _issued(intent: Row[Any], authority: Authority, encoded: bytes | None) -> IssuedCertificate:
+def _issued(intent: store.Found, authority: Authority, encoded: bytes | None) -> IssuedCertificate:
     if encoded is None:
         raise WrongState("the intent", intent.state, IntentEvent.STORE.value)
     issuer = authority.certificate if authority.certificate is not None else Certificate(encoded)

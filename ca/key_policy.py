@@ -34,7 +34,7 @@ def _primes(limit: int) -> list[int]:
     for number in range(2, isqrt(limit) + 1):
         if sieve[number]:
             sieve[number * number :: number] = bytes(len(range(number * number, limit, number)))
-    return [number for number, prime in enumerate(sieve) if prime]
+    return [number for number, prime in enumerate(bytes(sieve)) if prime]
 
 
 _SMALL_PRIMES = prod(_primes(4096))

@@ -4,7 +4,7 @@
     .venv/bin/python scripts/compile.py --check  exit status 1 where they are
 
 The sources stay as they are: plain Python, the same types that `mypy --strict` checks. What is made goes to
-`build/compiled/DIGEST` in one step, and is found by exactly the sources it was made from (`verifier/compiled.py`).
+`build/compiled/DIGEST` in one step, and is found by exactly the sources it was made from (`pki/compiled.py`).
 
 On the list are modules that whole requests pass through thousands of times a second. They call one another directly
 once they are compiled, so a test cannot put something else in the place of a function inside them.
@@ -21,56 +21,86 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from verifier.compiled import PLACE, digest  # noqa: E402 - after the path is set
+from pki.compiled import PLACE, digest  # noqa: E402 - after the path is set
 
-HOT = (
-    "algorithms",
-    "anchors",
-    "budget",
-    "cades",
-    "certificate",
-    "cms",
-    "crl",
-    "crl_checking",
-    "crl_scope",
-    "engine_cache",
-    "evidence",
-    "extensions",
-    "inputs",
-    "kept",
-    "keys",
-    "lasting",
-    "name_constraints",
-    "name_preparation",
-    "ocsp",
-    "ocsp_checking",
-    "path",
-    "path_building",
-    "path_search",
-    "path_state",
-    "path_steps",
-    "policy_graph",
-    "schemes",
-    "signature",
-    "signature_cache",
-    "sources",
-    "status",
-    "validator",
-    "walk",
-)
-"""The modules of `verifier` that are compiled: the only list of them."""
-
-GROUP = "verifier.hot"
-"""They share one library, `verifier/hot__mypyc`."""
+HOT = {
+    "pki": ("algorithms", "der", "instant", "municipality", "names"),
+    "ca": (
+        "authority",
+        "batch",
+        "findings",
+        "intents",
+        "issuance",
+        "journal",
+        "key_policy",
+        "lint",
+        "lint_extensions",
+        "lint_fields",
+        "lint_profile",
+        "lint_rule",
+        "orders",
+        "planning",
+        "points",
+        "reading",
+        "request",
+        "template",
+        "validity",
+    ),
+    "verifier": (
+        "algorithms",
+        "anchors",
+        "budget",
+        "cades",
+        "certificate",
+        "cms",
+        "crl",
+        "crl_checking",
+        "crl_scope",
+        "engine_cache",
+        "evidence",
+        "extensions",
+        "inputs",
+        "kept",
+        "keys",
+        "lasting",
+        "name_constraints",
+        "name_preparation",
+        "ocsp",
+        "ocsp_checking",
+        "path",
+        "path_building",
+        "path_search",
+        "path_state",
+        "path_steps",
+        "policy_graph",
+        "schemes",
+        "signature",
+        "signature_cache",
+        "sources",
+        "status",
+        "validator",
+        "walk",
+    ),
+}
+"""The modules that are compiled, by package: the only list of them. Each package's share one library, `hot__mypyc`."""
 
 _SETUP = """
 import sys
 from setuptools import setup
 from mypyc.build import mypycify
 
-work, group, *files = sys.argv[1:]
-sys.argv[1:] = ["-q", "build_ext", "--build-lib", f"{work}/lib", "--build-temp", f"{work}/objects"]
-made = mypycify(["--strict", *files], opt_level="3", debug_level="0", group_name=group, target_dir=f"{work}/c")
+work, *files = sys.argv[1:]
+sys.argv[1:] = ["-q", "build_ext", "--build-lib", f"{work}/lib", "--build-temp", f"{work}/objects", "--parallel", "2"]
+groups = {}
+for file in files:
+    groups.setdefault(file.partition("/")[0], []).append(file)
+made = mypycify(
+    ["--strict", f"--cache-dir={work}/cache", *files],
+    opt_level="3",
+    debug_level="0",
+    separate=[(mine, f"{package}.hot") for package, mine in groups.items()],
+    target_dir=f"{work}/c",
+)
 setup(name="compiled", packages=[], py_modules=[], ext_modules=made)
 """
 
@@ -87,13 +117,13 @@ def main(arguments: list[str]) -> int:
     if "--check" in arguments:
         print("compile: missing, or of other sources")
         return 1
-    files = [f"verifier/{module}.py" for module in HOT]
-    print(f"compile: {len(files)} modules (about a minute)", flush=True)
+    files = [f"{package}/{module}.py" for package, modules in HOT.items() for module in modules]
+    print(f"compile: {len(files)} modules (a minute or two)", flush=True)
     place = ROOT / PLACE
     place.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=place, prefix=".") as work:
         done = subprocess.run(
-            [sys.executable, "-X", "jitsuin=plain", "-c", _SETUP, work, GROUP, *files],
+            [sys.executable, "-X", "jitsuin=plain", "-c", _SETUP, work, *files],
             cwd=ROOT,
             capture_output=True,
             text=True,

@@ -1,5 +1,5 @@
 """Deciding whether to believe: signatures, paths, statuses, verdicts. Never imports `ca`: two readings of one RFC."""
 
-from verifier.compiled import paths
+from pki.compiled import paths
 
 __path__ = paths("verifier", list(__path__))

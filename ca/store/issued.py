@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, func, select, update
+from sqlalchemy import Connection, Table, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ca.store.tables import AUTHORITIES, BLOCKED_KEYS, CERTIFICATES, INTENTS, KEYS, PARTITIONS, RESPONDERS
 
 Values = Mapping[str, Any]
+Found = Any
+"""A row by the names of its columns. Not called a `Row`: that is told to be a tuple, which compiled code believes."""
 
 
 def insert_new(conn: Connection, table: Table, rows: Values | Sequence[Values]) -> int:
@@ -43,17 +45,17 @@ def insert_authority(conn: Connection, values: Values) -> bool:
     return insert_new(conn, AUTHORITIES, values) == 1
 
 
-def authority(conn: Connection, identifier: str) -> Row[Any] | None:
+def authority(conn: Connection, identifier: str) -> Found | None:
     """One authority by id."""
     return conn.execute(select(AUTHORITIES).where(AUTHORITIES.c.id == identifier)).one_or_none()
 
 
-def authorities(conn: Connection) -> Sequence[Row[Any]]:
+def authorities(conn: Connection) -> Sequence[Found]:
     """All, by purpose and generation."""
     return conn.execute(select(AUTHORITIES).order_by(AUTHORITIES.c.purpose, AUTHORITIES.c.generation)).all()
 
 
-def active_authority(conn: Connection, purpose: str) -> Row[Any] | None:
+def active_authority(conn: Connection, purpose: str) -> Found | None:
     """The youngest generation that takes orders."""
     statement = (
         select(AUTHORITIES)
@@ -92,12 +94,12 @@ def insert_responder(conn: Connection, values: Values) -> bool:
     return insert_new(conn, RESPONDERS, values) == 1
 
 
-def responder(conn: Connection, identifier: str) -> Row[Any] | None:
+def responder(conn: Connection, identifier: str) -> Found | None:
     """One responder by id."""
     return conn.execute(select(RESPONDERS).where(RESPONDERS.c.id == identifier)).one_or_none()
 
 
-def responders(conn: Connection, authority_id: str) -> Sequence[Row[Any]]:
+def responders(conn: Connection, authority_id: str) -> Sequence[Found]:
     """All of one authority, the youngest first."""
     statement = select(RESPONDERS).where(RESPONDERS.c.authority == authority_id).order_by(RESPONDERS.c.number.desc())
     return conn.execute(statement).all()
@@ -148,7 +150,7 @@ def intents_by_key(conn: Connection, idempotency_keys: Sequence[str]) -> dict[st
     return {row.idempotency_key: row for row in conn.execute(statement).all()}
 
 
-def intent(conn: Connection, identifier: str, *, lock: bool = False) -> Row[Any] | None:
+def intent(conn: Connection, identifier: str, *, lock: bool = False) -> Found | None:
     """One intent; `lock` keeps other writers away from it until the transaction ends (PostgreSQL)."""
     statement = select(INTENTS).where(INTENTS.c.id == identifier)
     return conn.execute(statement.with_for_update() if lock else statement).one_or_none()
@@ -159,7 +161,7 @@ def insert_intents(conn: Connection, rows: Sequence[Values]) -> int:
     return insert_new(conn, INTENTS, sorted(rows, key=lambda row: str(row["idempotency_key"])))
 
 
-def pending_intents(conn: Connection, limit: int) -> Sequence[Row[Any]]:
+def pending_intents(conn: Connection, limit: int) -> Sequence[Found]:
     """The oldest intents that wait for a signature."""
     statement = (
         select(INTENTS).where(INTENTS.c.state == "intended").order_by(INTENTS.c.created_at, INTENTS.c.id).limit(limit)
@@ -177,7 +179,7 @@ _SIGNING = [column for column in INTENTS.c if column.name not in ("request", "ru
 """What a signer needs of an intent."""
 
 
-def intents(conn: Connection, identifiers: Sequence[str]) -> Sequence[Row[Any]]:
+def intents(conn: Connection, identifiers: Sequence[str]) -> Sequence[Found]:
     """Several, by id, without their requests."""
     return conn.execute(select(*_SIGNING).where(INTENTS.c.id.in_(identifiers))).all()
 

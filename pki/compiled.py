@@ -5,8 +5,9 @@ digest over every source of the packages below and over the interpreter: one oct
 folder of that name, so that what is compiled can never be older than what is written. Everything works without, only
 more slowly; `python -X jitsuin=plain` leaves it out on purpose.
 
-Decided once in a process, when this package is first imported: modules of one build call one another directly, and
-half of them would not do.
+Decided once in a process, when the first package is imported: modules of one build call one another directly, and half
+of them would not do. Each package with compiled modules asks here for its `__path__`; this one has no dependency, so
+that it may be asked by all of them.
 """
 
 import sys
@@ -16,7 +17,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Final
 
-PACKAGES: Final = ("pki", "verifier")
+PACKAGES: Final = ("pki", "ca", "verifier", "web")
 """Whose sources count: those of the compiled modules, and those whose constants are written into them."""
 SOURCES: Final = Path(__file__).parents[1]
 PLACE: Final = Path("build", "compiled")
