@@ -4,8 +4,9 @@ From this one table come PostgreSQL's grants and row policies (`enrollment.row_p
 the page `/about/who-can-see-what`, and the tests that play the adversary. A municipality's own role sees the rows of
 people whom it keeps and nobody else's, whatever it asks; the public status, the signing process and the answers to
 relying parties see no name and no address at all. The programs that serve counters and filings see a resident only in
-a transaction that names that resident or the municipality, so that no query finds anybody by name; counters that log
-in as their own municipality's role reach nobody else's residents by whatever they name.
+a transaction that names that resident or the municipality, so that no query finds anybody by name; counters, gates and
+citizens' pages that log in as their own municipality's role reach nobody else's residents by whatever they name. The
+periodic work has no such role: flags and moves go from one municipality to the other by it.
 """
 
 from collections.abc import Mapping
@@ -13,8 +14,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-DESKS: Final = "jitsuin_desks"
-"""The group of the login roles of municipalities' counters: what `jitsuin_desk` may, for one municipality."""
+LOCALS: Final = "jitsuin_locals"
+"""The group of the login roles of one municipality's counters and gate: what their plane may, for its own residents."""
+LEAVERS: Final = "jitsuin_leavers"
+"""The same of its citizens' pages and filings, by which a resident may also leave for another municipality."""
+LOCAL_PLANES: Final[Mapping[str, str]] = {
+    "jitsuin_desk": LOCALS,
+    "jitsuin_gateway": LOCALS,
+    "jitsuin_citizen": LEAVERS,
+}
+"""Planes that can serve one municipality alone, each with the group that holds its login roles to it."""
 TOWNS: Final = "jitsuin_towns"
 """The group of all municipalities' roles; each is `jitsuin_town_` and five digits."""
 
@@ -153,6 +162,12 @@ ROLE_WORDS: Final[Mapping[str, Told]] = {
     TOWNS: Told("各市区町村（自分の住民だけ）", "each municipality (its own residents only)"),
 }
 
+LOCAL_WORDS: Final = Told(
+    "市区町村ごとに分けて動かすときは、その市区町村の住民だけです。",
+    "Where each municipality has a process of its own: its own residents only.",
+)
+"""What is said of a plane in `LOCAL_PLANES`."""
+
 
 def town_role(code: str) -> str:
     """The role of one municipality. Errors: ValueError for anything but five digits, for it becomes part of SQL."""
@@ -161,6 +176,10 @@ def town_role(code: str) -> str:
     return f"jitsuin_town_{code}"
 
 
-def desk_role(code: str) -> str:
-    """The login role of one municipality's counters, where several share a database. Errors: as `town_role`."""
-    return f"jitsuin_desk_{town_role(code)[-5:]}"
+def local_role(plane: str, code: str) -> str:
+    """The login role of one municipality's part of a plane, where several share a database; `plane` is one of
+    `LOCAL_PLANES`. Errors: as `town_role`; ValueError for another plane.
+    """
+    if plane not in LOCAL_PLANES:
+        raise ValueError("this plane serves every municipality")
+    return f"{plane}_{town_role(code)[-5:]}"

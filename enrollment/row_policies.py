@@ -2,8 +2,12 @@
 
     residents    a plane's role sees a row only in a transaction that names that person (`jitsuin.person`) or that
                  municipality (`jitsuin.owner`): `enrollment.store.people` does, and a query by name finds nobody
-    a counter    the login role `jitsuin_desk_CODE` is held to its own municipality by restrictive policies that no
-                 setting opens: its own residents, and those who told that they move there
+    a counter    the login roles `jitsuin_desk_CODE` and `jitsuin_gateway_CODE` are held to their own municipality by
+                 restrictive policies that no setting opens: its residents, and those who told that they move there
+    my pages     `jitsuin_citizen_CODE` likewise; and of a resident who leaves by a filing made there, what belongs to
+                 it, until the new certificate was handed over; never the record that has gone
+    seven years  `jitsuin_office` may empty a record of access of its content once it was kept for so long by the
+                 database's own clock, and never its place, its hour or its hashes
     a town       `jitsuin_town_CODE` reads its own residents' rows and nothing else
 
 The functions below tell who keeps a person, and nothing personal. They run with the rights of the tables' owner, for
@@ -15,14 +19,16 @@ from typing import Final
 
 from enrollment.isolation import (
     APPEND_ONLY,
-    DESKS,
     KNOWN,
+    LEAVERS,
+    LOCAL_PLANES,
+    LOCALS,
     RIGHTS,
     TOWNS,
     Group,
     Right,
-    desk_role,
     group_of,
+    local_role,
     town_role,
 )
 
@@ -39,7 +45,20 @@ FUNCTIONS: Final = {
         "WHERE person = $1 AND municipality = $2 AND state = 'announced')"
     ),
     "jitsuin_residents() RETURNS bigint": "SELECT count(*) FROM enrollment_people",
+    # changed by this very transaction, which was only possible to whoever kept them at its beginning
+    "jitsuin_leaving(text) RETURNS boolean": (
+        "SELECT EXISTS (SELECT FROM enrollment_people "
+        "WHERE person = $1 AND xmin = pg_current_xact_id_if_assigned()::xid)"
+    ),
+    "jitsuin_left(text, text) RETURNS boolean": (
+        "SELECT EXISTS (SELECT FROM enrollment_applications WHERE person = $1 AND owner = $2 "
+        "AND kind = 'remote-move' AND state IN ('intended', 'signed', 'installed'))"
+    ),
 }
+
+EMPTIED: Final = ("record", "function", "reason", "affairs", "recipient", "provided", "legal_basis", "result")
+"""What is taken out of a record of access in the end (`enrollment.retention`)."""
+_SEVEN_YEARS: Final = "at <= extract(epoch FROM now()) - 7 * 365 * 86400"
 
 
 def statements(schema: str, columns: Mapping[str, frozenset[str]], towns: list[str]) -> Iterator[str]:
@@ -49,16 +68,18 @@ def statements(schema: str, columns: Mapping[str, frozenset[str]], towns: list[s
     checked: none comes from outside.
     """
     ours = {table: group for table in sorted(columns) if (group := group_of(table)) is not None}
-    for role in (*RIGHTS, DESKS, *map(town_role, towns), *map(desk_role, towns)):
-        login = "LOGIN" if role not in (TOWNS, DESKS) else "NOLOGIN"
+    local = {local_role(plane, code): plane for plane in LOCAL_PLANES for code in towns}
+    groups = (TOWNS, LOCALS, LEAVERS)
+    for role in (*RIGHTS, LOCALS, LEAVERS, *map(town_role, towns), *local):
+        login = "LOGIN" if role not in groups else "NOLOGIN"
         yield (
             f"DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN "
             f"CREATE ROLE {role} {login} NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE; END IF; END $$"
         )
-    yield f"GRANT jitsuin_desk TO {DESKS}"
     for code in towns:
         yield f"GRANT {TOWNS} TO {town_role(code)}"
-        yield f"GRANT {DESKS} TO {desk_role(code)}"
+    for role, plane in local.items():
+        yield f"GRANT {plane}, {LOCAL_PLANES[plane]} TO {role}"
     yield from _functions(schema)
     for table, group in ours.items():
         yield f"REVOKE ALL ON {table} FROM PUBLIC"
@@ -68,6 +89,13 @@ def statements(schema: str, columns: Mapping[str, frozenset[str]], towns: list[s
             if right is not None:
                 yield from _grants(table, columns[table], role, right)
         yield from _policies(table, columns[table])
+    if "enrollment_access_records" in ours:
+        yield f"GRANT UPDATE ({', '.join(EMPTIED)}) ON enrollment_access_records TO jitsuin_office"
+        yield "DROP POLICY IF EXISTS years ON enrollment_access_records"
+        yield (
+            "CREATE POLICY years ON enrollment_access_records AS RESTRICTIVE FOR UPDATE TO jitsuin_office "
+            f"USING ({_SEVEN_YEARS})"
+        )
     for table in sorted(columns):
         if table.endswith("_alembic_version"):
             yield f"GRANT SELECT ON {table} TO {', '.join(RIGHTS)}"
@@ -115,35 +143,48 @@ def _own_rows(table: str, columns: frozenset[str]) -> str | None:
     return None
 
 
-def _desk_rows(table: str, columns: frozenset[str]) -> str | None:
-    """The condition under which a counter of one municipality may see or write a row; None where every one may."""
+def _local_rows(table: str, columns: frozenset[str], *, leaving: bool) -> str | None:
+    """The condition under which one municipality's process may see or write a row; None where every one may.
+
+    `leaving`: also what belongs to a filing by which its own resident leaves, until it is done.
+    """
+
+    def kept(who: str, otherwise: str = _CODE) -> str:
+        """Of one person: kept here; of who is not known anywhere, `otherwise` says whose the row is."""
+        here = f"coalesce(jitsuin_keeper({who}), {otherwise}) = {_CODE}"
+        return f"{here} OR jitsuin_leaving({who}) OR jitsuin_left({who}, {_CODE})" if leaving else here
+
     if table == "enrollment_people":
-        return f"owner = {_CODE} OR jitsuin_announced(person, {_CODE})"
-    if table == "enrollment_outbox":
-        return f"coalesce(jitsuin_keeper(subject), {_CODE}) = {_CODE}"
-    if "person" in columns:
-        return (
-            f"person IS NULL OR coalesce(jitsuin_keeper(person), {_CODE}) = {_CODE} "
-            f"OR jitsuin_announced(person, {_CODE})"
-        )
-    if group_of(table) is Group.AUTHORITY:  # a certificate of a person's carries their address; `owner` is the person
-        return f"coalesce(jitsuin_keeper(owner), {_CODE}) = {_CODE}" if "owner" in columns else None
-    if group_of(table) in (Group.REFERENCE, Group.LOG) or "owner" not in columns:
+        here = f"owner = {_CODE} OR jitsuin_announced(person, {_CODE})"
+        # the new row of one who leaves: at its check the function still reads the old one
+        return f"{here} OR jitsuin_keeper(person) = {_CODE} OR jitsuin_leaving(person)" if leaving else here
+    if table == "web_entries":  # what a clerk typed, an address too
+        return "work IN (SELECT work FROM web_work)"
+    if group_of(table) in (Group.REFERENCE, Group.LOG):
         return None
-    return f"owner IN ({_CODE}, '')"
+    if "person" in columns:
+        otherwise = f"nullif(owner, ''), {_CODE}" if "owner" in columns else _CODE
+        return f"{kept('person', otherwise)} OR jitsuin_announced(person, {_CODE})"
+    if group_of(table) is Group.AUTHORITY:  # a certificate of a person's carries their address; `owner` is the person
+        return kept("owner") if "owner" in columns else None
+    if "owner" in columns:
+        return f"owner IN ({_CODE}, '')"
+    return kept("subject") if "subject" in columns else None
 
 
 def _policies(table: str, columns: frozenset[str]) -> Iterator[str]:
-    desks = _desk_rows(table, columns)
-    if not table.startswith("enrollment_") and desks is None:
+    held = {group: _local_rows(table, columns, leaving=group == LEAVERS) for group in (LOCALS, LEAVERS)}
+    if not table.startswith("enrollment_") and held[LOCALS] is None:
         return
     seen = _NAMED if table == "enrollment_people" else "true"
     yield f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"
     yield f"DROP POLICY IF EXISTS planes ON {table}"
     yield f"CREATE POLICY planes ON {table} TO {', '.join(PLANES)} USING ({seen}) WITH CHECK ({seen})"
-    yield f"DROP POLICY IF EXISTS desks ON {table}"
-    if desks is not None:
-        yield f"CREATE POLICY desks ON {table} AS RESTRICTIVE TO {DESKS} USING ({desks}) WITH CHECK ({desks})"
+    for group, rows in held.items():
+        name = group.removeprefix("jitsuin_")
+        yield f"DROP POLICY IF EXISTS {name} ON {table}"
+        if rows is not None:
+            yield f"CREATE POLICY {name} ON {table} AS RESTRICTIVE TO {group} USING ({rows}) WITH CHECK ({rows})"
     yield f"DROP POLICY IF EXISTS towns ON {table}"
     own = _own_rows(table, columns)
     everybody = group_of(table) is Group.REFERENCE

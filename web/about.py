@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from enrollment.isolation import RIGHTS, ROLE_WORDS, WORDS, Group, Right, Told
+from enrollment.isolation import LOCAL_PLANES, LOCAL_WORDS, RIGHTS, ROLE_WORDS, WORDS, Group, Right, Told
 from enrollment.store import Connection, Database
 from enrollment.store.counts import looks_since, rows_by_group
 from pki.instant import Clock, Instant
@@ -56,6 +56,7 @@ def make_about_router(database: Database, clock: Clock, otherwise: Language) -> 
             roles=[
                 (
                     word(ROLE_WORDS[role]),
+                    word(LOCAL_WORDS) if role in LOCAL_PLANES else "",
                     [word(RIGHT_WORDS[rights[group]] if group in rights else NOTHING) for group in Group],
                 )
                 for role, rights in RIGHTS.items()

@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from enrollment import registry
-from enrollment.isolation import ROLE_WORDS, WORDS
+from enrollment.isolation import LOCAL_PLANES, LOCAL_WORDS, ROLE_WORDS, WORDS
 from enrollment.registry import FOUR_ATTRIBUTES, Access
 from tests.enrollment.town import AT, TOWN, found, hanako, resident
 from web.about import make_about_router
@@ -28,6 +28,7 @@ def test_everything_of_the_table_is_there_with_numbers_that_move(page, database,
         assert f'<html lang="{language}">' in text
         for told in (*WORDS.values(), *ROLE_WORDS.values()):
             assert pick(told) in text
+        assert text.count(pick(LOCAL_WORDS)) == len(LOCAL_PLANES)
     person = database.transaction(lambda conn: resident(conn, random))
     access = Access("desk", "q", "tax", TOWN, "somebody", FOUR_ATTRIBUTES, "law")
     registry.look(database, person, access, AT, random)
