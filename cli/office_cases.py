@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pki.instant import Instant
 
 case = typer.Typer(no_args_is_help=True, help="Questions that residents ask about records of access.")
+GONE = "The record was kept for seven years and then destroyed."
 CaseId = Annotated[str, typer.Argument(metavar="CASE", help="The question's number.")]
 
 
@@ -44,9 +45,9 @@ def show(folder: Folder, number: CaseId, operator: As, as_json: AsJson = False) 
 
     with open_desk(folder, operator) as desk:
         found, line = desk.database.read(lambda conn: cases.asked(conn, number, desk.operator, desk.at))
-        told = {**_told(found, desk.at), "record": _record(line)}
+        told = {**_told(found, desk.at), "record": None if line is None else _record(line)}
     lines = [f"{name}: {value}" for name, value in told.items() if name != "record"]
-    lines += [f"  {name}: {value}" for name, value in _record(line).items()]
+    lines += [f"  {name}: {value}" for name, value in _record(line).items()] if line else [GONE]
     tell(told, "\n".join(lines), as_json=as_json)
 
 

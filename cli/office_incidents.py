@@ -7,7 +7,7 @@ import typer
 from cli.enroll_desk import As, AsJson, Folder, open_desk, tell
 
 if TYPE_CHECKING:
-    from enrollment.incident import Incident
+    from enrollment.incident import Incident, Moment
     from pki.instant import Instant
 
 incident = typer.Typer(no_args_is_help=True, help="Incidents: whom one concerns, telling them, drills.")
@@ -96,7 +96,7 @@ def timeline(folder: Folder, number: Number, operator: As, as_json: AsJson = Fal
         moments = desk.database.read(lambda conn: incidents.timeline(conn, number))
         public = desk.database.read(lambda conn: incidents.public_notice(conn, number))
         told = [{"at": one.at.iso(), "what": one.what.value, "operator": one.operator} for one in moments]
-        lines = [_line(found, desk.at), *(f"  {one['at']}  {one['what']:7} {one['operator']}" for one in told)]
+        lines = [_line(found, desk.at), *(f"  {one.at.iso()}  {_what(found, one):7} {one.operator}" for one in moments)]
         tell({**_told(found, desk.at), "timeline": told, "public": public}, "\n".join(lines), as_json=as_json)
 
 
@@ -108,6 +108,11 @@ def close(folder: Folder, number: Number, operator: As, as_json: AsJson = False)
     with open_desk(folder, operator) as desk:
         done = desk.do(lambda conn: incidents.close(conn, number, desk.operator, desk.at))
         _tell(done, desk.at, as_json=as_json)
+
+
+def _what(one: "Incident", moment: "Moment") -> str:
+    told = one.drill and moment.what.value == "notify"
+    return "notify (a drill: nobody was told)" if told else moment.what.value
 
 
 def _tell(one: "Incident", at: "Instant", *, as_json: bool) -> None:

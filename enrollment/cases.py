@@ -38,6 +38,8 @@ def open_case(conn: Connection, person: PersonId, record: str, at: Instant, rand
     Errors: UnknownCase where the record is not theirs; UnknownPerson.
     """
     found = _line(conn, person, record)
+    if found is None:
+        raise UnknownCase(record)
     existing = rows.case_about(conn, person, record)
     if existing is not None:
         return existing
@@ -55,16 +57,17 @@ def answer(
     Stale.
     """
     case, line = asked(conn, case_id, operator, at)
+    event = CaseEvent.ANSWER_FINALLY if case.state is CaseState.DISPUTED else CaseEvent.ANSWER
+    state = step("case", TRANSITIONS, case.state, event)
     if not text.strip() or len(text) > LONGEST:
         raise AnswerUnfit(LONGEST)
-    if line.access.recipient.rpartition("/")[2] == operator.operator:
+    if line is not None and line.access.recipient.rpartition("/")[2] == operator.operator:
         raise SamePerson(operator.operator)
     if operator.operator in case.answered_by:
         raise SameAnswerer(case.case)
-    event = CaseEvent.ANSWER_FINALLY if case.state is CaseState.DISPUTED else CaseEvent.ANSWER
     done = replace(
         case,
-        state=step("case", TRANSITIONS, case.state, event),
+        state=state,
         version=case.version + 1,
         finding=finding,
         answer=text.strip(),
@@ -94,7 +97,7 @@ def cases_of(conn: Connection, person: PersonId) -> tuple[Case, ...]:
     return rows.cases_of(conn, person)
 
 
-def asked(conn: Connection, case_id: str, operator: Operator, at: Instant) -> tuple[Case, AccessLine]:
+def asked(conn: Connection, case_id: str, operator: Operator, at: Instant) -> tuple[Case, AccessLine | None]:
     """A case and the record that it asks about, for a supervisor of its owner.
 
     Errors: UnknownCase, NotYours, RoleMissing, OperatorNotValid.
@@ -106,8 +109,8 @@ def asked(conn: Connection, case_id: str, operator: Operator, at: Instant) -> tu
     return case, record_of(conn, case)
 
 
-def record_of(conn: Connection, case: Case) -> AccessLine:
-    """The record that a case asks about. Errors: UnknownCase."""
+def record_of(conn: Connection, case: Case) -> AccessLine | None:
+    """The record that a case asks about; None once it was destroyed (`enrollment.retention`): a closed case stays."""
     return _line(conn, case.person, case.record)
 
 
@@ -126,11 +129,8 @@ def waiting(conn: Connection, owner: str) -> tuple[Case, ...]:
     return rows.waiting_cases(conn, owner)
 
 
-def _line(conn: Connection, person: PersonId, record: str) -> AccessLine:
-    found = next((line for line in own_lines(conn, person) if line.record == record), None)
-    if found is None:
-        raise UnknownCase(record)
-    return found
+def _line(conn: Connection, person: PersonId, record: str) -> AccessLine | None:
+    return next((line for line in own_lines(conn, person) if line.record == record), None)
 
 
 def _due(at: Instant) -> Instant:

@@ -82,6 +82,17 @@ def timeline(conn: Connection, incident_id: str) -> tuple[Moment, ...]:
     return tuple(Moment(at, IncidentEvent(what), by) for at, what, by in rows.moments(conn, incident_id))
 
 
+def told_people(conn: Connection, incident_id: str, operator: Operator, at: Instant) -> tuple[PersonId, ...]:
+    """Who was told, in an order that stays; of a drill nobody.
+
+    Errors: UnknownIncident, NotYours, RoleMissing, OperatorNotValid.
+    """
+    incident = theirs(conn, incident_id, operator, at)
+    if incident.waits or incident.drill:
+        return ()
+    return tuple(rows.affected_people(conn, incident.incident))
+
+
 def records_of(conn: Connection, incident_id: str, person: PersonId) -> tuple[str, ...]:
     """Which of a person's records an incident concerns: what their own notice names."""
     return rows.affected_records(conn, incident_id, person)

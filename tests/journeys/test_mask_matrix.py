@@ -99,6 +99,7 @@ ROWS = {
         "POST /citizen/logout", "POST /citizen/moves", "POST /citizen/moves/{filing}/file",
         "POST /citizen/moves/{filing}/sign", "POST /citizen/moves/{filing}/withdraw", "POST /citizen/visits",
         "POST /citizen/visits/cancel", "GET /incidents", "GET /incidents/{incident}",
+        "GET /citizen/incidents/{incident}/notice.pdf", "POST /desk/incidents/{incident}/letters",
     ), ASKED),
 }  # fmt: skip
 """Every route of every role."""

@@ -34,8 +34,9 @@ from pki.card_state import CardState
 from pki.instant import Instant, Validity
 from pki.purpose import Purpose
 from tests.enrollment.office import Office, open_office
-from tests.enrollment.town import AT, TOWN
+from tests.enrollment.town import AT, TOWN, resident
 from tests.support.chance import SetClock
+from tests.web.test_receipt_paper import pages as paper
 from transparency.folder import Folder
 from transparency.log import Log
 from transparency.note import Signer
@@ -64,6 +65,7 @@ LATER = AT + timedelta(days=1)
 PARTS = (
     "/citizen/pairing",
     "/incidents/{incident}",
+    "/citizen/incidents/{incident}/notice.pdf",
     "/citizen/certificates/{application}",
     "/citizen/certificates/{application}/now",
 )
@@ -479,6 +481,16 @@ def test_an_incident_reaches_the_person(pages: Pages, hanako: tuple[PersonId, An
     told = pages.logged_in(person).see(f"/incidents/{incident}")
     assert "1 of your records are concerned" in told
     assert "&lt;10" in told
+    assert PENSION.recipient in told, "which record it was"
+    ((_, text),) = paper(pages.logged_in(person).client.get(f"/citizen/incidents/{incident}/notice.pdf").content)
+    told = re.sub(r"\s", "", text)
+    assert PENSION.recipient.replace(" ", "") in told and "Mistakeninquiry" in told
+    other = PersonId(pages.office.database.transaction(lambda conn: resident(conn, random)))
+    assert pages.logged_in(other).client.get(f"/citizen/incidents/{incident}/notice.pdf").status_code == 404
+    assert pages.logged_in(other).client.get("/citizen/incidents/none/notice.pdf").status_code == 404
+    _protect(pages, person)
+    assert pages.logged_in(person).client.get(f"/citizen/incidents/{incident}/notice.pdf").status_code == 403
+    assert "notice.pdf" not in pages.logged_in(person).see(f"/incidents/{incident}")
     anybody = Visitor(pages.browser())
     assert "Mistaken inquiry" in anybody.see("/incidents")
     assert "of your records" not in anybody.see(f"/incidents/{incident}")

@@ -7,18 +7,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.testclient import TestClient
 
-from enrollment import cases, incidents, notices, registry, watch
+from enrollment import cases, incidents, notices, protection, registry, retention, watch
 from enrollment.case import CaseState
 from enrollment.incident import IncidentState
 from enrollment.person import PersonId
 from enrollment.registry import FOUR_ATTRIBUTES, Access
 from enrollment.store import peers
+from enrollment.store import people as people_rows
 from pki.instant import Instant
 from tests.enrollment.office import open_office
 from tests.enrollment.town import TOWN, resident
 from tests.support.chance import SeededOctets, SetClock
+from tests.web.test_receipt_paper import pages
+from transparency.folder import Folder
+from transparency.log import Log
+from transparency.note import Signer
 from web.application import Frame, compose
 from web.desk.desk import desk_door, desk_routes
 from web.desk.parts import Desk
@@ -37,6 +43,7 @@ class Supervisors:
     def __init__(self, database: Any, folder: Path, clock: SetClock) -> None:
         self.office = open_office(database, folder, "desk cases")
         self.database, self.clock, self.random = database, clock, SeededOctets("desk cases")
+        self.folder = folder / "log"
         door = desk_door(database, clock, self.random, Pairings(clock, self.random), Lines(clock))
         self.sessions = door.sessions
         desk = Desk(database, clock, self.random, door, self.office.issuing, None, ORIGIN)
@@ -171,12 +178,78 @@ def test_a_drill_says_so_on_every_page_and_reaches_nobody(desk: Supervisors) -> 
         before = desk.see(who, path)
         assert "DRILL: nobody is told and nothing is published" in before and "<h1>DRILL: Leak" in before
         assert desk.ask(who, f"{path}/{step}", **fields).status_code == 303
+        after = desk.see(who, path)
+        assert "Everybody concerned was told" not in after and "Print the notices" not in after
+        assert ("nobody was told" in after) == (step != "scope")
+    assert desk.ask("boss", f"{path}/letters", first="0").status_code == 400, "there is nobody to write to"
     assert "What the public would read (a drill: it is not published)" in desk.see("boss", path)
     assert "DRILL" in desk.see("boss", "/desk/incidents")
     assert desk.notices() == []
     assert desk.database.read(lambda conn: incidents.published(conn, TOWN)) == ()
     (one,) = desk.database.read(lambda conn: incidents.of_owner(conn, TOWN))
     assert (one.state, one.affected, one.drill) == (IncidentState.CLOSED, 1, True)
+
+
+def told_about(desk: Supervisors) -> str:
+    """The path of an incident whose people were told."""
+    path = desk.ask("boss", "/desk/incidents", kind="leak").headers["location"]
+    day = desk.clock.now().jst_date().isoformat()
+    form = {"since": "2026-01-01T00:00", "until": f"{day}T23:59", "affairs": "税"}
+    assert desk.ask("boss", f"{path}/scope", **form).status_code == 303
+    assert desk.ask("boss", f"{path}/letters", first="0").status_code == 400, "nobody was told yet"
+    assert desk.ask("boss2", f"{path}/notify", go="yes").status_code == 303
+    return str(path)
+
+
+def test_notices_are_printed_for_who_was_told_and_that_they_were_is_in_their_records(desk: Supervisors) -> None:
+    desk.look()
+    other = PersonId(desk.database.transaction(lambda conn: resident(conn, desk.random)))
+    desk.database.transaction(lambda conn: registry.record_access(conn, other, TAX, desk.clock.now(), desk.random))
+    path = told_about(desk)
+    assert "1 to 2" in desk.see("boss", path)
+    printed = desk.ask("boss", f"{path}/letters", first="0")
+    assert (printed.status_code, printed.headers["content-type"]) == (200, "application/pdf")
+    papers = pages(printed.content)
+    assert len(papers) == 2
+    for _, text in papers:
+        told = re.sub(r"\s", "", text)
+        assert "実印花子" in told and ADDRESS in told and "漏えい" in told
+        assert not re.search(r"印刷回数|税務署", told)
+    for person in (desk.person, other):
+        last = desk.database.read(lambda conn, person=person: registry.own_lines(conn, person))[-1]
+        assert (last.access.reason, last.access.recipient.partition("/")[2]) == ("incident-notice", "boss")
+    assert len(pages(desk.ask("boss", f"{path}/letters", first="1").content)) == 1
+    for odd in ("2", "-1", "x", "9" * 30):
+        assert desk.ask("boss", f"{path}/letters", first=odd).status_code == 400, odd
+    for who in ("clerk", "other-boss"):
+        assert desk.ask(who, f"{path}/letters", first="0").status_code == 403
+
+    def protect(conn: Any) -> None:
+        clerk = people_rows.operator_of(conn, "clerk")
+        protection.apply(conn, other, clerk, desk.clock.now(), desk.random)
+
+    desk.database.transaction(protect)
+    assert len(pages(desk.ask("boss", f"{path}/letters", first="0").content)) == 1
+    assert "Not printed for 1 people under protection or moved away" in desk.see("boss", path)
+
+
+def test_a_question_whose_record_was_destroyed_stays_and_says_so(desk: Supervisors) -> None:
+    signer, folder = Signer(f"log.example/{TOWN}", Ed25519PrivateKey.generate()), Folder(desk.folder)
+    folder.begin(signer.verifier)
+    log = Log(desk.database, TOWN, signer, folder)
+    case = desk.question(desk.look())
+    log.sequence(desk.clock.now())
+    path = desk.ask("boss", f"/desk/cases/{case}", finding="mistake", answer="誤りでした。").headers["location"]
+    desk.database.transaction(lambda conn: cases.respond(conn, desk.person, case, accept=True, at=desk.clock.now()))
+    assert "税務署 北支署" in desk.see("boss", f"/desk/cases/{case}")
+    desk.clock.advance(days=8 * 366)
+    assert retention.destroy_due(desk.database, desk.clock.now()).records == 1
+    shown = desk.see("boss", f"/desk/cases/{case}")
+    assert "This record was kept for seven years and then destroyed." in shown
+    assert "税務署" not in shown and "誤りでした。" in shown
+    assert desk.see("boss", "/desk/cases") and desk.see("boss", path)
+    again = desk.ask("boss2", f"/desk/cases/{case}", finding="rightful", answer="x")
+    assert again.status_code == 409 and "enrollment.wrong-state" in again.text
 
 
 def test_an_incident_that_nobody_was_told_of_in_time_raises_an_alarm(desk: Supervisors) -> None:

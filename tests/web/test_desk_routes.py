@@ -148,6 +148,7 @@ ROUTES: dict[tuple[str, str], set[str]] = {
     ("GET", "/desk/incidents/{incident}"): HEADS,
     ("POST", "/desk/incidents/{incident}/scope"): HEADS,
     ("POST", "/desk/incidents/{incident}/notify"): HEADS,
+    ("POST", "/desk/incidents/{incident}/letters"): HEADS,
     ("POST", "/desk/incidents/{incident}/close"): HEADS,
 }
 """Who may come where, written down a second time: a route that is not here is one that nobody thought about."""

@@ -42,11 +42,7 @@ WORDS: Final[Mapping[str, Words]] = {
     "notice-case-answered": Words(
         "問い合わせに返事が来ました", "{聞|き}いたことに {返事|へんじ}が {来|き}ました", "Your question was answered"
     ),
-    "notice-incident": Words(
-        "あなたの情報の取扱いに誤りがありました",
-        "あなたの {情報|じょうほう}で まちがいが ありました",
-        "There was an incident with your data",
-    ),
+    "print-notice": Words("このお知らせを印刷する", "お{知|し}らせを {印刷|いんさつ}する", "Print this notice"),
     "no-new-notices": Words(
         "新しいお知らせはありません。", "あたらしい お{知|し}らせは ありません。", "No new notices."
     ),

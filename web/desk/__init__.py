@@ -21,6 +21,7 @@ day.py        end of the day, stock, statistics, near misses
 cases.py      residents' questions about records of access, answered in time
 incidents.py  what went wrong: whom it concerns, telling them, drills
 timeline.py   the trust timeline as a picture with words
-paper.py      receipts as PDF
+incident_paper.py   the notice of one person
+paper.py      receipts and notices as PDF
 words*.py     every sentence, three times
 """

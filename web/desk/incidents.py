@@ -5,23 +5,32 @@ What the page shows of the people is their number. The notice that the public wi
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from fastapi import Response
 
-from enrollment import cases, incidents
+from enrollment import cases, incidents, protection
 from enrollment.acts import What
 from enrollment.incident import Incident, IncidentKind, IncidentState, Scope
-from enrollment.store import Connection
+from enrollment.person import PersonId
+from enrollment.registry import Field
+from enrollment.store import Connection, people
 from pki.errors import InvalidValue
 from pki.instant import JAPAN, Instant
 from web.desk import signing
+from web.desk.incident_paper import notice_paper
 from web.desk.officer import Officer
+from web.desk.paper import papers_pdf
 from web.desk.parts import Desk
 from web.desk.signing import Deed
 from web.pages.forms import Form
 from web.pages.router import Pages, Visit, see_other
+from web.pages.wording import PageLanguage, plain_speaker
 
 SUPERVISOR = "supervisor"
+_LETTERS: Final = 100
+"""Pages of one file."""
+_ON_LETTERS: Final = frozenset({Field.NAME, Field.ADDRESS})
 _MINUTE = timedelta(seconds=59)
 """A form says minutes; the last one is meant whole."""
 _SCOPE = ("affairs", "function", "recipient", "records", "since", "until")
@@ -51,9 +60,23 @@ def incident_pages(pages: Pages, desk: Desk) -> None:
         until = _local(desk.clock.now())
         for case in cases.behind(conn, incident.incident):
             line = cases.record_of(conn, case)
+            if line is None:
+                continue  # destroyed since: the case is over, and the incident goes on with what else is known
             access = line.access
             return Proposed(_local(_midnight(line.at)), until, access.function, access.recipient, access.affairs)
         return Proposed(_local(_midnight(incident.found_at)), until)
+
+    def letters_of(visit: Visit) -> list[PersonId]:
+        """To whom we may write: those whom we keep and whom no protection hides."""
+        officer: Officer = visit.who
+        owner = officer.operator.owner
+
+        def body(conn: Connection) -> list[PersonId]:
+            told = incidents.told_people(conn, _name(visit), officer.operator, desk.clock.now())
+            ours = (one for one in told if people.owner_of(conn, one) == owner)
+            return [one for one in ours if protection.standing(conn, one) is None]
+
+        return desk.database.read(body)
 
     @pages.get("/desk/incidents", SUPERVISOR)
     def all_of_them(visit: Visit) -> Response:
@@ -88,6 +111,8 @@ def incident_pages(pages: Pages, desk: Desk) -> None:
             told=desk.database.read(lambda conn: incidents.public_notice(conn, incident.incident)),
             timeline=desk.database.read(lambda conn: incidents.timeline(conn, incident.incident)),
             proposed=desk.database.read(lambda conn: proposed(conn, incident)),
+            letters=len(letters_of(visit)),
+            each=_LETTERS,
             may_tell=incident.state is IncidentState.SCOPED and incident.found_by != officer.operator.operator,
             at=desk.clock.now(),
         )
@@ -118,6 +143,36 @@ def incident_pages(pages: Pages, desk: Desk) -> None:
 
         deed = Deed(What.INCIDENT, name, signing.content("notify", incident=name))
         return see_other(f"/desk/incidents/{signing.do(desk, officer, deed, body).incident}")
+
+    @pages.post("/desk/incidents/{incident}/letters", SUPERVISOR)
+    def letters(visit: Visit) -> Response:
+        """A notice for each who was told, a page each, so many in one file; the record that we looked comes first.
+
+        Who is under protection is told at a counter, not by a paper with their address.
+        """
+        officer: Officer = visit.who
+        first = visit.form.get("first", "0")
+        if not first.isascii() or not first.isdigit() or len(first) > 9:
+            raise InvalidValue("the number of the first letter")
+        incident = desk.database.read(lambda conn: mine(conn, visit))
+        some = letters_of(visit)[int(first) : int(first) + _LETTERS]
+        views = desk.look_all(officer, [(one, "incident-notice") for one in some], _ON_LETTERS)
+        say = plain_speaker(pages.renderer.book, PageLanguage.JA)
+        papers = [
+            notice_paper(
+                incident,
+                ((say("name"), view.shown[Field.NAME]), (say("address"), view.shown[Field.ADDRESS])),
+                (),
+                say,
+                desk.service,
+            )
+            for view in views
+            if view.flag is None  # it may have been set this moment
+        ]
+        if not papers:
+            raise InvalidValue("an incident whose people were told, and somebody to write to")
+        headers = {"content-disposition": f'inline; filename="notices-{incident.incident}.pdf"'}
+        return Response(papers_pdf(papers), media_type="application/pdf", headers=headers)
 
     @pages.post("/desk/incidents/{incident}/close", SUPERVISOR)
     def close(visit: Visit) -> Response:

@@ -50,9 +50,16 @@ class Paper:
     lines: Sequence[tuple[str, str]]
     check: str
     address: str
-    prints: int
-    prints_label: str
+    prints: int = 0
+    """How often it was printed with this time; 0 where nobody counts."""
+    prints_label: str = ""
     watermark: str = ""
+
+    @property
+    def text(self) -> str:
+        """Everything that it says."""
+        lines = "".join(text for line in self.lines for text in line)
+        return f"{self.title}{self.office}{lines}{self.check}{self.address}{self.prints_label}{self.watermark}"
 
     def __repr__(self) -> str:
         return "Paper(…)"
@@ -84,13 +91,23 @@ class _Marked(FPDF):
 
 def receipt_pdf(paper: Paper, fonts: Sequence[FontFile] = FONTS) -> bytes:
     """The receipt, A5. Errors: GlyphMissing, before anything is made."""
-    texts = [paper.title, paper.office, paper.check, paper.prints_label, paper.watermark, paper.address]
-    texts += [text for line in paper.lines for text in line]
+    return papers_pdf((paper,), fonts)
+
+
+def papers_pdf(papers: Sequence[Paper], fonts: Sequence[FontFile] = FONTS) -> bytes:
+    """At least one paper, each on a page of its own, in one file. Errors: GlyphMissing, before anything is made."""
+    text = "".join(paper.text for paper in papers) + _ALWAYS
     usable = [font for font in fonts if font.path.exists()]
-    require_glyphs("".join(texts) + _ALWAYS, usable)
+    require_glyphs(text, usable)
     pdf = _Marked(format=(148, 210))
-    pdf.set_title(paper.title)
-    added = _add_fonts(pdf, "".join(texts) + _ALWAYS, usable)
+    pdf.set_title(papers[0].title)
+    added = _add_fonts(pdf, text, usable)
+    for paper in papers:
+        _add_paper(pdf, paper, added)
+    return bytes(pdf.output())
+
+
+def _add_paper(pdf: _Marked, paper: Paper, added: Sequence[str]) -> None:
     pdf.mark, pdf.mark_font = paper.watermark, added[0]
     pdf.add_page()
     pdf.set_font(added[0], size=20)
@@ -109,8 +126,8 @@ def receipt_pdf(paper: Paper, fonts: Sequence[FontFile] = FONTS) -> bytes:
     pdf.image(code, w=42)
     pdf.set_font(added[0], size=9)
     pdf.multi_cell(0, 6, f"{paper.check}\n{paper.address}", new_x="LMARGIN", new_y="NEXT")
-    pdf.cell(0, 6, f"{paper.prints_label}: {paper.prints}", new_x="LMARGIN", new_y="NEXT")
-    return bytes(pdf.output())
+    if paper.prints:
+        pdf.cell(0, 6, f"{paper.prints_label}: {paper.prints}", new_x="LMARGIN", new_y="NEXT")
 
 
 def require_glyphs(text: str, fonts: Sequence[FontFile]) -> None:

@@ -46,7 +46,6 @@ WORDS: Final[Mapping[str, Words]] = {
         "Whom it concerns is computed from the records. Another supervisor than who found it has everybody told.",
     ),
     "incident-begin": Words("事案を始める", "はじめる", "Begin an incident"),
-    "incident-kind": Words("何が起きたか", "{何|なに}が あったか", "What happened"),
     "incident-drill": Words(
         "訓練として行う(だれにも通知しません)",
         "{練習|れんしゅう}です(だれにも {言|い}いません)",
@@ -61,6 +60,9 @@ WORDS: Final[Mapping[str, Words]] = {
     "state-found": Words("見つかった", "{見|み}つかりました", "Found"),
     "state-scoped": Words("範囲を調べた", "しらべました", "Scoped"),
     "state-notified": Words("通知した", "{知|し}らせました", "Told"),
+    "state-notified-drill": Words(
+        "訓練: 通知の手順まで済んだ", "れんしゅう: {知|し}らせる ところまで した", "Drill: gone through telling"
+    ),
     "state-closed": Words("終わった", "おわりました", "Closed"),
     "incident-found": Words("見つけた人", "だれが", "Found by"),
     "incident-scope": Words("関係する人を調べる", "{人|ひと}を しらべる", "Find whom it concerns"),
@@ -89,6 +91,18 @@ WORDS: Final[Mapping[str, Words]] = {
         "{知|し}らせるのは ほかの {人|ひと}です。",
         "Another supervisor than who found it has everybody told.",
     ),
+    "incident-letters": Words("本人への通知を印刷する", "{手紙|てがみ}を {印刷|いんさつ}する", "Print the notices"),
+    "incident-letters-how": Words(
+        "ここのページを使わない人に送ります。印刷した人の氏名と住所を見たことは、本人の記録に残ります。",
+        "ページを {使|つか}わない {人|ひと}に {送|おく}ります。{見|み}た ことは {記録|きろく}に のこります。",
+        "For those who do not use their pages. That you saw their names and addresses is in their records.",
+    ),
+    "incident-letters-not": Words(
+        "支援措置を受けている人と転出した人 %(count)s 人の分は印刷されません。本人が来たときに窓口で伝えてください。",
+        "%(count)s {人|にん}の {分|ぶん}は {印刷|いんさつ}できません。{窓口|まどぐち}で {伝|つた}えます。",
+        "Not printed for %(count)s people under protection or moved away. Tell them at the counter when they come.",
+    ),
+    "incident-letters-part": Words("%(first)s 人目から %(last)s 人目", "%(first)s-%(last)s", "%(first)s to %(last)s"),
     "incident-close": Words("事案を終える", "おわりに する", "Close the incident"),
     "incident-public": Words("公表される内容", "みんなが {読|よ}む こと", "What the public reads"),
     "incident-public-drill": Words(

@@ -57,6 +57,21 @@ WORDS: Final[Mapping[str, Words]] = {
     "incident-wrong-value": Words("誤った内容の登録", "まちがった {内容|ないよう}", "Wrong value entered"),
     "incident-leak": Words("漏えい", "もれました", "Leak"),
     "incident-owner": Words("市区町村", "まち", "Municipality"),
+    "incident-kind": Words("何が起きたか", "{何|なに}が あったか", "What happened"),
+    "incident-day": Words("わかった日", "わかった {日|ひ}", "Found on"),
+    "incident-record": Words("関係する記録", "{関係|かんけい}する {記録|きろく}", "Record concerned"),
+    "notice-incident": Words(
+        "あなたの情報の取扱いに誤りがありました",
+        "あなたの {情報|じょうほう}で まちがいが ありました",
+        "There was an incident with your data",
+    ),
+    "notice-paper": Words("お知らせ", "お{知|し}らせ", "Notice"),
+    "notice-paper-more": Words(
+        "経過はここで読めます。だれが見たかは「わたしのページ」か窓口で確かめられます。",
+        "ここで {読|よ}めます。だれが {見|み}たかは {窓口|まどぐち}でも わかります。",
+        "Read here what was done about it. Who looked at you: on My pages, or at a counter.",
+    ),
+    "code-incident-notice": Words("お知らせの手紙を作る", "お{知|し}らせの {手紙|てがみ}", "Printing a notice to you"),
     "incident-people": Words("関係する人数", "{人|ひと}の {数|かず}", "People concerned"),
     "incident-timeline": Words("経過", "これまで", "Timeline"),
     "incident-yours": Words(
@@ -67,6 +82,16 @@ WORDS: Final[Mapping[str, Words]] = {
     "moment-find": Words("見つかりました", "{見|み}つかりました", "Found"),
     "moment-scope": Words("関係する人を調べました", "{人|ひと}を しらべました", "Whom it concerns was found"),
     "moment-notify": Words("本人に知らせました", "{知|し}らせました", "Everybody concerned was told"),
+    "moment-notify-drill": Words(
+        "訓練: 知らせる手順をふみました（だれにも知らせていません）",
+        "れんしゅう: だれにも {知|し}らせて いません",
+        "Drill: telling was gone through; nobody was told",
+    ),
+    "record-destroyed": Words(
+        "この記録は、7年の保存期間が過ぎたので消されました。",
+        "この {記録|きろく}は 7{年|ねん}が すぎたので {消|け}しました。",
+        "This record was kept for seven years and then destroyed.",
+    ),
     "moment-close": Words("終わりました", "おわりました", "Closed"),
     "code-certificate-issue": Words("証明書の発行", "カードを つくる", "Issue of certificates"),
     "code-certification-authority": Words("認証局", "カードを つくる ところ", "Certificate authority"),
