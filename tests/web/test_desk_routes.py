@@ -71,6 +71,7 @@ def served(sqlite_database: Any, tmp_path: Path, clock: SetClock) -> Iterator[Se
 
     def fill(conn: Any) -> str:
         people_rows.add_operator(conn, operator("planner", "main", Role.POLICY))
+        people_rows.add_operator(conn, operator("guardian", "main", Role.PROTECTION))
         return resident(conn, random)
 
     person = sqlite_database.transaction(fill)
@@ -97,6 +98,7 @@ ROLES = {
     "clerk": frozenset({Role.CLERK}),
     "boss": frozenset({Role.CLERK, Role.SUPERVISOR, Role.PROTECTION}),
     "planner": frozenset({Role.POLICY}),
+    "guardian": frozenset({Role.PROTECTION}),
 }
 
 
@@ -202,6 +204,19 @@ def test_each_role_gets_where_it_belongs_and_nowhere_else(served: Served, who: s
             assert refused_role(answer), where
             assert NAME not in answer.text
             assert ADDRESS not in answer.text
+
+
+@pytest.mark.parametrize("who", sorted(set(ROLES) - {""}))
+def test_no_page_leads_to_one_that_its_reader_may_not_open(served: Served, who: str) -> None:
+    session, links = served.session(who), set()
+    for route in served.routes.guarded:
+        if route.method == "GET":
+            answer = served.ask("GET", route.path, session)
+            links |= set(re.findall(r'href="(/desk/[^"#]*)"', answer.text)) if answer.status_code == 200 else set()
+    assert {"/desk/", "/desk/queue"} <= links
+    assert ("/desk/cases" in links) == (Role.SUPERVISOR in ROLES[who])
+    for link in sorted(links):
+        assert served.ask("GET", link.replace("&amp;", "&"), session).status_code < 400, link
 
 
 @pytest.mark.parametrize("who", ["other-clerk", "other-boss"])

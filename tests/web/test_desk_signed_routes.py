@@ -41,6 +41,7 @@ UNSIGNED = {
     "/desk/passkeys": "a key to look with; only in a session that the card opened, and it can sign nothing",
     "/desk/search": "a look, and each look is recorded before it",
     "/desk/search/card": "the same, by the card in the reader",
+    "/desk/incidents/{incident}/letters": "prints who was told, which is signed; each look at a name is recorded",
     "/desk/work/{work}/receipt": "prints what is done and signed; the look at the name is recorded, the prints counted",
 }
 """POSTs that no card signs, with the reason."""

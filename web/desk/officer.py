@@ -38,8 +38,8 @@ class Officer:
 
     @property
     def is_supervisor(self) -> bool:
-        """Whether they decide over others' proposals."""
-        return Role.SUPERVISOR in self.operator.roles or Role.PROTECTION in self.operator.roles
+        """Whether the pages of those who answer for the office are theirs."""
+        return Role.SUPERVISOR in self.operator.roles
 
     @property
     def place(self) -> str:
