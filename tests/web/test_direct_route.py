@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.testclient import TestClient
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
@@ -130,10 +130,43 @@ def test_what_is_written_is_read_again(value: object) -> None:
         assert read_json(json.dumps(value, ensure_ascii=ascii_only).encode()) == value
 
 
-@given(st.binary(max_size=60) | st.text(alphabet='{}[]",:\\u0dnNa1e9 ', max_size=60).map(str.encode))
-def test_any_octets_are_read_or_refused(octets: bytes) -> None:
+def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    assert len(dict(pairs)) == len(pairs), "a name twice"
+    return dict(pairs)
+
+
+@given(
+    st.binary(max_size=60)
+    | st.text(alphabet='{}[]",:\\u0dnNa1e9 .-+\t', max_size=60).map(str.encode)
+    | st.lists(
+        st.sampled_from(["{", "}", "[", "]", ",", ":", '"a"', '"b"', '""', '" "', "1", "null", '"\\u0061"', '"é"']),
+        max_size=24,
+    )
+    .map("".join)
+    .map(str.encode)
+)
+@example(b'{"a": 1, "a": 1}')
+@example(b'{"a": {"b": "", "b": ""}}')
+@example(b'[{"a": "\\"", "a": 1}]')
+@example(b'{"a": "x", "\\u0061": "x"}')
+@settings(max_examples=400)
+def test_any_octets_are_read_as_others_read_them_or_refused(octets: bytes) -> None:
     try:
         value = read_json(octets)
     except Malformed:
         return
-    assert json.loads(octets) == value, "what is read is what others read"
+    assert json.loads(octets, object_pairs_hook=_pairs) == value
+    assert "\ufeff" not in octets.decode()[:1]
+
+
+@given(_VALUES, st.booleans())
+def test_a_name_twice_is_refused_wherever_it_stands(value: object, escaped: bool) -> None:
+    name = "\\u006eame" if escaped else "name"
+    inner = json.dumps(value, ensure_ascii=False)
+    for text in (
+        f'{{"name": {inner}, "{name}": {inner}}}',
+        f'[{{"name": 1, "other": [{inner}], "{name}": ""}}]',
+        f'{{"{name}": {{"name": [], "{name}": {inner}}}}}',
+    ):
+        with pytest.raises(Malformed):
+            read_json(text.encode())
