@@ -97,11 +97,11 @@ def confirm_last_try(card: "JpkiCard | PivCard", purpose: Purpose, given: bool, 
 
 @contextmanager
 def tracing(file: Path | None) -> "Iterator[Trace | None]":
-    """A trace that appends to the file, readable by its owner only; None without a file."""
+    """A trace that appends to the file, readable by its owner only, each line at once; None without a file."""
     from cardio.trace import Trace
 
     if file is None:
         yield None
         return
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a") as log:
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", 1) as log:
         yield Trace(lambda line: log.write(line + "\n"))

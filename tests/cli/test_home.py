@@ -1,7 +1,10 @@
 """`jitsuin home` with a real reader stack, a running service, and its clock at a renewal's time."""
 
+import fcntl
 import json
 import os
+import select
+import signal
 import socket
 import subprocess
 import time
@@ -113,6 +116,94 @@ def test_a_statement_a_move_and_a_renewal_years_later(
         again = jitsuin("home", "move", *town, *here, said=PASSWORD, env=env, status=1)
         assert again["error"]["fields"]["problem_code"] == "enrollment.nothing-changes"
     assert [one.name for one in tmp_path.iterdir() if one.suffix == ".json"] == [], "what is done is not kept"
+
+
+class Cut:
+    """Commands at this PC that are killed (SIGKILL) in the middle of their work with the card.
+
+    Their trace goes into a pipe of one page that is read line by line: a command is at most some commands to the card
+    ahead of what was read.
+    """
+
+    def __init__(self, folder: Path, env: dict[str, str]) -> None:
+        self.folder, self.env, self.pipe = folder, env, folder / "trace"
+        os.mkfifo(self.pipe)
+
+    def killed(self, *words: str, keep: Path | None = None, after: int) -> int:
+        """Run and kill after so many lines: of all, or of those since `keep` was there. How many there were in all."""
+        line = [*command(*words, "--trace", str(self.pipe)), *([] if keep is None else ["--keep", str(keep)])]
+        env = {**os.environ, **self.env}
+        # both ends: neither side waits for the other to open it
+        both = os.open(self.pipe, os.O_RDWR)
+        fcntl.fcntl(both, fcntl.F_SETPIPE_SZ, 4096)
+        process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=env)
+        assert process.stdin is not None
+        process.stdin.write(PASSWORD.encode())
+        process.stdin.close()
+        seen = counted = 0
+        with open(both, "rb", buffering=0) as trace:
+            while counted < after:
+                assert process.poll() is None, "it was over before"
+                assert select.select([trace], [], [], 120)[0], "it stands still"
+                assert trace.readline()
+                seen += 1
+                counted += keep is None or keep.exists()
+            process.send_signal(signal.SIGKILL)
+            assert process.wait(30) == -signal.SIGKILL
+        return seen
+
+    def lines(self, *words: str, **said: Any) -> tuple[Any, int]:
+        """A command to its end, and how many commands and answers it took."""
+        trace = self.folder / "whole"
+        done = jitsuin(*words, "--trace", str(trace), env=self.env, **said)
+        number = len(trace.read_text("utf-8").splitlines())
+        trace.unlink()
+        return done, number
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_killed_in_the_middle_of_the_card_s_work_finish_goes_on(
+    sampled: Path, seat: tuple[dict[str, str], Path], tmp_path: Path
+) -> None:
+    """While a key is made; just after the filing was kept; while its certificate is written; between two of them."""
+    env, file = seat
+    cut, kept = Cut(tmp_path, env), tmp_path / "kept.json"
+    town = ("--municipality", "99201", "--address", "見本市南町１番")
+    address = str(load_settings(sampled).service.listen)
+
+    def finished(service: str) -> int:
+        """`finish` twice over: the second time there is nothing left. The commands that it took."""
+        assert kept.stat().st_mode & 0o777 == 0o600
+        done, number = cut.lines("home", "finish", str(kept), "--service", service)
+        assert (done["state"] in ("signed", "installed", "delivered"), kept.exists()) == (True, False)
+        used.append(done["decision"]["used"])
+        return number
+
+    used: list[int] = []
+    before = certificates(file)
+    with serving(sampled, "--listen", address) as service:
+        here = ("--service", service.url, "--pin-stdin")
+        cut.killed("home", "move", *town, *here, keep=None, after=4)
+        assert certificates(file) == before, "a pending key changes nothing"
+        cut.killed("home", "move", *town, *here, keep=kept, after=1)
+        whole = finished(service.url)
+        moved = certificates(file)
+        assert moved[Purpose.SIGNATURE].spki != before[Purpose.SIGNATURE].spki
+        assert moved[Purpose.AUTHENTICATION] == before[Purpose.AUTHENTICATION]
+        cut.killed("home", "reissue", *here, keep=kept, after=whole // 2)
+        finished(service.url)
+        reissued = certificates(file)
+        assert reissued[Purpose.SIGNATURE].spki != moved[Purpose.SIGNATURE].spki
+    later = before[Purpose.AUTHENTICATION].validity.not_after + timedelta(days=-20)
+    with serving(sampled, "--listen", address, "--clock", later.iso()) as service:
+        here = ("--service", service.url, "--pin-stdin", "--clock", later.iso())
+        cut.killed("home", "renew", *here, keep=kept, after=whole + 6)
+        assert {one.spki for one in certificates(file).values()} & {one.spki for one in reissued.values()}, "half"
+        finished(service.url)
+    renewed = certificates(file)
+    assert not {one.spki for one in renewed.values()} & {one.spki for one in reissued.values()}
+    assert used == [1, 2, 3], "each once, however often it was begun"
 
 
 def test_a_filing_that_was_kept_is_read_back_and_nothing_else_is(tmp_path: Path) -> None:
