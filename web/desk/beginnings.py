@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from enrollment import issuing
+from enrollment import deadlines, issuing
 from enrollment.acts import What
 from enrollment.application import Application, withdrawal_content
 from enrollment.card_waiting import WAITING
 from enrollment.counterside import counterside
+from enrollment.deadline import Deadline, DeadlineKind
 from enrollment.errors import NotYours, OutOfScope
 from enrollment.person import PersonId
 from enrollment.store import Connection
@@ -55,6 +56,11 @@ class Beginnings:
                 if waiting is None:
                     raise WorkRefused("no certificate waits for a card")
                 body.update(waiting=waiting.application, card=waiting.card_id)
+            if kind is Kind.CONTINUE_CARD:
+                due = card_to_continue(conn, person)
+                if due is None:
+                    raise WorkRefused("no card has to be presented")
+                body.update(card=due.subject, by=due.due_at.jst_date().isoformat())
             if kind is Kind.HOUSEHOLD:
                 body["members"] = roster(conn, people_rows.owner_of(conn, person), person)
             work = works.begin(
@@ -115,6 +121,15 @@ def waiting_for_card(conn: Connection, person: PersonId) -> Application | None:
     """What somebody's card must be brought for: an application whose certificate is made on it."""
     found = [one for one in card_rows.applications_of(conn, person) if one.kind in WAITING and not one.state.is_final]
     return found[-1] if found else None
+
+
+def card_to_continue(conn: Connection, person: PersonId) -> Deadline | None:
+    """The card of somebody who moved in that must be presented with its PIN, and by when; None where nothing but a new
+    certificate on it waits, which presents it too."""
+    if waiting_for_card(conn, person) is not None:
+        return None
+    due = deadlines.running(conn, person)
+    return next((one for one in due if one.kind is DeadlineKind.CONTINUED_USE), None)
 
 
 def require_desk(conn: Connection, officer: Officer, person: PersonId, kind: Kind, at: Instant) -> None:

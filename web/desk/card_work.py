@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from threading import Event as Pause
 from typing import Final
 
-from enrollment import card_waiting
+from enrollment import card_waiting, counter_change
 from enrollment.acts import What
 from enrollment.application import ApplicationState
 from enrollment.errors import NotSignedYet, WrongCard
 from enrollment.store import Connection
 from enrollment.store import work as card_rows
+from pki.instant import Instant
 from pki.purpose import Purpose
 from web.desk import signing
 from web.desk import work as works
@@ -45,6 +46,7 @@ class CardWork:
             State.KEYS: ("keys", self._keys),
             State.PINS: ("pins", self._pins),
             State.CERTIFICATES: ("certificates", self._certificates),
+            State.PRESENT: ("present", self._present),
         }
         if work.state not in steps:
             raise WorkRefused(work.state.value)
@@ -126,6 +128,23 @@ class CardWork:
         household.end_if_done(work, self.desk.clock.now())
         if own is None:
             raise WrongCard("", here)
+
+    def _present(self, officer: Officer, work: Work, line: Line, reader: str, _cards: ReaderCards) -> None:
+        """Its holder enters the PIN: the card goes on in this municipality, with what is on it."""
+        desk, card_id = self.desk, str(work.body["card"])
+        here = next((one.card for one in line.readers.readers if one.reader == reader), "")
+        if here != card_id:
+            raise WrongCard(card_id, here)
+        presented = str(line.call("check-pin", {"reader": reader}, PIN_SECONDS).get("card", ""))
+        if presented != card_id:
+            raise WrongCard(card_id, presented)
+
+        def write(conn: Connection, at: Instant) -> Work:
+            counter_change.continue_card(conn, work.person, card_id, officer.operator.operator, at, desk.random)
+            return with_receipt(desk, conn, works.move(conn, work, Event.NEXT, at, finished_at=at.seconds))
+
+        about = counter_change.continue_content(work.person, card_id)
+        signing.do(desk, officer, Deed(What.CONTINUE_CARD, work.person, about), write)
 
     def _end(self, work: Work) -> None:
         at = self.desk.clock.now()

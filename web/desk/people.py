@@ -1,5 +1,6 @@
 """Finding and opening people. Whoever is seen was recorded as seen before; a protected address is not even here."""
 
+from collections.abc import Mapping
 from datetime import date
 
 from fastapi import Response
@@ -13,7 +14,7 @@ from enrollment.registry import FOUR_ATTRIBUTES, Field
 from enrollment.store import people as people_rows
 from enrollment.store import work as card_rows
 from pki.errors import InvalidValue
-from web.desk.beginnings import AT_A_POST_OFFICE, MOVING_IN, Beginnings, waiting_for_card
+from web.desk.beginnings import AT_A_POST_OFFICE, MOVING_IN, Beginnings, card_to_continue, waiting_for_card
 from web.desk.officer import Officer
 from web.desk.outage import Outages
 from web.desk.parts import Desk
@@ -122,9 +123,10 @@ def people_pages(pages: Pages, desk: Desk, passkeys: Passkeys, outages: Outages)
                 ledger.history(conn, person),
                 [Work(row) for row in rows.work_in(conn, officer.operator.owner, [state.value for state in OPEN])],
                 waiting_for_card(conn, person),
+                card_to_continue(conn, person),
             )
 
-        cards, certificates, decision, history, all_work, waits = desk.database.read(read)
+        cards, certificates, decision, history, all_work, waits, continues = desk.database.read(read)
         language = pages.renderer.language(visit.request)
         now = line(visit)
         return pages.page(
@@ -144,7 +146,8 @@ def people_pages(pages: Pages, desk: Desk, passkeys: Passkeys, outages: Outages)
             ),
             works=[one for one in all_work if one.person == person],
             in_reader=now.readers.readers if now else (),
-            kinds=_kinds(officer, protected=view.flag is not None, card_waits=waits is not None)
+            continues=continues,
+            kinds=_kinds(officer, {Kind.UNLOCK: view.flag, Kind.WAITING_CARD: waits, Kind.CONTINUE_CARD: continues})
             if desk.provider(officer, person) == officer.operator.owner
             else sorted(MOVING_IN),
         )
@@ -170,9 +173,9 @@ def people_pages(pages: Pages, desk: Desk, passkeys: Passkeys, outages: Outages)
         return see_other(f"/desk/work/{work.id}")
 
 
-def _kinds(officer: Officer, *, protected: bool, card_waits: bool) -> list[Kind]:
-    """What this desk may begin; seeing a protected address only where there is one, and what waits for a card only
-    where something does."""
+def _kinds(officer: Officer, occasions: Mapping[Kind, object]) -> list[Kind]:
+    """What this desk may begin; what needs an occasion (a protected address to see, something that waits for a card)
+    only where there is one."""
     found = []
     for kind in Kind:
         try:
@@ -180,7 +183,7 @@ def _kinds(officer: Officer, *, protected: bool, card_waits: bool) -> list[Kind]
         except EnrollmentError:
             continue
         elsewhere = officer.counter.kind.needs_confirmation and kind not in AT_A_POST_OFFICE
-        needless = (kind is Kind.UNLOCK and not protected) or (kind is Kind.WAITING_CARD and not card_waits)
+        needless = kind in occasions and occasions[kind] is None
         if not elsewhere and not needless:
             found.append(kind)
     return found

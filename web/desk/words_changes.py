@@ -17,10 +17,25 @@ WORDS: Final[Mapping[str, Words]] = {
         "{待|ま}っている {証明書|しょうめいしょ}を カードに {入|い}れる",
         "Certificate that waits for the card",
     ),
+    "work-continue-card": Words(
+        "転入した人のカードの継続利用",
+        "{引|ひ}っこしてきた {人|ひと}の カードを つづけて {使|つか}う",
+        "Card of somebody who moved in goes on",
+    ),
+    "continue-due": Words(
+        "転入した人のカードです。%(day)s までにカードと暗証番号を確認しないと、使えなくなります。",
+        "{引|ひ}っこしてきた {人|ひと}の カードです。%(day)s までに カードと {番号|ばんごう}を {見|み}ます。",
+        "The card of somebody who moved in: unless it is presented with its PIN by %(day)s, it ends.",
+    ),
     "work-login-code": Words(
         "自宅からのログイン用の番号", "{家|いえ}で {使|つか}う {番号|ばんごう}", "Log-in code for home"
     ),
     # PINs
+    "pin-locked-here": Words(
+        "暗証番号がロックされています。本人確認のうえ「暗証番号の再設定」ができます。",
+        "{番号|ばんごう}が ロックされています。「{暗証番号|あんしょうばんごう}を {作|つく}りなおす」が できます。",
+        "A PIN is locked. Once you have seen who it is, “New PIN” sets it anew.",
+    ),
     "pin-which": Words("再設定する暗証番号", "どの {暗証番号|あんしょうばんごう}", "Which PIN"),
     "pin-card": Words("カード", "カード", "Card"),
     "pin-purpose": Words("暗証番号の種類", "どの {番号|ばんごう}", "Which PIN"),

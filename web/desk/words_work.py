@@ -101,6 +101,24 @@ WORDS: Final[Mapping[str, Words]] = {
         "{証明書|しょうめいしょ}を カードに {入|い}れます。カードを {抜|ぬ}かないでください。",
         "The certificates are written to the card and read back. Do not take the card out.",
     ),
+    "step-present": Words("カードと暗証番号", "カードと {番号|ばんごう}", "Card and PIN"),
+    "present-how": Words(
+        "%(card)s をリーダーに入れ、本人がリーダーの画面で利用者証明用の暗証番号を入力します。職員には見えません。期限は %(day)s です。",
+        "%(card)s を リーダーに {入|い}れます。{本人|ほんにん}が {番号|ばんごう}を {入|い}れます。%(day)s までです。",
+        "Put %(card)s into the reader; its holder enters the authentication PIN on the reader's screen. You do not see "
+        "it. It is due by %(day)s.",
+    ),
+    "start-present": Words("暗証番号の確認を始める", "{番号|ばんごう}を たしかめる", "Have the PIN entered"),
+    "running-present": Words(
+        "本人がリーダーの画面で暗証番号を入力しています…",
+        "{本人|ほんにん}が {番号|ばんごう}を {入|い}れています…",
+        "The holder is entering the PIN at the reader …",
+    ),
+    "done-continue": Words(
+        "カードは引き続きこの市区町村で使えます。カードを本人に渡してください。",
+        "カードは これからも {使|つか}えます。カードを {渡|わた}してください。",
+        "The card goes on in this municipality. Hand it to its holder.",
+    ),
     "start-keys": Words("鍵を作る", "{鍵|かぎ}を {作|つく}る", "Make the keys"),
     "start-pins": Words("暗証番号の入力を始める", "{暗証番号|あんしょうばんごう}を {入|い}れる", "Start PIN entry"),
     "start-certificates": Words("証明書を書き込む", "{証明書|しょうめいしょ}を {入|い}れる", "Write the certificates"),

@@ -30,6 +30,7 @@ class Kind(StrEnum):
     HOUSEHOLD = "household"
     OFFICIAL_CHANGE = "official-change"
     WAITING_CARD = "waiting-card"
+    CONTINUE_CARD = "continue-card"
     LOGIN_CODE = "login-code"
     LOSS = "loss"
     SUSPENSION = "suspension"
@@ -58,6 +59,7 @@ _AFFAIRS: Final = {
     Kind.HOUSEHOLD: Affair.ATTRIBUTE_CHANGE,
     Kind.OFFICIAL_CHANGE: Affair.ATTRIBUTE_CHANGE,
     Kind.WAITING_CARD: Affair.ATTRIBUTE_CHANGE,
+    Kind.CONTINUE_CARD: Affair.ATTRIBUTE_CHANGE,
     Kind.LOGIN_CODE: Affair.IN_PERSON_CHECK,
     Kind.LOSS: Affair.SUSPENSION,
     Kind.SUSPENSION: Affair.SUSPENSION,
@@ -82,6 +84,7 @@ class State(StrEnum):
     KEYS = "keys"
     PINS = "pins"
     CERTIFICATES = "certificates"
+    PRESENT = "present"
     CARRY_OUT = "carry-out"
     DONE = "done"
     REFUSED = "refused"
@@ -121,6 +124,7 @@ STEPS: Final[Mapping[Kind, tuple[State, ...]]] = {
     Kind.HOUSEHOLD: (_S.DETAILS, _S.EVIDENCE, _S.APPROVAL, _S.CARRY_OUT, _S.CERTIFICATES, _S.DONE),
     Kind.OFFICIAL_CHANGE: (_S.DETAILS, _S.DONE),
     Kind.WAITING_CARD: (_S.CERTIFICATES, _S.DONE),
+    Kind.CONTINUE_CARD: (_S.PRESENT, _S.DONE),
     Kind.LOGIN_CODE: (_S.EVIDENCE, _S.CARRY_OUT, _S.DONE),
     Kind.LOSS: (_S.DETAILS, _S.DONE),
     Kind.SUSPENSION: (_S.DETAILS, _S.DONE),
