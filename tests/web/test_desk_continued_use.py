@@ -1,5 +1,5 @@
-"""The card of somebody who moved in goes on once its holder entered the PIN at the new town's desk (継続利用): a child's
-too, on which no certificate has to be made anew.
+"""The card of somebody who moved in goes on once its holder entered the PIN at the new town's desk (継続利用): also a
+child's, on which no certificate has to be made anew.
 """
 
 import asyncio
