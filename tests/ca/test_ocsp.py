@@ -37,6 +37,7 @@ from pki.revocation import Good, Reason, Status
 from pki.serial import SerialNumber
 from tests.ca.ocsp_requests import encode_request, request_for
 from tests.ca.status_world import AT, AUTHORITY, END, World, key, make_responder, make_root, make_world, name
+from tests.support.clocks import judging_at
 
 BIN = Path(sys.executable).parent
 
@@ -354,7 +355,7 @@ def test_referees(
     assert "Response verify OK" in said
     assert f"{leaf}: {'revoked' if revoked else 'good'}" in said
     assert not revoked or "Reason: affiliationChanged" in said
-    said = run("ocsptool", "-e", "--load-response", answered, "--load-trust", root)[1]
+    said = run(*judging_at(AT), "ocsptool", "-e", "--load-response", answered, "--load-trust", root)[1]
     assert "Verifying OCSP Response: Success" in said, said
     assert f"Certificate Status: {'revoked' if revoked else 'good'}" in said
     code, said = run(BIN / "lint_ocsp_response", "lint", "-s", "INFO", answered)

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from ca.ceremony_file import parse_ceremony
 from ca.intents import key_hash
 from ca.profiles import KeyShape
 from pki.certificate import Certificate
+from pki.instant import Instant
 from tests.ca.issuing_world import card_key
 from tests.support.service import command
 
@@ -161,8 +163,9 @@ def test_questions_that_cannot_be_asked(deployment: Path, arguments: tuple[str, 
 def test_a_ceremony_from_review_to_transcript(deployment: Path, tmp_path: Path) -> None:
     people = {name: card_key(f"custodian {name}", KeyShape.P256) for name in ("aoi", "hina")}
     file, transcript = tmp_path / "ceremony.toml", tmp_path / "transcript.json"
+    at = Instant(int(time.time())) + timedelta(days=1)  # after the deployment's authorities were founded
     file.write_text(
-        'format = "jitsuin-ceremony-1"\ntitle = "second generation"\nat = 2027-01-01T00:00:00Z\n'
+        f'format = "jitsuin-ceremony-1"\ntitle = "second generation"\nat = {at.iso()}\n'
         "[custodians]\nneeded = 2\n"
         + "".join(
             f'[[custodians.person]]\nname = "{name}"\nkey = "{key_hash(key.public_spki)}"\n'
