@@ -209,7 +209,7 @@ class Sitting:
         visitor = self.pages.with_card(person)
         text = visitor.see("/citizen/certificates/" + self.application())
         assert "With your own card reader" in text
-        shown = re.search(r'id="code">([2-9A-Z]{4})-([2-9A-Z]{6})<', text)
+        shown = re.search(r'id="code">([2-9A-Z]{5})-([2-9A-Z]{5})<', text)
         assert shown is not None
         code = "".join(shown.groups())
         channel = self.pages.pairings.redeem(code, 27980)

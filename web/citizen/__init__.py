@@ -3,7 +3,7 @@
 citizen.py    the parts put together
 resident.py   who is logged in: whose card, or whose one-time code
 codes.py      one-time codes from a counter, for those without a reader
-entry.py      log-in, pairing, log-out, quick exit
+entry.py      log-in with card or code, log-out, quick exit
 home.py       the first page, certificates, calendar, notices, lock
 trust.py      online moves left, the timeline, desks, booking one visit
 history.py    who looked at me: filters, export with proofs, questions

@@ -88,8 +88,6 @@ def certificate_pages(pages: Pages, citizen: Citizen, home: HomeCards) -> None:
         found = mine(visit)
         failure = home.errands.failure(found.application)
         language = pages.renderer.language(visit.request)
-        channel = citizen.pairings.of_session(visit.session.handle)
-        code = "" if channel else citizen.pairings.code_for(visit.session.handle, citizen.door.sessions.realm)
         held = citizen.database.read(
             lambda conn: work.certificates_of_application(conn, found.application).get(Purpose.SIGNATURE)
         )
@@ -103,8 +101,7 @@ def certificate_pages(pages: Pages, citizen: Citizen, home: HomeCards) -> None:
             running=home.errands.running(found.application) is not None,
             version=version(found),
             failure=problem_of(failure, Language.JA if language.is_japanese else Language.EN) if failure else None,
-            channel=channel,
-            code=code,
+            **citizen.pairings.offered(visit.session.handle, pages.sessions.realm),
         )
 
     @pages.get("/citizen/certificates/{application}/now", SOMEBODY)

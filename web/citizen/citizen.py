@@ -23,6 +23,7 @@ from web.citizen.words import WORDS
 from web.filing_check import FilingCheck
 from web.filings import VerifiedByUs
 from web.pages.card_login import CardLogin
+from web.pages.coming_in import ComingIn
 from web.pages.rendering import Renderer
 from web.pages.router import Guarded, Pages
 from web.pages.sessions import Session
@@ -78,7 +79,7 @@ def citizen_routes(
     def used(person: PersonId) -> None:
         note_use(citizen.database, person, citizen.clock.now(), citizen.random)
 
-    entry_pages(pages, Entry(door, login, citizen.pairings, codes, used))
+    entry_pages(Entry(ComingIn(pages, login, citizen.pairings, "/citizen/"), door, codes, used))
     home_pages(pages, citizen)
     trust_pages(pages, citizen)
     history_pages(pages, citizen)

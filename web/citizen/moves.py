@@ -9,7 +9,7 @@ Who lives together is what the municipality told; of a protected person nothing 
 import hashlib
 import hmac
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Final
 
 from fastapi import Response
 
@@ -158,7 +158,7 @@ def move_pages(pages: Pages, citizen: Citizen, parts: Households, verifier: Veri
             results=results,
             waiting={one.application for one in citizen.database.read(lambda conn: waiting_for(conn, resident))},
             in_person=any(one.outcome is Outcome.IN_PERSON for one in results),
-            **pages_pairing(visit),
+            **citizen.pairings.offered(visit.session.handle, pages.sessions.realm),
         )
 
     @pages.post("/citizen/moves/{filing}/sign", CARD)
@@ -226,11 +226,6 @@ def move_pages(pages: Pages, citizen: Citizen, parts: Households, verifier: Veri
                 except FilingRejected:
                     continue  # their certificate ended meanwhile: they are sent to a counter
         return found
-
-    def pages_pairing(visit: Visit) -> dict[str, Any]:
-        channel = citizen.pairings.of_session(visit.session.handle)
-        code = "" if channel else citizen.pairings.code_for(visit.session.handle, citizen.door.sessions.realm)
-        return {"channel": channel, "code": code}
 
 
 def own_name(visit: Visit, person: str) -> str:

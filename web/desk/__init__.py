@@ -2,7 +2,7 @@
 
 desk.py       the parts, and the routes put together
 officer.py    who is logged in, at which desk, with the card still in the reader
-entry.py      log-in, pairing with the reader, log-out, language
+entry.py      log-in with card or security key, log-out
 people.py     searching and looking at people, always with an access record first
 work.py       guided work as a table of states
 beginnings.py beginning work with somebody, giving it up

@@ -22,6 +22,7 @@ from web.desk.words import WORDS
 from web.desk.working import working_pages
 from web.filing_check import FilingCheck
 from web.pages.card_login import CardLogin
+from web.pages.coming_in import ComingIn
 from web.pages.forms import Form
 from web.pages.passkeys import Passkeys
 from web.pages.rendering import Renderer
@@ -93,7 +94,7 @@ def desk_routes(desk: Desk, check: FilingCheck, policies: frozenset[str], origin
     pages = Pages(door.sessions, renderer, origin, admit, door.allow, "/desk/login", on_error=on_error, away=away)
     login = CardLogin(check, policies, origin, Challenges(desk.random), desk.clock)
     passkeys = Passkeys(REALM, origin, desk.database, desk.clock, desk.random)
-    entry_pages(pages, Entry(door, login, door.pairings, passkeys))
+    entry_pages(Entry(ComingIn(pages, login, door.pairings, "/desk/"), door, passkeys))
     people_pages(pages, desk, passkeys, outages)
     working_pages(pages, desk)
     visit_pages(pages, desk, outages)

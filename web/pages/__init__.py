@@ -13,6 +13,7 @@
     router.py     routes with a guard
     static.py     our own CSS and JavaScript, under names that hold their digest
     card_login.py the card's token → whose it is
+    coming_in.py  log-in with a reader and a card, and log-out, as all pages have them
     passkeys.py   WebAuthn for those without a card
     naming.py     what access records call things, in plain words
 """

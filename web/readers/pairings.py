@@ -61,6 +61,11 @@ class Pairings:
             self._waiting[code] = (session, realm, now + CODE_LIFE)
             return code
 
+    def offered(self, session: str, realm: str) -> dict[str, object]:
+        """What `pages/pairing.html` shows a session: its `channel`, or while it has none the `code` to type there."""
+        channel = self.of_session(session)
+        return {"channel": channel, "code": "" if channel else self.code_for(session, realm)}
+
     def redeem(self, code: str, port: int) -> Channel:
         """What the code is worth, once, for the agent on that port of its loopback.
 
