@@ -31,6 +31,7 @@ import typer
 
 from cli.child import end_with_parent, leave_network
 from cli.errors import PartStopped
+from pki.errors import Error
 
 if TYPE_CHECKING:
     from cli.clock import SystemClock
@@ -41,6 +42,8 @@ log = logging.getLogger("jitsuin.serve")
 
 _IDLE = 0.05
 """Seconds between two looks of the signing process for something to sign."""
+_AWAY = 1.0
+"""Seconds until a database that was away is tried again."""
 _ROUND = 0.5
 """Seconds between two looks of the periodic work."""
 _CARD_IDLE = 0.004
@@ -173,8 +176,12 @@ def _keep_cards(settings: "Settings", clock: "SystemClock") -> None:
         print(json.dumps({"ready": Role.CARD_KEYS.value, "network": not alone}), flush=True)
         while not stop.is_set():
             at = clock.now()
-            if keeper.work(at) == 0:
-                stop.wait(_CARD_IDLE if keeper.under_way(at) else _IDLE)
+            try:
+                if keeper.work(at) == 0:
+                    stop.wait(_CARD_IDLE if keeper.under_way(at) else _IDLE)
+            except Error as error:  # the database is away: without us the web process would end too
+                log.error("cards: %s", error)
+                stop.wait(_AWAY)
 
 
 def _may_leave_network(settings: "Settings") -> bool:

@@ -28,6 +28,8 @@ log = logging.getLogger("jitsuin.signing")
 
 HOUSEKEEPING = timedelta(seconds=5)
 """How often it is asked whether a CRL or a responder is due."""
+SAYING = timedelta(seconds=10)
+"""How often the same failure is logged."""
 SWEEPING = timedelta(hours=1)
 """How often ended CRLs are looked for."""
 RENEW_AHEAD = timedelta(days=7)
@@ -50,15 +52,19 @@ class Signing:
     metrics: Path | None = None
     """The file that the numbers are written into."""
     tally: Tally = field(default_factory=Tally)
+    _at: Instant = field(default=Instant(0))
+    _said: dict[str, Instant] = field(default_factory=dict)
     _next: Instant = field(default=Instant(0))
     _logged: Instant = field(default=Instant(0))
     _swept: Instant = field(default=Instant(0))
 
     def work(self, at: Instant) -> int:
-        """One round; how many certificates were signed. What failed is logged by its code and tried again next time.
+        """One round; how many certificates were signed. What failed is logged, the same thing at most every
+        `SAYING`, and tried again next time.
 
         The logs get their next checkpoints once a second: so soon everybody can see what was recorded about them.
         """
+        self._at = at
         if at >= self._next:
             self._next = at + HOUSEKEEPING
             self._keep_house(at)
@@ -88,9 +94,17 @@ class Signing:
         try:
             return what()
         except Error as error:
-            log.error("%s", error)
+            self._say(str(error))
             self.tally.failed(error, key_store=isinstance(error, KeyStoreError))
             return 0
+
+    def _say(self, text: str) -> None:
+        """A database that is away is met in every round, twenty times a second."""
+        said = {one: at for one, at in self._said.items() if self._at < at + SAYING}
+        if text not in said:
+            log.error("%s", text)
+            said[text] = self._at
+        self._said = said
 
     def _renew(self, at: Instant) -> int:
         return len(renew_responders(self.database, self.keys, self.responder_keys, at, self.random, RENEW_AHEAD))

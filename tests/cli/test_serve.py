@@ -7,6 +7,7 @@ import socket
 import sqlite3
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -17,6 +18,7 @@ from ca.ocsp_request import parse_request
 from cli.database import Database
 from cli.errors import AddressUnusable, DatabaseNewer, DatabaseOutdated, PartStopped, PortTaken, SecretMissing
 from cli.settings import load_settings
+from tests.support.postgresql import Server
 from tests.support.processes import is_running, wait_gone
 from tests.support.service import command, serving
 
@@ -220,3 +222,34 @@ def _set_revision(folder: Path, revision: str) -> None:
     with sqlite3.connect(folder / "jitsuin.db") as connection:
         connection.execute("UPDATE ca_alembic_version SET version_num = ?", (revision,))
     connection.close()
+
+
+def test_a_database_that_goes_away_and_comes_back_ends_no_process(tmp_path: Path, postgresql_server: Server) -> None:
+    name, mine, place = postgresql_server.create_database(), tmp_path / "mine.toml", tmp_path / "deployment"
+    mine.write_text(f'[database]\nurl = "{postgresql_server.url(name)}"\n')
+    made = subprocess.run(
+        command("init", str(place), "--settings", str(mine)), capture_output=True, text=True, timeout=120, check=False
+    )
+    assert made.returncode == 0, made.stderr
+    log = tmp_path / "deployment.stderr"
+
+    def until(holds: Callable[[], bool]) -> None:
+        ends = time.monotonic() + 60
+        while not holds():
+            assert time.monotonic() < ends, log.read_text()[-2000:]
+            time.sleep(0.05)
+
+    with serving(place) as service:
+        parts = [service.ready[one]["pid"] for one in ("signer", "card_keys")]
+        postgresql_server.cut_off(name, off=True)
+        until(lambda: httpx.get(f"{service.url}/ready").status_code == 503)
+        until(lambda: "cards: cli.database-unavailable" in log.read_text())
+        until(lambda: "jitsuin.signing cli.database-unavailable" in log.read_text())
+        assert all(is_running(pid) for pid in parts) and service.process.poll() is None
+        postgresql_server.cut_off(name, off=False)
+        until(lambda: httpx.get(f"{service.url}/ready").status_code == 200)
+        said = log.read_text().count("jitsuin.signing cli.database-unavailable")
+        assert said < 10, "one thing is said once in a while, not in every round"
+        assert all(is_running(pid) for pid in parts)
+        assert service.stop() == 0
+    postgresql_server.drop_database(name)

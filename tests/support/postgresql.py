@@ -64,6 +64,14 @@ class Server:
         with self._administrator() as connection:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
+    def cut_off(self, name: str, *, off: bool) -> None:
+        """Nobody reaches it any more, whoever was connected; or everybody may again."""
+        with self._administrator() as connection:
+            statement = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
+            connection.execute(statement.format(sql.Identifier(name), sql.SQL("false" if off else "true")))
+            if off:
+                connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+
     def _administrator(self) -> "psycopg.Connection[tuple[object, ...]]":
         return psycopg.connect(host=str(self.folder), user="jitsuin", dbname="postgres", autocommit=True)
 
