@@ -108,3 +108,23 @@ def judge(page: Page) -> None:
     found = Axe().run(page, options=rules).response["violations"]
     told = [(one["id"], [node["html"][:160] for node in one["nodes"]]) for one in found]
     assert not told, told
+
+
+def looks(page: Page, name: str) -> None:
+    """Pictures to look at, in two languages, three widths, dark and high contrast, with nothing for axe to find. The
+    page is left wide and Japanese."""
+    here = page.url.split("?")[0]
+    for language in ("en", "ja"):
+        go(page, f"{here}?lang={language}")
+        for width in (390, 820, 1280):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
+            shoot(page, f"{name}-{language}-{width}")
+            if width != 820:
+                judge(page)
+    page.emulate_media(color_scheme="dark")
+    judge(page)
+    shoot(page, f"{name}-dark")
+    page.emulate_media(color_scheme="light", forced_colors="active")
+    shoot(page, f"{name}-contrast")
+    page.emulate_media(forced_colors="none")

@@ -21,7 +21,7 @@ from enrollment.store.gate import GateRow
 from tests.browser.conftest import Open
 from tests.browser.counting import forget, inputs, watch
 from tests.browser.seats import Seat
-from tests.browser.steps import begin, decide, find, go, judge, log_in, shoot, show_documents
+from tests.browser.steps import begin, decide, find, go, judge, log_in, looks, shoot, show_documents
 from tests.browser.test_citizen_pages import opened
 from tests.browser.town import HANAKO, NEWCOMER, TARO, World
 
@@ -95,33 +95,19 @@ def card_there(page: Page) -> None:
     expect(page.locator("main section.note")).to_contain_text("署名用", timeout=30_000)
 
 
-def both_widths(page: Page, name: str) -> None:
-    """Pictures to look at, in two languages and two widths, with nothing for axe to find."""
-    here = page.url
-    for language in ("ja", "en"):
-        go(page, f"{here}?lang={language}")
-        for width in (1280, 390):
-            page.set_viewport_size({"width": width, "height": 900})
-            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide"
-            judge(page)
-            shoot(page, f"{name}-{language}-{width}")
-    page.set_viewport_size({"width": 1280, "height": 900})
-    go(page, f"{here}?lang=ja")
-
-
 def test_a_pin_is_set_anew_by_its_holder_and_only_once(
     world: World, clerk: tuple[Page, Page], clerk_pc: Seat, tell: Tell
 ) -> None:
     page, agent = clerk
     find(page, TARO, "1955-12-31")
     begin(page, "pin-reset")
-    both_widths(page, "desk-pin-reset")
+    looks(page, "desk-pin-reset")
     page.locator("#purpose").select_option("authentication")
     show_documents(page)
     expect(page.locator("main")).to_contain_text("職員には見えません")
     clerk_pc.insert(world.cards[TARO], 1)
     card_there(page)
-    both_widths(page, "desk-pin-reset-card")
+    looks(page, "desk-pin-reset-card")
     page.locator("form[action$='/card'] button").click()
     agent.locator("#authentication").fill("8642")
     agent.locator("#authentication_again").fill("8642")
@@ -142,7 +128,7 @@ def test_a_new_address_and_its_certificate_on_the_same_card_in_one_sitting(
     find(page, HANAKO, "1980-02-17")
     begin(page, "change")
     show_documents(page)
-    both_widths(page, "desk-change")
+    looks(page, "desk-change")
     page.locator("#address").fill("例示県見本市𠮷野町３番地")
     page.locator("form[action$='/details'] button").click()
     expect(page.locator("main .warn")).to_contain_text("𠮷 → 吉")
@@ -157,7 +143,7 @@ def test_a_new_address_and_its_certificate_on_the_same_card_in_one_sitting(
     shoot(second, "desk-change-queue-ja")
     decide(second, HANAKO, "転居届と一致")
     expect(page.locator("form[action$='/carry-out'] button")).to_be_visible(timeout=30_000)
-    both_widths(page, "desk-change-carry-out")
+    looks(page, "desk-change-carry-out")
     page.locator("form[action$='/carry-out'] button").click()
     clerk_pc.insert(world.cards[HANAKO], 1)
     card_there(page)
@@ -165,7 +151,7 @@ def test_a_new_address_and_its_certificate_on_the_same_card_in_one_sitting(
     page.locator("form[action$='/card'] button").click()
     expect(page.locator(".good").first).to_contain_text("新しい署名用証明書をカードに書き込みました", timeout=60_000)
     tell("change of address with a character that no certificate carries", 16, page)
-    both_widths(page, "desk-change-done")
+    looks(page, "desk-change-done")
     find(page, HANAKO, "1980-02-17")
     expect(page.locator("main")).to_contain_text("𠮷野町３番地")
 
@@ -193,13 +179,13 @@ def test_a_household_prepared_at_home_moves_in_one_session(
     page.wait_for_url("**/desk/work/*")
     assert page.locator("h1").inner_text() == "世帯の引っ越し"
     assert page.locator("#address").input_value() == "例示県見本市川向町１２番地"
-    both_widths(page, "desk-household")
+    looks(page, "desk-household")
     assert page.locator("legend").all_inner_texts()[0].startswith(TARO), "who came first"
     for number in (0, 1):
         page.locator(f"#part-{number}").select_option("here")
         page.locator(f"[name=consent-{number}]").check()
     page.locator("form[action$='/details'] button").click()
-    both_widths(page, "desk-household-documents")
+    looks(page, "desk-household-documents")
     for number in range(page.locator("select[name^=document1-]").count()):
         page.locator(f"#document1-{number}").select_option("driving-licence")
         page.locator(f"#expires1-{number}").fill("2031-01-01")
@@ -211,7 +197,7 @@ def test_a_household_prepared_at_home_moves_in_one_session(
     log_in(second, second_agent, supervisor_pc, world.staff[SUPERVISOR])
     decide(second, TARO, "届出と一致")
     page.locator("form[action$='/carry-out'] button").click(timeout=30_000)
-    both_widths(page, "desk-household-cards")
+    looks(page, "desk-household-cards")
     for name in (TARO, HANAKO):
         clerk_pc.insert(world.cards[name], 1)
         card_there(page)
@@ -221,7 +207,7 @@ def test_a_household_prepared_at_home_moves_in_one_session(
             clerk_pc.pull(1)
     expect(page.locator(".good").first).to_contain_text("世帯の手続が終わりました", timeout=60_000)
     tell("household of two here and one who has not agreed, prepared at home", 24, page)
-    both_widths(page, "desk-household-done")
+    looks(page, "desk-household-done")
     used = open_page()
     used.context.add_cookies(page.context.cookies())
     go(used, "/desk/")
@@ -241,7 +227,7 @@ def test_a_booked_visit_is_opened_and_a_code_for_home_is_shown_once(
     booked_for_now(world, HANAKO)
     go(page, "/desk/bookings")
     expect(page.locator("main table")).to_contain_text(HANAKO)
-    both_widths(page, "desk-bookings")
+    looks(page, "desk-bookings")
     page.locator("#ticket").fill("0" * 32)
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_contain_text("できませんでした")

@@ -52,7 +52,8 @@ NEWCOMER, HIDDEN = "新規　次郎", "秘匿　和子"
 HIDDEN_ADDRESS = "例示県見本市ひみつ町九丁目９番９号"
 
 
-def make_world(folder: Path) -> World:
+def make_world(folder: Path, database_url: str = "") -> World:
+    """`database_url`: of a database that is there already; else it is SQLite, as `jitsuin init` makes it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         listen = f"127.0.0.1:{probe.getsockname()[1]}"
@@ -60,7 +61,10 @@ def make_world(folder: Path) -> World:
     mine = folder / "mine.toml"
     # A name, not a number: WebAuthn knows no passkeys of a bare address.
     address = listen.replace("127.0.0.1", "localhost")
-    mine.write_text(f'[service]\nlisten = "{listen}"\npublic_url = "http://{address}"\n')
+    mine.write_text(
+        f'[service]\nlisten = "{listen}"\npublic_url = "http://{address}"\n'
+        + (f'[database]\nurl = "{database_url}"\n' if database_url else "")
+    )
     made = subprocess.run(
         command("init", str(place), "--settings", str(mine)), capture_output=True, text=True, timeout=120, check=False
     )
