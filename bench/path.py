@@ -100,7 +100,7 @@ def make_world(key_of: Callable[[str], Key], leaves: int) -> World:
 def forget() -> None:
     """Drop every table that fills by use."""
     keys.load_key.cache_clear()
-    name_preparation.canonical.cache_clear()
+    name_preparation.forget()
     certificate.known_extension.cache_clear()
     walk.moment.cache_clear()
     walk.dotted.cache_clear()

@@ -30,6 +30,9 @@ class Budget:
     """Status of the issuer of the status of the issuer of …"""
     certificates: int = 2000
     """Certificates that are offered for paths; each is parsed once."""
+    names: int = 128 << 10
+    """Octets of the different names on what is offered: to prepare a name (RFC 5280 7.1) can cost more per octet than
+    anything else that is read."""
     octets: int = 64 << 20
     """Everything that is offered, together."""
 
@@ -51,6 +54,7 @@ class Meter:
             "steps": budget.steps,
             "name_comparisons": budget.name_comparisons,
             "evidence": budget.evidence,
+            "names": budget.names,
         }
 
     def spend(self, what: str, amount: int = 1) -> None:

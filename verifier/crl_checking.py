@@ -28,6 +28,7 @@ from verifier.sources import Finding, Source, Sources, StatusAnswer, StatusRules
 Trusts = Callable[[ParsedCertificate, TrustAnchor, bool], bool]
 """Whether a signer of evidence has an unrevoked path to that anchor; the flag: its CA named it for its own status."""
 _UNREADABLE: Final = "its CRL has entries that cannot be read"
+_UNPROCESSED: Final = "its CRL has a critical extension that is not processed"
 _NOTHING: Final = StatusAnswer(Unknown("no CRL at hand is about it"))
 
 
@@ -178,7 +179,8 @@ class CrlChecker:
                 fault = self._fault_of_itself(crl) or self._fault_of_issuer(crl, path, index)
                 if fault is None:
                     self._until = -FOREVER
-                    return self._fault_of_signer(crl, path, index, trusts)
+                    return self._fault_of_signer(crl, path, index, trusts) or _fault_of_entries(crl)
+                fault = fault or _fault_of_entries(crl)
                 verdict = fault, FOREVER, -FOREVER
                 if not fault:
                     verdict = "", *self._span(crl, path, index)
@@ -195,12 +197,9 @@ class CrlChecker:
         return crl.this_update - self._skew, min((crl.next_update or 0) + self._skew, *ends)
 
     def _fault_of_itself(self, crl: ParsedCrl) -> str | None:
-        """(a), and what only the CRL decides. None: nothing found."""
-        try:
-            if crl.unknown_critical:
-                return "its CRL has a critical extension that is not processed"
-        except Malformed:
-            return _UNREADABLE
+        """(a), and what only the CRL decides, without a look at its entries. None: nothing found."""
+        if crl.unknown_critical_extension:
+            return _UNPROCESSED
         if not crl_scope.is_fresh(crl, self._at, self._skew):
             return "its CRL is not current"
         if self._strict and (crl.number is None or crl.has_critical_number):
@@ -255,6 +254,14 @@ class CrlChecker:
         return self._cache.signatures.verifies(
             crl.fingerprint, spki, crl.outer_algorithm, crl.signature, crl.tbs, self._meter
         )
+
+
+def _fault_of_entries(crl: ParsedCrl) -> str:
+    """5.3: of a CRL whose signature holds. Before that anybody could make us read a million entries of theirs."""
+    try:
+        return _UNPROCESSED if crl.unknown_critical else ""
+    except Malformed:
+        return _UNREADABLE
 
 
 def _bears(signer: ParsedCertificate, name: bytes) -> bool:

@@ -123,7 +123,7 @@ def load_key(spki: bytes) -> Key:
         return Key(KeyKind.EC, public.key_size, spki, public, curve=curve, weight=1 if curve == "secp256r1" else 4)
     if kind is KeyKind.DSA:
         bits = public.key_size
-        return Key(KeyKind.DSA, bits, spki, public, until=END_OF_SHA1 if bits < 2048 else END_OF_DSA)
+        return Key(KeyKind.DSA, bits, spki, public, weight=8, until=END_OF_SHA1 if bits < 2048 else END_OF_DSA)
     if kind is not None:
         return Key(kind, 0, spki, public, weight=2)
     raise UnacceptableKey("a key of a kind that is not accepted")

@@ -3,24 +3,34 @@
 A path compares some ten names. Text that is ASCII, as most is, needs no Unicode tables: case folds and spaces join.
 """
 
+from functools import lru_cache
 from typing import Final
 
 from pki import der, names
 from pki.errors import Malformed
-from verifier.kept import kept
 from verifier.walk import SEQUENCE, expect, only
 
 _ASCII_TYPES: Final = frozenset({0x0C, 0x13, 0x16})
 _CONTROLS: Final = bytes(range(0x20)) + b"\x7f"
 CanonicalName = tuple[object, ...]
+MAX_OCTETS: Final = 16 << 10
+"""A longer name is read as none (RFC 5280 appendix A bounds each of its parts to some hundred characters)."""
+_USUAL: Final = 1024
 
 
-@kept(most=8192, octets=1024)
 def canonical(encoded: bytes) -> CanonicalName:
     """What two encodings of one name have in common: one part for each RDN, equal exactly if the RDNs are.
 
-    Errors: Malformed for what is no Name.
+    Every result is kept, for a path asks for the same few names at every step; of long names only some, which are as
+    many as the budget of a request lets through (`Budget.names`).
+    Errors: Malformed for what is no Name, or too long for one.
     """
+    if len(encoded) > MAX_OCTETS:
+        raise Malformed("a name of more than 16 kB", MAX_OCTETS)
+    return _usual(encoded) if len(encoded) <= _USUAL else _long(encoded)
+
+
+def _canonical(encoded: bytes) -> CanonicalName:
     at, end = only(encoded, SEQUENCE, "a Name")
     parts: list[object] = []
     while at < end:
@@ -47,6 +57,16 @@ def canonical(encoded: bytes) -> CanonicalName:
             parts.append(_fully(encoded[at:stop]))
         at = stop
     return tuple(parts)
+
+
+_usual: Final = lru_cache(maxsize=8192)(_canonical)
+_long: Final = lru_cache(maxsize=256)(_canonical)
+
+
+def forget() -> None:
+    """Keep nothing of what was kept."""
+    _usual.cache_clear()
+    _long.cache_clear()
 
 
 def _fully(rdn: bytes) -> object:

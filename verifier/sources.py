@@ -71,13 +71,15 @@ class StatusAnswer:
 class CrlSet(NameIndex[ParsedCrl]):
     """A fixed set of CRLs by issuer, with what was found out about them; shared by all requests that offer this set."""
 
-    __slots__ = ("accepted", "answers", "has_deltas", "unreadable")
+    __slots__ = ("accepted", "answers", "has_deltas", "names", "unreadable")
 
     def __init__(self, crls: Iterable[ParsedCrl], unreadable: tuple[str, ...] = ()) -> None:
         crls = tuple(crls)
         super().__init__((crl.issuer, crl) for crl in crls)
         self.has_deltas = any(crl.base_number is not None for crl in crls)
         """Whether any of them is a delta; saves looking for one each time."""
+        self.names = sum(map(len, {crl.issuer for crl in crls}))
+        """Octets of their issuers' different names."""
         self.unreadable = unreadable
         """What was offered with them and is no CRL (SHA-256 in hex)."""
         self.accepted: Lasting[None] = Lasting(256)

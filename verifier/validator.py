@@ -115,17 +115,30 @@ class Validator:
         offered = evidence.certificates + evidence.crls + evidence.ocsp
         if len(evidence.certificates) > self._budget.certificates or sum(map(len, offered)) > self._budget.octets:
             return _exhausted(BudgetExhausted("certificates or octets of evidence"))
-        sources, unreadable = self._sources(evidence)
         meter = Meter(self._budget)
+        try:
+            sources, unreadable = self._sources(evidence, meter)
+        except BudgetExhausted as exhausted:
+            return _exhausted(exhausted)
         request = _Request(parsed, at, known_at or at, inputs, rules, meter, self._cache.paths)
         result = request.run(sources, self._anchors)
         return replace(result, unreadable=unreadable) if unreadable else result
 
-    def _sources(self, evidence: Evidence) -> tuple[Sources, tuple[str, ...]]:
+    def _sources(self, evidence: Evidence, meter: Meter) -> tuple[Sources, tuple[str, ...]]:
         unreadable: list[str] = []
-        cache = self._cache
-        certificates = index_certificates(readable(evidence.certificates, cache.certificate, unreadable))
+        cache, seen = self._cache, set[bytes]()
+
+        def certificate(der: bytes) -> ParsedCertificate:
+            read = cache.certificate(der)
+            for name in (read.issuer, read.subject):
+                if name not in seen:
+                    seen.add(name)
+                    meter.spend("names", len(name))
+            return read
+
+        certificates = index_certificates(readable(evidence.certificates, certificate, unreadable))
         crls = cache.crl_set(evidence.crls)
+        meter.spend("names", crls.names)
         unreadable += crls.unreadable
         ocsp = tuple(readable(evidence.ocsp, cache.ocsp, unreadable)) if evidence.ocsp else ()
         return Sources(certificates, crls, ocsp, cache.certificate), tuple(unreadable)

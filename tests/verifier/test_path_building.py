@@ -17,6 +17,7 @@ from tests.verifier.path_world import (
     name,
     spki,
 )
+from verifier import name_preparation
 from verifier.anchors import TrustAnchor, anchor_of
 from verifier.budget import Budget
 from verifier.certificate import parse
@@ -30,6 +31,10 @@ from verifier.validator import Validator
 
 ROOT = Ca("Root")
 UNKNOWN = extension("1.3.6.1.4.1.32473.666", b"\x05\x00", critical=True)
+
+
+def wide_name(number: int, parts: int) -> bytes:
+    return name(*(f"é{number}-{part}" for part in range(parts)))
 
 
 def judge(
@@ -168,11 +173,16 @@ class TestBounds:
         assert Validator([ROOT.anchor()]).validate(fewer, AT, Evidence((), (ROOT.crl(scope=scope(many[9:])),))).passed
 
     def test_slow_signatures_count_for_more(self) -> None:
-        from cryptography.hazmat.primitives.asymmetric import ec
+        from cryptography.hazmat.primitives.asymmetric import dsa, ec
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
         from verifier.keys import load_key
 
         assert load_key(spki(ec_key("a", ec.SECP384R1))).weight > load_key(spki(ec_key("a"))).weight
+        # a generator that fits no real group does: the key is only weighed
+        numbers = dsa.DSAPublicNumbers(4, dsa.DSAParameterNumbers((1 << 2047) + 1, (1 << 255) + 1, 2))
+        encoded = numbers.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        assert load_key(encoded).weight >= 8
 
     def test_policies_that_multiply(self) -> None:
         """Every level maps every policy onto every other (CVE-2023-0464): a graph stays small, a tree would not."""
@@ -295,3 +305,49 @@ def test_what_one_request_learnt_does_not_leak_into_another() -> None:
     forged = impostor.leaf()
     assert Validator([impostor.anchor()], rules=rules, cache=cache).validate(forged, AT).passed
     assert not Validator([ROOT.anchor()], rules=rules, cache=cache).validate(forged, AT).passed
+
+    def test_names_that_are_dear_to_prepare(self) -> None:
+        """Not ASCII, in many parts, longer than most: each is prepared once, however often the mesh is walked."""
+        cas = [Ca(f"W{number}", wide_name(number, 120)) for number in range(6)]
+        mesh = [one.ca(other) for one, other in permutations(cas, 2)]
+        validator = Validator([ROOT.anchor()])
+        crls = tuple(one.crl() for one in cas)
+        before = name_preparation._long.cache_info().misses
+        result = validator.validate(cas[0].leaf(), AT, Evidence((*mesh, ROOT.ca(cas[-1])), crls))
+        assert result.indication is Indication.INDETERMINATE
+        assert name_preparation._long.cache_info().misses - before <= len(cas)
+
+    def test_more_names_than_are_prepared(self) -> None:
+        leaf = ROOT.leaf()
+        rules = StatusRules(RevocationMode.OFF)
+        others = tuple(ROOT.ca(Ca(f"W{number}", wide_name(number, 30))) for number in range(8))
+        assert Validator([ROOT.anchor()], rules=rules).validate(leaf, AT, Evidence(others)).passed
+        small = Validator([ROOT.anchor()], rules=rules, budget=Budget(names=2048))
+        for evidence in (
+            Evidence(others),
+            Evidence((), tuple(Ca(f"W{number}", wide_name(number, 30)).crl() for number in range(8))),
+        ):
+            result = small.validate(leaf, AT, evidence)
+            assert result.indication is Indication.INDETERMINATE
+            assert "too many names" in result.reason
+        # the same name again and again is one name
+        assert small.validate(leaf, AT, Evidence(others[:1] * 8)).passed
+
+    def test_a_name_that_is_too_long_to_be_one(self) -> None:
+        result = Validator([ROOT.anchor()]).validate(Ca("Long", name("é" * 10_000)).leaf(), AT)
+        assert (result.indication, result.sub_indication) == (Indication.FAILED, SubIndication.FORMAT_FAILURE)
+        assert "16 kB" in result.reason
+
+    def test_entries_of_a_crl_are_not_read_before_its_signature_holds(self) -> None:
+        """Who offers CRLs of their own making would have us read a million entries of each."""
+        critical = entry(7, AT + -DAY, None, UNKNOWN)
+        forged = tuple(Ca("Stranger", ROOT.named).crl(critical, number=number) for number in range(3))
+        cache = EngineCache()
+        result = Validator([ROOT.anchor()], cache=cache).validate(ROOT.leaf(), AT, Evidence((), forged))
+        assert result.indication is Indication.INDETERMINATE
+        assert all(cache.crl(one)._entries is None for one in forged)
+        genuine = ROOT.crl(critical)
+        result = Validator([ROOT.anchor()], cache=cache).validate(ROOT.leaf(), AT, Evidence((), (*forged, genuine)))
+        assert result.indication is Indication.INDETERMINATE
+        assert "critical extension" in result.reason
+        assert cache.crl(genuine)._entries is not None
