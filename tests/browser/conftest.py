@@ -10,8 +10,10 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
@@ -41,27 +43,46 @@ def fastpoll(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The deployment, served."""
     folder = tmp_path_factory.mktemp("browser")
-    made = make_world(folder)
+    with served(make_world(folder)) as made:
+        yield made
+
+
+@contextmanager
+def served(made: World) -> Iterator[World]:
+    """Serve it. After the file's last test, nobody may be named in its log, nor in any address that was asked for."""
     with serving(made.folder, "--listen", made.listen) as service:
         made.url = service.url
         yield made
+    log = (made.folder.parent / f"{made.folder.name}.stderr").read_text()
+    assert " GET /" in log, "the log tells what was asked for"
+    assert not made.leaks(log), "in the service's log"
+    assert not made.leaks(unquote("\n".join(made.addresses))), "in an address"
+
+
+@contextmanager
+def watched(world: World, folder: Path, preload: Path | None) -> Iterator[Seat]:
+    """A seat of the deployment whose agent's log names nobody either."""
+    with seat(world.url, folder, preload=preload) as one:
+        yield one
+    log = one.log.read_text()
+    assert "ready:" in log and not world.leaks(log), "in the agent's log"
 
 
 @pytest.fixture(scope="module")
 def clerk_pc(world: World, tmp_path_factory: pytest.TempPathFactory, fastpoll: Path | None) -> Iterator[Seat]:
-    with seat(world.url, tmp_path_factory.mktemp("clerk"), preload=fastpoll) as one:
+    with watched(world, tmp_path_factory.mktemp("clerk"), fastpoll) as one:
         yield one
 
 
 @pytest.fixture(scope="module")
 def supervisor_pc(world: World, tmp_path_factory: pytest.TempPathFactory, fastpoll: Path | None) -> Iterator[Seat]:
-    with seat(world.url, tmp_path_factory.mktemp("supervisor"), preload=fastpoll) as one:
+    with watched(world, tmp_path_factory.mktemp("supervisor"), fastpoll) as one:
         yield one
 
 
 @pytest.fixture(scope="module")
 def post_pc(world: World, tmp_path_factory: pytest.TempPathFactory, fastpoll: Path | None) -> Iterator[Seat]:
-    with seat(world.url, tmp_path_factory.mktemp("post"), preload=fastpoll) as one:
+    with watched(world, tmp_path_factory.mktemp("post"), fastpoll) as one:
         yield one
 
 
@@ -96,6 +117,7 @@ def open_page(browser: Browser, world: World) -> Iterator[Open]:
             **more,
         )
         context.set_default_timeout(PATIENCE)
+        context.on("request", lambda request: world.addresses.append(request.url))
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))

@@ -44,6 +44,7 @@ class Seat:
     pcscd: PrivatePcscd
     agent: str
     process: "subprocess.Popen[str]"
+    log: Path
     _inserted: dict[int, Insertion] = field(default_factory=dict)
     _cards: dict[int, Insertable] = field(default_factory=dict)
 
@@ -94,6 +95,6 @@ def seat(site: str, folder: Path, mode: str = "desk", preload: Path | None = Non
         while not ready.exists() or not ready.read_text():
             assert process.poll() is None and time.monotonic() < until, Path(log.name).read_text()
             time.sleep(0.02)
-        one = Seat(pcscd, json.loads(ready.read_text())["url"], process)
+        one = Seat(pcscd, json.loads(ready.read_text())["url"], process, Path(log.name))
         stack.callback(one.empty)
         yield one

@@ -37,6 +37,13 @@ class World:
     staff: dict[str, Path] = field(default_factory=dict)
     cards: dict[str, Path] = field(default_factory=dict)
     people: dict[str, str] = field(default_factory=dict)
+    addresses: list[str] = field(default_factory=list)
+    """Of every request that any of this file's pages made."""
+
+    def leaks(self, text: str) -> list[str]:
+        """What of anybody's name, day of birth, home or secret stands in `text`: a log, or addresses of pages."""
+        names = {part for name in self.people for part in (name, *name.split("　")) if len(part) > 1}
+        return sorted(word for word in names | PRIVATE if word in text)
 
     def blank(self) -> Path:
         """A card from the maker, which nobody has yet."""
@@ -49,6 +56,11 @@ class World:
 
 HANAKO, TARO, HIKARI = "見本　花子", "架空　太郎", "例示　ひかり"
 NEWCOMER, HIDDEN = "新規　次郎", "秘匿　和子"
+PRIVATE = frozenset(
+    {"1980-02-17", "1955-12-31", "2004-02-29", "1971-03-04", "2018-05-06", "見本町", "架空町", "例示町", "枝町", "新町"}
+    | {"ひみつ町", "川向町", "野町", "転入町", "別市", "裁判所", "ZYX987", "NEWPW7"}
+)
+"""Days of birth, homes, reasons and passwords that browser tests use."""
 HIDDEN_ADDRESS = "例示県見本市ひみつ町九丁目９番９号"
 
 
