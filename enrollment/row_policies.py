@@ -10,11 +10,11 @@
                  database's own clock, and never its place, its hour or its hashes
     a town       `jitsuin_town_CODE` reads its own residents' rows and nothing else
 
-The functions below tell who keeps a person, and nothing personal. They run with the rights of the tables' owner, for
-whom row policies do not hold; nobody but the roles named here may call them.
+The functions below tell who keeps a person, or how many there are, and nothing personal. They run with the rights of
+the tables' owner, for whom row policies do not hold; nobody but the roles named here may call them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from enrollment.isolation import (
@@ -44,7 +44,9 @@ FUNCTIONS: Final = {
         "SELECT EXISTS (SELECT FROM enrollment_transfers "
         "WHERE person = $1 AND municipality = $2 AND state = 'announced')"
     ),
-    "jitsuin_residents() RETURNS bigint": "SELECT count(*) FROM enrollment_people",
+    "jitsuin_looks(bigint) RETURNS TABLE(function text, number bigint)": (
+        "SELECT function, count(*) FROM enrollment_access_records WHERE at >= $1 GROUP BY function"
+    ),
     # changed by this very transaction, which was only possible to whoever kept them at its beginning
     "jitsuin_leaving(text) RETURNS boolean": (
         "SELECT EXISTS (SELECT FROM enrollment_people "
@@ -80,7 +82,7 @@ def statements(schema: str, columns: Mapping[str, frozenset[str]], towns: list[s
         yield f"GRANT {TOWNS} TO {town_role(code)}"
     for role, plane in local.items():
         yield f"GRANT {plane}, {LOCAL_PLANES[plane]} TO {role}"
-    yield from _functions(schema)
+    yield from _functions(schema, ours)
     for table, group in ours.items():
         yield f"REVOKE ALL ON {table} FROM PUBLIC"
         for role, rights in RIGHTS.items():
@@ -101,9 +103,10 @@ def statements(schema: str, columns: Mapping[str, frozenset[str]], towns: list[s
             yield f"GRANT SELECT ON {table} TO {', '.join(RIGHTS)}"
 
 
-def _functions(schema: str) -> Iterator[str]:
+def _functions(schema: str, tables: Iterable[str]) -> Iterator[str]:
     quoted = schema.replace('"', '""')
-    for head, body in FUNCTIONS.items():
+    counts = " UNION ALL ".join(f"SELECT '{table}'::text, count(*) FROM {table}" for table in tables)  # noqa: S608 - our own
+    for head, body in {**FUNCTIONS, "jitsuin_counts() RETURNS TABLE(name text, number bigint)": counts}.items():
         name = head.split(" RETURNS ", maxsplit=1)[0]
         yield (
             f"CREATE OR REPLACE FUNCTION {head} LANGUAGE sql STABLE SECURITY DEFINER "

@@ -15,11 +15,12 @@ from enrollment import counter_change, deciding, issuing, procedures, protection
 from enrollment.channels import Channel
 from enrollment.errors import NotYours, UnknownCertificate, UnknownFiling, UnknownPerson
 from enrollment.gateway import Gateway, MessageState
-from enrollment.isolation import LOCAL_PLANES, local_role
+from enrollment.isolation import LOCAL_PLANES, Group, local_role
 from enrollment.registry import FOUR_ATTRIBUTES, Access, Field
 from enrollment.row_policies import OWNER, PERSON, PLANES
 from enrollment.signed import OwnerKeys
 from enrollment.store import people as rows
+from enrollment.store.counts import looks_since, rows_by_group
 from fixtures.peers.record import ResidentRecord
 from pki.instant import Instant
 from pki.purpose import Purpose
@@ -328,6 +329,26 @@ def test_without_the_program_s_checks_the_database_refuses(office, monkeypatch, 
     with pytest.raises(UnknownPerson):
         looked_at(there, office.ours, OTHER_TOWN, office.random)
     assert looked_at(there, office.theirs, OTHER_TOWN, office.random).shown[Field.NAME] == hanako().name
+
+
+def test_every_process_that_serves_the_page_of_who_can_see_what_counts_the_same(office):
+    for person, owner in ((office.ours, TOWN), (office.theirs, OTHER_TOWN), (office.theirs, OTHER_TOWN)):
+        looked_at(office.database, person, owner, office.random)
+    since = AT + timedelta(days=-1)
+    counts = office.database.read(rows_by_group), office.database.read(lambda conn: looks_since(conn, since))
+    truth = office.database.read(
+        lambda conn: conn.execute(
+            text("SELECT (SELECT count(*) FROM enrollment_people), (SELECT count(*) FROM enrollment_access_records)")
+        ).one()
+    )
+    assert (counts[0][Group.RESIDENTS], counts[0][Group.LOOKS]) == tuple(truth)
+    assert counts[1]["desk"] == 3
+    for role in (*COUNTERS, *(local_role(plane, code) for plane in LOCAL_PLANES for code in (TOWN, OTHER_TOWN))):
+        seen_by = as_role(office, role)
+        assert (seen_by.read(rows_by_group), seen_by.read(lambda conn: looks_since(conn, since))) == counts, role
+    for role in ("jitsuin_status", "jitsuin_signer"):
+        with pytest.raises(DBAPIError, match="permission denied"):
+            ask(office, role, "SELECT * FROM enrollment_access_records")
 
 
 def test_the_planes_roles_serve_the_whole_program_together(office):
