@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 _PATIENCE = 30.0
+_NEWCOMERS = tuple(f"新規　{one}郎" for one in "次三四五六七八九十")
+_BORN = date(1990, 5, 15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,8 @@ def seats(
 ) -> None:
     """Open a clerk's, a supervisor's, a protection officer's, a post office's and a citizen's seat, until Ctrl-C.
 
-    Staff cards (PIN 7531) are made the first time; residents' cards have the PINs that `jitsuin sample` tells.
+    Staff cards (PIN 7531) are made the first time; somebody is registered who has no card yet, and a blank one lies
+    ready. Residents' cards have the PINs that `jitsuin sample` tells.
     """
     from cli.child import end_with_parent
     from cli.settings import load_settings
@@ -66,7 +70,7 @@ def seats(
     if parent is not None and not end_with_parent(parent):
         raise typer.Exit(1)
     settings = load_settings(folder)
-    cards = _cards(settings)
+    cards, newcomer = _cards(settings), _newcomer(settings)
     stop = threading.Event()
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, lambda *_: stop.set())
@@ -76,34 +80,42 @@ def seats(
             port = first_port + number if first_port else 0
             ready.append(stack.enter_context(_seat(settings, plan, port, cards, stop)))
         if as_json:
-            print(json.dumps({"seats": ready}), flush=True)
+            print(json.dumps({"seats": ready, "without_card": newcomer}), flush=True)
         else:
             print("seats (a page in the browser, and the reader's own page beside it):")
             for one in ready:
                 print(f"  {one['name']:<12} {one['page']:<34} reader {one['agent']}")
-            print(f"staff PIN {STAFF_PIN}; residents' PINs 1234 and ABC123", flush=True)
+            print(f"staff PIN {STAFF_PIN}; residents' PINs 1234 and ABC123")
+            print(
+                f"without a card: {newcomer['name']}, born {newcomer['born']}; a blank one lies in the clerk's reader"
+            )
+            sys.stdout.flush()
         stop.wait()
 
 
 def _cards(settings: "Settings") -> dict[str, Path]:
-    """The card files by name; staff cards and a blank one are made if they are not there."""
+    """The card files by name; staff cards and a blank one are made if they are not there, or if it was issued."""
     from ca.journal_file import JournaledDatabase, JournalFile
     from cardio.virtual_card import FileStorage
-    from cardio.virtual_jpki import new_card
+    from cardio.virtual_jpki import VirtualJpkiCard, new_card
     from cli.clock import SystemClock
     from cli.database import Database
     from cli.deployment import CLERK, POSTAL_CLERK, PROTECTION_OFFICER, SUPERVISOR, Desks
     from cli.keys import card_master_keys
     from cli.staff_cards import STAFF_PIN, make_staff_card, staff_card_file
     from enrollment.errors import UnknownOperator
-    from enrollment.store import people
+    from enrollment.store import people, work
 
     folder = settings.path(Path("cards"))
-    known = sorted(one for one in folder.glob("*.card") if not one.name.startswith(("staff-", "blank")))
-    found = {f"resident-{number}": file for number, file in enumerate(known)}
-    name = Desks(settings.municipality.code)
+    blank, name = folder / "blank.card", Desks(settings.municipality.code)
     database = Database(settings.database_url)
     try:
+        if blank.exists():
+            serial = VirtualJpkiCard(FileStorage(blank), os.urandom).serial
+            if database.read(lambda conn: work.find_card(conn, serial)) is not None:
+                blank.rename(folder / f"{serial}.card")
+        known = sorted(one for one in folder.glob("*.card") if not one.name.startswith(("staff-", "blank")))
+        found = {f"resident-{number}": file for number, file in enumerate(known)}
         journaled = JournaledDatabase(database, JournalFile(settings.path(settings.status.journal)))
         for who in (CLERK, SUPERVISOR, PROTECTION_OFFICER, POSTAL_CLERK):
             file = staff_card_file(settings, name(who))
@@ -119,10 +131,39 @@ def _cards(settings: "Settings") -> dict[str, Path]:
     finally:
         database.close()
     masters = card_master_keys(settings)
-    found["blank"] = folder / "blank.card"
-    if not found["blank"].exists():
-        new_card(FileStorage(found["blank"]), os.urandom, lambda div: masters.key_set(div, masters.current))
+    found["blank"] = blank
+    if not blank.exists():
+        new_card(FileStorage(blank), os.urandom, lambda div: masters.key_set(div, masters.current))
     return found
+
+
+def _newcomer(settings: "Settings") -> dict[str, str]:
+    """Somebody who has no card yet, for a first issue: registered now, unless one of them still has none."""
+    from cli.clock import SystemClock
+    from cli.database import Database
+    from enrollment import registry
+    from enrollment.finding import find
+    from enrollment.store import Connection
+    from enrollment.store.work import cards_of
+    from pki.attributes import Attributes, Gender
+
+    code, address = settings.municipality.code, f"例示県{settings.municipality.name}新町一番地"
+
+    def register(conn: Connection) -> str:
+        at = SystemClock().now()
+        for name in _NEWCOMERS:
+            known = find(conn, code, name, _BORN)
+            if not known:
+                registry.register(conn, code, Attributes(name, _BORN, Gender.MALE, address), at, secrets.token_bytes)
+            if not known or not cards_of(conn, known[0]):
+                return name
+        return _NEWCOMERS[-1]
+
+    database = Database(settings.database_url)
+    try:
+        return {"name": database.transaction(register), "born": _BORN.isoformat()}
+    finally:
+        database.close()
 
 
 @contextmanager
