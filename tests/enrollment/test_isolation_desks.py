@@ -30,6 +30,10 @@ from tests.peers.world import values
 from transparency.folder import Folder
 from transparency.log import Log
 from transparency.note import Signer
+from web.errors import NotAuthenticated
+from web.parties import Parties, RelyingParty
+from web.party_ocsp import OcspParties
+from web.subjects import RegisteredSubjects
 
 LATER = AT + timedelta(hours=1)
 NEW = "神奈川県架空市本町１番１号"
@@ -329,6 +333,23 @@ def test_without_the_program_s_checks_the_database_refuses(office, monkeypatch, 
     with pytest.raises(UnknownPerson):
         looked_at(there, office.ours, OTHER_TOWN, office.random)
     assert looked_at(there, office.theirs, OTHER_TOWN, office.random).shown[Field.NAME] == hanako().name
+
+
+def test_the_answers_to_parties_write_down_a_status_query_with_their_own_role(office):
+    """What a closed OCSP responder does, without a name in reach."""
+    Parties(office.database, "https://x.example").register(
+        RelyingParty("bank", "見本銀行", "Bank", frozenset(), "法"), AT
+    )
+    Parties(office.database, "https://x.example").add_certificate("bank", bytes(32), AT)
+    held = next(one for one in office.certificates(office.ours) if one.ended_at is None)
+    answering = as_role(office, "jitsuin_relying_party")
+    parties = OcspParties(answering, RegisteredSubjects(answering, office.random))
+    assert parties.knows(bytes(32).hex()) and not parties.knows(bytes(31).hex() + "01")
+    parties.record(held.issuer, bytes(32).hex(), [int(held.serial, 16), 7, 0, -1], LATER)
+    last = office.database.read(lambda conn: registry.own_lines(conn, office.ours))[-1]
+    assert (last.access.recipient, last.at, last.access.fields) == ("bank 見本銀行", LATER, frozenset())
+    with pytest.raises(NotAuthenticated):
+        parties.record(held.issuer, "00", [int(held.serial, 16)], LATER)
 
 
 def test_every_process_that_serves_the_page_of_who_can_see_what_counts_the_same(office):
