@@ -6,6 +6,7 @@ Nothing here has a key. Whoever holds the signing key signs what is stored here 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NewType
 
 from sqlalchemy import Connection
@@ -33,6 +34,7 @@ _DRAWS = 8
 """Two equal serials of 158 random bits never happen; a broken random source must not loop for ever."""
 
 
+@lru_cache(maxsize=4096)
 def key_hash(spki: bytes) -> str:
     """How the tables name a public key: SHA-256 of its SubjectPublicKeyInfo, in hex."""
     return hashlib.sha256(spki).hexdigest()

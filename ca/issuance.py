@@ -217,9 +217,11 @@ class Signer:
 
     def _load(self, conn: Connection, intent_ids: list[IntentId]) -> "dict[IntentId, Loaded]":
         rows = {row.id: row for row in store.intents(conn, intent_ids)}
-        before = store.certificates_of_intents(conn, intent_ids)
         if len(rows) != len(set(intent_ids)):
             raise UnknownIntent
+        # State and certificate are written in one transaction: one that waits has none, and is not looked up.
+        done = [identifier for identifier, row in rows.items() if row.state != IntentState.INTENDED]
+        before = store.certificates_of_intents(conn, done) if done else {}
         issuers = {
             issuer: self._authorities.get(conn, issuer) for issuer in sorted({row.issuer for row in rows.values()})
         }

@@ -10,7 +10,7 @@ night's backup no longer continues the file, and is refused until the file was r
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sqlalchemy import Connection
@@ -48,6 +48,11 @@ class Event:
     issuer: str
     serial: str
     detail: Mapping[str, int | str | None]
+    told: str = field(init=False, compare=False, repr=False)
+    """`detail` in canonical form: chain, row and line repeat it."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "told", canonical(dict(self.detail)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +65,20 @@ class Entry:
 
     def line(self) -> str:
         """One line of the file, without its end."""
-        return canonical({**_fields(self.position, self.event), "digest": self.digest})
+        return _text(self.position, self.event, f'"digest":"{self.digest}",')
 
     def row(self) -> dict[str, object]:
         """The same as a row of the database."""
-        detail = canonical(dict(self.event.detail))
-        return {**_fields(self.position, self.event), "detail": detail, "digest": self.digest}
+        event = self.event
+        return {
+            "position": self.position,
+            "at": event.at.seconds,
+            "kind": event.kind.value,
+            "issuer": event.issuer,
+            "serial": event.serial,
+            "detail": event.told,
+            "digest": self.digest,
+        }
 
     @classmethod
     def parse(cls, line: str) -> "Entry":
@@ -86,7 +99,7 @@ class Entry:
 
 def chain(previous: str, position: int, event: Event) -> Entry:
     """The entry that follows the one with digest `previous`."""
-    text = previous + canonical(_fields(position, event))
+    text = previous + _text(position, event)
     return Entry(position, event, hashlib.sha256(text.encode()).hexdigest())
 
 
@@ -151,16 +164,14 @@ def number(value: int | str | None) -> int:
     return value
 
 
+_quoted = json.encoder.encode_basestring_ascii
 canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
 """JSON with sorted keys and no spaces. One encoder for all: `json.dumps` would make one for each entry."""
 
 
-def _fields(position: int, event: Event) -> dict[str, object]:
-    return {
-        "position": position,
-        "at": event.at.seconds,
-        "kind": event.kind.value,
-        "issuer": event.issuer,
-        "serial": event.serial,
-        "detail": dict(event.detail),
-    }
+def _text(position: int, event: Event, digest: str = "") -> str:
+    """An entry's fields in canonical form, written down in the order of their names; a test holds it to `canonical`."""
+    return (
+        f'{{"at":{event.at.seconds},"detail":{event.told},{digest}"issuer":{_quoted(event.issuer)}'
+        f',"kind":"{event.kind.value}","position":{position},"serial":{_quoted(event.serial)}}}'
+    )

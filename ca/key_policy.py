@@ -172,6 +172,11 @@ _ALGORITHMS: dict[KeyShape, bytes] = {
     KeyShape.ML_DSA_65: der.sequence(der.oid(oids.ML_DSA_65)),
 }
 _EC_LENGTHS = {KeyShape.P256: 65, KeyShape.P384: 97}
+_EC_HEADS = {
+    # All octets before the point's: the point is the last element, and of one length.
+    shape: der.sequence(_ALGORITHMS[shape], der.bit_string(bytes(size)))[:-size]
+    for shape, size in _EC_LENGTHS.items()
+}
 
 
 def _canonical(spki: bytes, shape: KeyShape) -> bool:
@@ -179,13 +184,14 @@ def _canonical(spki: bytes, shape: KeyShape) -> bool:
 
     RFC 3279 2.3.1 (NULL parameters), RFC 5480 2.1.1 (named curve) and 2.2 (uncompressed point), RFC 9881 4.
     """
+    if shape in _EC_HEADS:
+        head = _EC_HEADS[shape]
+        return len(spki) == len(head) + _EC_LENGTHS[shape] and spki.startswith(head) and spki[len(head)] == 4
     try:
         algorithm, bits = der.read_whole(spki).expect(der.SEQUENCE, "a SubjectPublicKeyInfo").children()
         content = bits.bits()
         if algorithm.raw != _ALGORITHMS[shape]:
             return False
-        if shape in _EC_LENGTHS:
-            return len(content) == _EC_LENGTHS[shape] and content[0] == 4
         if shape is KeyShape.RSA_2048:
             numbers = der.read_whole(content).expect(der.SEQUENCE, "an RSAPublicKey").children()
             return content == der.sequence(*(der.integer(number.integer()) for number in numbers)) and len(numbers) == 2

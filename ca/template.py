@@ -73,8 +73,12 @@ class Contents:
 
 def signature_common_name(at: Instant, random: Callable[[int], bytes]) -> str:
     """28 digits: the second of issue in Japan, then 14 at random."""
-    moment = at.datetime.astimezone(JAPAN)
-    return f"{moment:%Y%m%d%H%M%S}{_below(random, 10**14):014d}"
+    return f"{_second_in_japan(at)}{_below(random, 10**14):014d}"
+
+
+@lru_cache(maxsize=64)
+def _second_in_japan(at: Instant) -> str:
+    return f"{at.datetime.astimezone(JAPAN):%Y%m%d%H%M%S}"
 
 
 def authentication_common_name(municipality: Municipality, random: Callable[[int], bytes]) -> str:
@@ -254,7 +258,7 @@ def person(attributes: Attributes) -> bytes:
 def _date_of_birth(day: date) -> str:
     for first, digit in _ERAS:
         if day >= first:
-            return f"{digit}{day:%Y%m%d}"
+            return f"{digit}{day.year:04d}{day.month:02d}{day.day:02d}"
     raise InvalidValue("a date of birth lies in one of the eras since Meiji")
 
 

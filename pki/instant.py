@@ -24,9 +24,12 @@ def _iso(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:-6]}Z"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Instant:
-    """A point in time: whole seconds since 1970-01-01T00:00:00Z, without leap seconds."""
+    """A point in time: whole seconds since 1970-01-01T00:00:00Z, without leap seconds.
+
+    The comparisons are written out: those that a dataclass makes build two tuples each time, and are never compiled.
+    """
 
     seconds: int
 
@@ -65,7 +68,25 @@ class Instant:
 
     def jst_date(self) -> date:
         """The calendar day in Japan that this instant lies in."""
-        return self.datetime.astimezone(JAPAN).date()
+        return _japanese_date(self.seconds)
+
+    def __eq__(self, other: object) -> bool:
+        return self.seconds == other.seconds if isinstance(other, Instant) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.seconds)
+
+    def __lt__(self, other: object) -> bool:
+        return self.seconds < other.seconds if isinstance(other, Instant) else NotImplemented
+
+    def __le__(self, other: object) -> bool:
+        return self.seconds <= other.seconds if isinstance(other, Instant) else NotImplemented
+
+    def __gt__(self, other: object) -> bool:
+        return self.seconds > other.seconds if isinstance(other, Instant) else NotImplemented
+
+    def __ge__(self, other: object) -> bool:
+        return self.seconds >= other.seconds if isinstance(other, Instant) else NotImplemented
 
     def __add__(self, span: timedelta) -> "Instant":
         return Instant(self.seconds + span // timedelta(seconds=1))
@@ -79,6 +100,12 @@ class Instant:
         return self.iso()
 
 
+@lru_cache(maxsize=1024)
+def _japanese_date(seconds: int) -> date:
+    return datetime.fromtimestamp(seconds, JAPAN).date()
+
+
+@lru_cache(maxsize=4096)
 def end_of_japanese_day(day: date) -> Instant:
     """The last second of a legal day: 23:59:59 in Japan, 14:59:59Z."""
     return Instant.of_japan(day, 23, 59, 59)

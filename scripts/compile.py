@@ -30,7 +30,6 @@ HOT = {
         "batch",
         "findings",
         "intents",
-        "issuance",
         "journal",
         "key_policy",
         "lint",

@@ -1,5 +1,6 @@
 """The journal: chained, on disk before the answer, cut lines and changed lines found, restores refused and replayed."""
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -24,6 +25,7 @@ from ca.status import Continuity, LiveStatus
 from ca.status_errors import JournalBroken, RestoredDatabase
 from cli.database import Database as RealDatabase
 from pki import der
+from pki.instant import Instant
 from pki.revocation import Good, Reason, Revoked, Unknown
 from pki.serial import SerialNumber
 from tests.ca.ocsp_requests import request_for
@@ -282,3 +284,15 @@ def test_what_a_commit_recorded_goes_to_the_file_without_being_read_back(world: 
     file.path.write_text(file.path.read_text().replace(digest, digest[::-1]))
     with pytest.raises(RestoredDatabase):
         counting.transaction(lambda conn: journal.record(conn, [journal.issued(AT, AUTHORITY, "1" * 40, AT, 0, "g")]))
+
+
+@pytest.mark.parametrize("detail", [{}, {"since": 1, "invalidity_date": None}, {"note": 'é "quoted" \\ 東', "a": "b"}])
+def test_an_entry_is_written_in_canonical_json(detail: dict[str, int | str | None]) -> None:
+    for kind in journal.Kind:
+        entry = journal.chain("0" * 64, 7, journal.Event(Instant(1), kind, 'signature "1"', "ab" * 20, detail))
+        fields = {"position": 7, "at": 1, "kind": kind, "issuer": 'signature "1"', "serial": "ab" * 20}
+        inner = {**fields, "detail": detail}
+        assert entry.line() == journal.canonical({**inner, "digest": entry.digest})
+        assert entry.digest == hashlib.sha256(("0" * 64 + journal.canonical(inner)).encode()).hexdigest()
+        assert entry.row() == {**fields, "detail": journal.canonical(detail), "digest": entry.digest}
+        assert journal.Entry.parse(entry.line()) == entry

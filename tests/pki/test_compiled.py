@@ -20,6 +20,7 @@ SUITES = (
     "tests/ca/test_profiles.py",
     "tests/ca/test_request.py",
     "tests/faults/test_issuance_faults.py",
+    "tests/web/test_responder_fast.py",
     "tests/vectors/test_pkits.py",
     "tests/verifier/test_attacks.py",
     "tests/verifier/test_cold_and_warm.py",
@@ -116,6 +117,33 @@ def test_nothing_that_is_compiled_makes_an_object_without_its_constructor() -> N
                 assert node.value.id not in having, f"{module}:{node.lineno}"
             if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Call):
                 assert ast.unparse(node.slice.func) != "slice", f"{module}:{node.lineno}"
+
+
+def test_nothing_that_is_not_compiled_inherits_from_what_is() -> None:
+    """A class made in C cannot be a base of one that is not, unless it says so at a price."""
+    hot = set(hot_modules())
+    made = {
+        f"{package}.{module}.{node.name}"
+        for package, module in hot
+        for node in ast.walk(ast.parse((SOURCES / package / f"{module}.py").read_text()))
+        if isinstance(node, ast.ClassDef)
+    }
+    for package in ("pki", "ca", "cardio", "verifier", "transparency", "enrollment", "web", "cli", "tests", "bench"):
+        for file in (SOURCES / package).rglob("*.py"):
+            if (package, file.stem) in hot and file.parent.name == package:
+                continue
+            tree = ast.parse(file.read_text())
+            known = {
+                alias.asname or alias.name: f"{node.module}.{alias.name}"
+                for node in ast.walk(tree)
+                if isinstance(node, ast.ImportFrom)
+                for alias in node.names
+            }
+            for node in ast.walk(tree):
+                for base in node.bases if isinstance(node, ast.ClassDef) else ():
+                    first, _, rest = ast.unparse(base).partition(".")
+                    named = known.get(first, first) + (f".{rest}" if rest else "")
+                    assert named not in made, f"{file.relative_to(SOURCES)}:{node.lineno} {named}"
 
 
 @pytest.mark.slow
