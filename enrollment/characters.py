@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Final
 
-from pki.attributes import Attributes, is_variation_selector
+from pki.attributes import Attributes, is_variation_selector, seen_characters
 
 MISSING: Final = "〓"
 """Stands for a character that has no near relative: the printer's geta."""
@@ -39,20 +39,25 @@ def certified(text: str) -> tuple[str, str]:
     """The text as a certificate carries it, and the flags of its positions ('1': a substitute); "" if there is none.
 
     A variant selector is left out, and the character before it counts as substituted: another form of it is meant.
+    Marks are put together with their letter (か and U+3099 are が, the same name); where no such letter is, the letter
+    stands alone and counts as substituted.
     """
-    out: list[str] = []
-    flags: list[str] = []
-    for character in text:
-        if is_variation_selector(character):
-            if flags:
-                flags[-1] = "1"
-            continue
-        kept = character if is_certifiable(character) or character.isascii() else None
-        near = RELATIVES.get(character) or unicodedata.normalize("NFKC", character)
-        chosen = kept or (near if len(near) == 1 and is_certifiable(near) else MISSING)
-        out.append(chosen)
-        flags.append("0" if chosen == character else "1")
-    return "".join(out), "".join(flags) if "1" in flags else ""
+    pairs = [_carried(seen) for seen in seen_characters(text)]
+    flags = "".join(flag for _, flag in pairs)
+    return "".join(character for character, _ in pairs), flags if "1" in flags else ""
+
+
+def _carried(seen: str) -> tuple[str, str]:
+    """One character that a reader sees → the one that a certificate carries, and its flag."""
+    plain = "".join(one for one in seen if not is_variation_selector(one)) or seen
+    whole = unicodedata.normalize("NFC", plain) if len(plain) > 1 else plain
+    if len(whole) == 1 and (is_certifiable(whole) or whole.isascii()):
+        return whole, "0" if plain == seen else "1"
+    base = plain[0]
+    if len(plain) > 1 and (is_certifiable(base) or base.isascii()):
+        return base, "1"
+    near = RELATIVES.get(base) or unicodedata.normalize("NFKC", base)
+    return (near if len(near) == 1 and is_certifiable(near) else MISSING), "1"
 
 
 def for_certificate(attributes: Attributes) -> Attributes:
@@ -73,6 +78,7 @@ def _merged(text: str, known: str, found: str, length: int) -> str:
     """Flags of the register (one a code point of `text`) and those found here, over the certified text."""
     if not known:
         return found
-    visible = [flag for character, flag in zip(text, known, strict=True) if not is_variation_selector(character)]
+    flags = iter(known)
+    visible = [max(flag for _, flag in zip(seen, flags, strict=False)) for seen in seen_characters(text)]
     mine = found or "0" * length
-    return "".join("1" if "1" in pair else "0" for pair in zip(visible, mine, strict=True))
+    return "".join(max(pair) for pair in zip(visible, mine, strict=True))

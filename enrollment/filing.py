@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final, Protocol
 
 from enrollment.canonical import canonical
 from enrollment.errors import FilingMalformed
-from pki.attributes import MAX_ADDRESS
+from pki.attributes import MAX_ADDRESS, check_address
 from pki.errors import InvalidValue
 from pki.instant import Instant
 
@@ -32,7 +32,11 @@ def _hex(text: str, length: int) -> bool:
 
 
 def _is_address(text: str) -> bool:
-    return 0 < len(text) <= MAX_ADDRESS and not any(ord(one) < 0x20 or ord(one) == 0x7F for one in text)
+    try:
+        check_address(text)
+    except InvalidValue:
+        return False
+    return True
 
 
 def _are_members(members: tuple[str, ...]) -> bool:

@@ -15,12 +15,14 @@ from typing import Any, Final
 
 from enrollment.canonical import Json, canonical
 from enrollment.errors import GatewayRefused
-from pki.attributes import MAX_ADDRESS, MAX_NAME, Attributes, Gender
+from pki.attributes import MAX_ADDRESS, MAX_NAME, Attributes, Gender, seen_characters
 from pki.errors import InvalidValue
 from pki.instant import Instant
 
 MAX_OCTETS: Final = 8 * 1024
 SCHEMA: Final = 1
+_MAX_FLAGS: Final = 4 * MAX_ADDRESS
+"""One a code point, and a character that is seen may have several."""
 
 
 class MessageKind(StrEnum):
@@ -84,13 +86,20 @@ _CATEGORIES = frozenset({"Lu", "Ll", "Lo", "Lm", "Mn", "Mc", "Nd", "Nl", "No", "
 _ALSO = frozenset(" \u3000・，、．。（）()'’,.／")
 
 
+def _is_written(character: str) -> bool:
+    """Planes 2 and 3 hold ideographs and nothing else: also those that this Python's tables do not know yet."""
+    if "\U00020000" <= character <= "\U0003fffd" and ord(character) & 0xFFFF < 0xFFFE:
+        return True
+    return character in _ALSO or unicodedata.category(character) in _CATEGORIES
+
+
 def _written(limit: int) -> Callable[[Any], str]:
     """Names and addresses: letters of any script, digits, dashes and a few marks; no markup, no controls, no line."""
 
     def read(value: Any) -> str:
-        if not isinstance(value, str) or not 0 < len(value) <= limit:
+        if not isinstance(value, str) or not 0 < len(seen_characters(value)) <= limit:
             raise _refuse(f"a text has 1 to {limit} characters")
-        if any(c not in _ALSO and unicodedata.category(c) not in _CATEGORIES for c in value):
+        if not all(map(_is_written, value)):
             raise _refuse("a character that names and addresses do not use")
         if value.strip() != value or unicodedata.category(value[0]).startswith("M"):
             raise _refuse("a text begins and ends with a letter")
@@ -100,7 +109,7 @@ def _written(limit: int) -> Callable[[Any], str]:
 
 
 def _flags(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > MAX_ADDRESS or set(value) - {"0", "1"}:
+    if not isinstance(value, str) or len(value) > _MAX_FLAGS or set(value) - {"0", "1"}:
         raise _refuse("substitute flags are 0 and 1")
     return value
 

@@ -24,6 +24,8 @@ from enrollment.filing import (
 )
 from pki.instant import Instant
 
+LETTERS = st.characters(min_codepoint=0x80, exclude_categories=("Cs", "Cc", "Cf", "Cn", "Co", "Mn", "Zl", "Zp"))
+
 KINDS = (MoveFiling, ReissueFiling, RenewalFiling, HouseholdFiling, Consent, MoveOutFiling, ResidenceStatement)
 AT = Instant.parse("2026-04-01T00:00:00Z")
 ADDRESS = "東京都千代田区𠮷野町１－２"
@@ -37,7 +39,11 @@ days = st.dates(date(2020, 1, 1), date(2040, 12, 31))
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "filing": of_hex(32),
     "municipality": st.text("0123456789", min_size=5, max_size=5),
-    "address": st.text(st.characters(min_codepoint=0x80, exclude_categories=("Cs",)), min_size=1, max_size=100),
+    "address": st.text(
+        st.characters(min_codepoint=0x80, exclude_categories=("Cs", "Cc", "Cf", "Cn", "Co", "Mn", "Zl", "Zp")),
+        min_size=1,
+        max_size=100,
+    ),
     "address_substitutes": st.just(""),
     "moved_on": days,
     "planned_on": days,

@@ -34,6 +34,9 @@ TSUJI = "辻\U000e0100"
         ("神\ufa19　花子", "神神　花子", "01000"),  # a compatibility ideograph
         ("ANNA MÜLLER", "ANNA MÜLLER", ""),
         ("濵邉　彌", "濵邉　彌", ""),  # JIS X 0212 has them
+        ("か\u3099　e\u0301", "が　é", ""),  # the same letters, their marks apart
+        ("カ\u309a　花子", "カ　花子", "1000"),  # no code point has this one
+        (f"辻\u3099{TSUJI[1]}", "辻", "1"),
     ],
 )
 def test_what_a_certificate_carries(name, carried, flags):
@@ -72,6 +75,8 @@ def test_flags_of_the_register_stay():
         "\U000e0100辻",
         f"{TSUJI}\U000e0101",
         "あ\u2028い",
+        "\u3099か",
+        "か" + "\u3099" * 4,
     ],
 )
 def test_what_is_no_name(name):
@@ -81,7 +86,7 @@ def test_what_is_no_name(name):
 
 def test_a_hundred_characters_are_a_hundred_with_their_selectors_too(database, random):
     database.transaction(found)
-    for name in ("あ" * 100, TSUJI * 100, "𠮷" * 100):
+    for name in ("あ" * 100, TSUJI * 100, "𠮷" * 100, "か\u3099" * 100):
         person = database.transaction(lambda c, n=name: resident(c, random, name=n))
         access = Access("desk", "look", "jpki", TOWN, "main", frozenset({Field.NAME}), "law")
         assert registry.look(database, person, access, AT, random).shown[Field.NAME] == name

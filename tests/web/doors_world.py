@@ -58,8 +58,8 @@ def card_of(database, folder, random, operator, at=AT):
 class Doors:
     """The doors in this process, and everybody's keys."""
 
-    def __init__(self, database, folder, seed, **policy):
-        self.office = open_office(database, folder, seed)
+    def __init__(self, database, folder, seed, *, office=None, **policy):
+        self.office = office or open_office(database, folder, seed)
         self.database, self.random, self.clock = database, self.office.random, SetClock(AT)
         self.numbers = count()
         self.record = ResidentRecord(TOWN)

@@ -50,8 +50,8 @@ class InProcess:
 class Town:
     """An office, its filing door, and a card in somebody's hand."""
 
-    def __init__(self, database, folder, seed):
-        self.office = open_office(database, folder, seed)
+    def __init__(self, database, folder, seed, office=None):
+        self.office = office or open_office(database, folder, seed)
         self.clock = SetClock(AT)
         self.person, self.card = self.office.enrolled()
         found = database.read(Directory().all)

@@ -14,7 +14,7 @@ from typing import Final
 
 from enrollment.characters import certified
 from enrollment.wareki import parse_day
-from pki.attributes import Attributes, Gender, is_variation_selector
+from pki.attributes import Attributes, Gender, seen_characters
 from pki.errors import InvalidValue
 
 _HALF_WIDTH: Final = re.compile("[\uff61-\uff9f]")
@@ -151,14 +151,8 @@ def _gender(text: str) -> Gender:
 def substitutes(text: str) -> list[tuple[str, str]]:
     """Each character that a certificate carries another one for, with that one; a chosen form counts with its
     character."""
-    groups: list[str] = []
-    for character in text:
-        if is_variation_selector(character) and groups:
-            groups[-1] += character
-        else:
-            groups.append(character)
     shown, flags = certified(text)
-    return [(group, near) for group, near, flag in zip(groups, shown, flags, strict=False) if flag == "1"]
+    return [(seen, near) for seen, near, flag in zip(seen_characters(text), shown, flags, strict=False) if flag == "1"]
 
 
 def masked(entry: dict[str, str], *, protected: bool) -> dict[str, str | None]:
