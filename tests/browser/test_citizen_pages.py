@@ -3,6 +3,7 @@
 One log-in a language; pages are asked for once and looked at in every width. Pictures are in var/screenshots.
 """
 
+import io
 import json
 import secrets
 from collections.abc import Iterator
@@ -13,7 +14,9 @@ from functools import partial
 from typing import Any
 
 import pytest
+import zxingcpp
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from playwright.sync_api import Page, Route, expect
 from sqlalchemy import update
 
@@ -295,6 +298,52 @@ def test_in_the_dark_with_high_contrast_and_for_somebody_who_is_protected(town: 
     contrast.wait_for_url(ELSEWHERE)
     contrast.goto("/citizen/")
     assert contrast.url.endswith("/citizen/login")
+
+
+def test_a_code_for_the_counter_is_read_by_a_scanner_and_a_filing_is_withdrawn(town: Town, open_page: Open) -> None:
+    pages = open_page(dark=True), open_page("easy", 390, script=False), open_page("en", 820, forced_colors="active")
+    for page in pages:
+        by_code(page, town, TARO)
+    town.as_with_card(TARO)
+    dark, plain, contrast = pages
+    plain.goto("/citizen/moves?lang=easy")
+    plain.locator("#address").fill("例示県見本市川向町１２番地")
+    plain.locator("button[formaction]").click()
+    for page in pages:
+        page.goto("/citizen/counter")
+        fits(page, "counter")
+        picture = Image.open(io.BytesIO(page.locator("figure.ticket svg").screenshot()))
+        assert [one.text for one in zxingcpp.read_barcodes(picture)] == [page.locator("main code").inner_text()]
+    judge(dark, "counter dark")
+    judge(contrast, "counter contrast", own_colours=False)
+    shoot(dark, "counter-dark-1280")
+    shoot(plain, "counter-easy-390")
+    plain.goto("/citizen/moves")
+    plain.locator("#address").fill("例示県見本市やめる町１番地")
+    plain.locator("form.card button:not([formaction])").click()
+    plain.wait_for_url("**/citizen/moves/*")
+    filing = plain.url
+    dark.goto(filing)  # the same filing, open twice
+    shoot(dark, "move-dark-1280")
+    plain.locator("form[action$='/withdraw'] button").click()
+    plain.wait_for_url("**/citizen/moves*")
+    dark.locator("form[action$='/withdraw'] button").click()
+    expect(dark.locator("[role=alert]")).to_be_visible()
+    judge(dark, "withdrawn twice")
+    shoot(dark, "move-withdrawn-twice-dark-1280")
+    for page in pages:
+        page.goto(filing)
+        assert page.locator("form[action$='/withdraw'], form[action$='/file'], #card-sign").count() == 0
+    shoot(plain, "move-withdrawn-easy-390")
+    for place in PLACES[:-1]:
+        path = place.replace("{incident}", town.incident)
+        for page, colours in ((dark, True), (contrast, False)):
+            page.goto(path)
+            fits(page, path)
+            judge(page, (path, "dark" if colours else "contrast"), own_colours=colours)
+        if place in ("/citizen/", "/citizen/history", "/citizen/trust", "/citizen/moves"):
+            shoot(dark, f"{named(place)}-dark-1280")
+            shoot(contrast, f"{named(place)}-contrast-820")
 
 
 def test_by_keyboard_alone_from_coming_in_to_asking_a_question_and_leaving(town: Town, open_page: Open) -> None:

@@ -480,7 +480,7 @@ def test_an_incident_reaches_the_person(pages: Pages, hanako: tuple[PersonId, An
     assert f'href="/incidents/{incident}"' in page
     told = pages.logged_in(person).see(f"/incidents/{incident}")
     assert "1 of your records are concerned" in told
-    assert "&lt;10" in told
+    assert "fewer than 10" in told
     assert PENSION.recipient in told, "which record it was"
     ((_, text),) = paper(pages.logged_in(person).client.get(f"/citizen/incidents/{incident}/notice.pdf").content)
     told = re.sub(r"\s", "", text)

@@ -73,6 +73,7 @@ WORDS: Final[Mapping[str, Words]] = {
     ),
     "code-incident-notice": Words("お知らせの手紙を作る", "お{知|し}らせの {手紙|てがみ}", "Printing a notice to you"),
     "incident-people": Words("関係する人数", "{人|ひと}の {数|かず}", "People concerned"),
+    "fewer-than": Words("%(count)s 人未満", "%(count)s {人|にん}より {少|すく}ない", "fewer than %(count)s"),
     "incident-timeline": Words("経過", "これまで", "Timeline"),
     "incident-yours": Words(
         "あなたの記録 %(count)s 件が関係しています。",
