@@ -31,7 +31,18 @@ from web.direct_route import StrictRoute
 from web.parties import Parties, RelyingParty
 from web.party_logins import PartyLogins
 from web.party_status import MOST, PartyStatus, Source
-from web.relying_examples import CALL, CHALLENGE, CONSENT, NOT_FOUND, PROBLEMS, RUNNING, STATUS, VERDICT, answered
+from web.relying_examples import (
+    CALL,
+    CHALLENGE,
+    CONSENT,
+    LOGIN,
+    NOT_FOUND,
+    PROBLEMS,
+    RUNNING,
+    STATUS,
+    VERDICT,
+    answered,
+)
 from web.store import Database
 from web.store import relying as rows
 from web.subjects import Level
@@ -248,7 +259,7 @@ def make_relying_api(parts: RelyingParts) -> APIRouter:
         summary="Check a log-in",
         description="403 with the check that failed when the log-in does not hold.\n\n"
         + _curl("/v1/authentications", "login.json"),
-        responses=answered("The log-in holds.", {**VERDICT, "id": CHALLENGE["id"], "format": "login"}),
+        responses=answered("The log-in holds.", LOGIN),
     )
     def authenticate(party: Caller, body: LoginRequest) -> dict[str, Any]:
         return parts.logins.verify(party, body.challenge, body.token, body.required_assurance)

@@ -139,6 +139,11 @@ CHALLENGE: Final[dict[str, Any]] = {
     "origin": "https://city.example",
     "expires": "2026-11-23T00:05:00Z",
 }
+LOGIN: Final[dict[str, Any]] = {
+    **{name: value for name, value in VERDICT.items() if name not in ("state", "attributes")},
+    "id": CHALLENGE["id"],
+    "format": "login",
+}
 CALL: Final[dict[str, Any]] = {
     "at": "2026-11-23T00:00:00Z",
     "operation": "verification",
