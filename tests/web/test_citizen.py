@@ -3,6 +3,7 @@
 import json
 import re
 import string
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from enrollment import bookings, cases, grants, incidents, protection, registry
 from enrollment.cards import CardSlot
 from enrollment.case import Finding
 from enrollment.counters import Affair
-from enrollment.errors import FilingRejected
+from enrollment.errors import FilingRejected, Stale
 from enrollment.events import EventKind
 from enrollment.filing import VerifiedFiling, parse_filing
 from enrollment.households import Households
@@ -602,6 +603,71 @@ def test_a_move_is_withdrawn_before_it_is_filed_and_strangers_see_none(
     assert "南町５番" not in filer.see(place), "what was withdrawn is not kept"
     assert filer.send(f"{place}/sign", signature=pages.fingerprint(person, Purpose.SIGNATURE)).status_code != 303
     assert filer.send(f"{place}/withdraw").status_code == 404
+
+
+def test_what_is_being_filed_is_not_withdrawn_and_goes_on_after_a_crash(
+    pages: Pages, household: tuple[PersonId, PersonId], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person, _ = household
+    filer, tab = pages.with_card(person), pages.with_card(person)
+    place = _paper(pages, filer)
+    filer.send(f"{place}/sign", signature=pages.fingerprint(person, Purpose.SIGNATURE))
+    accept, answers = Households.accept_known, []
+
+    def killed(self: Households, *arguments: Any) -> Any:
+        answers.append(tab.send(f"{place}/withdraw").status_code)
+        accept(self, *arguments)
+        raise KeyError("killed after the commit")
+
+    monkeypatch.setattr(Households, "accept_known", killed)
+    with pytest.raises(KeyError):
+        filer.send(f"{place}/file")
+    monkeypatch.undo()
+    assert answers == [404]
+    assert filer.send(f"{place}/withdraw").status_code == 404, "it has taken effect"
+    assert "Being filed" in filer.see(place) and "Withdraw" not in filer.see(place)
+    assert filer.send(f"{place}/file").status_code == 303
+    assert "Filed" in filer.see(place) and filer.see(place).count("Done online") == 1
+    assert [one.kind.value for one in pages.office.events(person)].count("remote-move") == 1
+
+
+def test_what_was_refused_can_be_withdrawn_and_filed_twice_at_once_is_filed_once(
+    pages: Pages, household: tuple[PersonId, PersonId], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person, _ = household
+    filer, tab = pages.with_card(person), pages.with_card(person)
+    place = _paper(pages, filer)
+    filer.send(f"{place}/sign", signature=pages.fingerprint(person, Purpose.SIGNATURE))
+    accept, answers = Households.accept_known, []
+
+    def away(_self: Households, *_arguments: Any) -> Any:
+        raise Stale("the person")
+
+    monkeypatch.setattr(Households, "accept_known", away)
+    assert filer.send(f"{place}/file").status_code >= 400
+    assert "Withdraw" in filer.see(place), "nothing was filed"
+
+    def overtaken(self: Households, *arguments: Any) -> Any:
+        monkeypatch.setattr(Households, "accept_known", accept)
+        answers.append(tab.send(f"{place}/file").status_code)
+        raise Stale("the person")
+
+    monkeypatch.setattr(Households, "accept_known", overtaken)
+    assert filer.send(f"{place}/file").status_code == 303
+    assert answers == [303]
+    assert "Filed" in filer.see(place)
+    assert [one.kind.value for one in pages.office.events(person)].count("remote-move") == 1
+
+
+def test_of_two_withdrawals_at_once_one_is_done_and_the_other_told(
+    pages: Pages, household: tuple[PersonId, PersonId]
+) -> None:
+    filer = pages.with_card(household[0])
+    place, tabs = _paper(pages, filer), [pages.with_card(household[0]) for _ in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda tab: tab.send(f"{place}/withdraw").status_code, tabs))
+    assert sorted(answers) == [303, *[404] * 5]
+    assert "Withdrawn" in filer.see(place)
 
 
 def test_what_is_corrected_stands_instead_of_what_was_written_before(

@@ -20,7 +20,7 @@ from enrollment.households import ADULT, HouseholdAssertion, Households, MemberR
 from enrollment.person import PersonId, age_at
 from enrollment.registry import Access, Field, View
 from enrollment.store import Connection, people
-from pki.errors import InvalidValue
+from pki.errors import Error, InvalidValue
 from pki.instant import Instant
 from web.citizen.certificates import waiting_for
 from web.citizen.parts import Citizen
@@ -33,7 +33,7 @@ from web.store.moves import Agreed, Draft
 
 LIFE: Final = timedelta(hours=24)
 """How long a household may take to agree."""
-MADE, SIGNED, FILED, WITHDRAWN = "made", "signed", "filed", "withdrawn"
+MADE, SIGNED, FILING, FILED, WITHDRAWN = "made", "signed", "filing", "filed", "withdrawn"
 LEGAL_BASIS: Final = "住民基本台帳法22条から25条"
 
 
@@ -200,22 +200,39 @@ def move_pages(pages: Pages, citizen: Citizen, parts: Households, verifier: Veri
         return see_other("/citizen/moves")
 
     def _file(filing: str) -> None:
-        """File a signed draft. Filed twice, it is the same filing; cut short, the next try goes on."""
-        draft = citizen.database.read(lambda conn: rows.find(conn, filing))
-        if draft is None or draft.state != SIGNED or draft.signature is None:
+        """File a signed draft. Filed twice, it is the same filing; cut short, the next try goes on.
+
+        From the first moment on it cannot be withdrawn: nobody is told that it was while it takes effect.
+        """
+
+        def begin(conn: Connection) -> Draft | None:
+            rows.advance(conn, filing, SIGNED, FILING)
+            found = rows.find(conn, filing)
+            return found if found is not None and found.state == FILING else None
+
+        draft = citizen.database.transaction(begin)
+        if draft is None or draft.signature is None:
             return
-        at = citizen.clock.now()
-        if parts.answered(draft.document, filing) is None:
-            verified = verifier.verify(draft.document, draft.signature, at)
-            relations = {PersonId(person): Relation(relation) for person, relation in draft.roster.items()}
-            known = HouseholdAssertion(draft.owner, relations, 0, draft.void_after)
-            parts.accept_known(verified, known, _consents(filing, at), filing, at)
+        try:
+            if parts.answered(draft.document, filing) is None:
+                _accept(draft, draft.signature)
+        except Error:
+            if parts.answered(draft.document, filing) is None:  # refused: it can be corrected or withdrawn as before
+                citizen.database.transaction(lambda conn: rows.advance(conn, filing, FILING, SIGNED))
+                raise
 
         def over(conn: Connection) -> None:
-            rows.advance(conn, filing, SIGNED, FILED)
-            rows.forget(conn, filing)
+            if any(rows.advance(conn, filing, state, FILED) for state in (FILING, SIGNED)):
+                rows.forget(conn, filing)
 
         citizen.database.transaction(over)
+
+    def _accept(draft: Draft, signature: bytes) -> None:
+        at = citizen.clock.now()
+        verified = verifier.verify(draft.document, signature, at)
+        relations = {PersonId(person): Relation(relation) for person, relation in draft.roster.items()}
+        known = HouseholdAssertion(draft.owner, relations, 0, draft.void_after)
+        parts.accept_known(verified, known, _consents(draft.filing, at), draft.filing, at)
 
     def _consents(filing: str, at: Instant) -> dict[PersonId, VerifiedFiling]:
         found = {}

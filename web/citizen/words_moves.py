@@ -34,6 +34,13 @@ WORDS: Final[Mapping[str, Words]] = {
     "move-signed": Words(
         "家族の同意を待っています", "{家族|かぞく}を {待|ま}っています", "Waits for the others' consent"
     ),
+    "move-filing": Words("届け出ています", "{出|だ}して います", "Being filed"),
+    "filing-goes-on": Words(
+        "届出を受け付けています。しばらく待っても変わらないときは、続けるを押してください。二重に届け出ることはありません。",
+        "いま {出|だ}して います。かわらない ときは 「つづける」を おして ください。",
+        "This is being filed. If nothing changes for a while, go on; it is never filed twice.",
+    ),
+    "file-on": Words("続ける", "つづける", "Go on"),
     "move-filed": Words("届け出ました", "{出|だ}しました", "Filed"),
     "move-withdrawn": Words("取り下げました", "やめました", "Withdrawn"),
     "sign-this": Words(

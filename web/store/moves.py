@@ -14,7 +14,7 @@ from web.store.tables_moves import AGREED, DRAFTS
 class Draft:
     """A move that is to be filed. `roster`: who lives together, as the municipality told, id → relation.
 
-    `state`: made, signed, filed or withdrawn. As secret as the address in it.
+    `state`: made, signed, filing, filed or withdrawn. As secret as the address in it.
     """
 
     filing: str
