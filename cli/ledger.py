@@ -7,12 +7,15 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from cli.language import Language, spoken
+
 app = typer.Typer(no_args_is_help=True, help="The ledger: show, explain, verify.")
 
 T = TypeVar("T")
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The deployment's folder.")]
 Person = Annotated[str, typer.Argument(metavar="PERSON", help="The person's opaque id, 32 hex digits.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Lang = Annotated[Language | None, typer.Option("--lang", help="ja or en; by default the shell's.")]
 
 
 @app.callback()
@@ -52,8 +55,9 @@ def _look(folder: Path, person: str, body: Callable[[Any], T]) -> T:
 
 
 @app.command()
-def show(folder: Folder, person: Person, as_json: AsJson = False) -> None:
+def show(folder: Folder, person: Person, as_json: AsJson = False, lang: Lang = None) -> None:
     """Every event of one person, oldest first."""
+    from cli import ledger_words
     from enrollment import ledger
     from enrollment.card_keys import proofs_of
     from enrollment.person import PersonId
@@ -70,17 +74,8 @@ def show(folder: Folder, person: Person, as_json: AsJson = False) -> None:
         }
         print(json.dumps(told, ensure_ascii=False))
         return
-    for event in events:
-        place = f"{event.seq + event.adjustment} of {event.cap}" if event.seq is not None and event.cap else ""
-        print(
-            f"{event.position:3}  {event.at.iso()}  {event.kind.value:15} {place:8} {event.channel:15} {event.level:5} "
-            f"{event.hash[:16]}" + (f"  reverses {event.corrects}" if event.corrects else "")
-        )
-    for proof in proofs:
-        for talk in proof.talks:
-            print(
-                f"card {talk.card_id}  {talk.at.iso()}  {talk.operation:10} key {proof.spki[:16]}  {talk.digest[:16]}"
-            )
+    language = spoken(lang)
+    print("\n".join([*ledger_words.events(events, language), *ledger_words.card_work(proofs, language)]))
 
 
 @app.command()
@@ -90,8 +85,10 @@ def explain(
     procedure: Annotated[str, typer.Option("--procedure", help="Which remote procedure.")] = "remote-move",
     at: Annotated[str | None, typer.Option("--at", metavar="TIME", help="As of then (RFC 3339); else now.")] = None,
     as_json: AsJson = False,
+    lang: Lang = None,
 ) -> None:
     """What may be done remotely now, with the numbers and the sentences that a clerk reads aloud."""
+    from cli import ledger_words
     from cli.clock import moment
     from enrollment import ledger
     from enrollment.events import EventKind
@@ -106,12 +103,7 @@ def explain(
     if as_json:
         print(json.dumps(decision.to_json(), ensure_ascii=False))
         return
-    print(f"{'可 / allowed' if decision.allowed else '不可 / refused'}: {decision.procedure.value}")
-    print(f"  {decision.used} / {decision.limit}   ({decision.total_used} / {decision.total_limit})")
-    print(f"  last seen in person: {decision.anchor_date or '-'}   in person by: {decision.next_in_person_by or '-'}")
-    print(f"  policy: {decision.policy_owner or 'common'} {decision.policy_version}")
-    for reason in (*decision.reasons, *decision.warnings):
-        print(f"  {reason.ja}\n  {reason.en}\n  → {reason.where_ja}\n  → {reason.where_en}")
+    print("\n".join(ledger_words.decision(decision, spoken(lang))))
 
 
 @app.command()
@@ -119,12 +111,14 @@ def verify(
     folder: Folder,
     person: Annotated[str | None, typer.Argument(metavar="[PERSON]", help="One person; everybody if left out.")] = None,
     as_json: AsJson = False,
+    lang: Lang = None,
 ) -> None:
     """See that nothing was changed, removed or put in: every hash over its row and the row before it, and every act of
     an officer and every signed check in person over the signature of the officer's card.
 
     Exit status 1 if a chain or a signature does not hold.
     """
+    from cli import ledger_words
     from cli.clock import SystemClock
     from enrollment import acts, ledger, signed_checks
     from enrollment.person import PersonId
@@ -153,17 +147,6 @@ def verify(
     if as_json:
         print(json.dumps(told, ensure_ascii=False))
     else:
-        for one, faults in told["broken"].items():
-            for fault in faults:
-                print(f"{one} position {fault['position']}: {fault['what']}")
-        for bad in told["broken_acts"]:
-            print(f"act {bad['act']}: {bad['what']}")
-        for bad in told["broken_checks"]:
-            print(f"check {bad['check']}: {bad['what']}")
-        print(
-            f"{told['people']} people, {len(told['broken'])} with a chain that does not hold; "
-            f"{told['acts']} signed acts, {len(told['broken_acts'])} that do not hold; "
-            f"{told['checks']} signed checks in person, {len(told['broken_checks'])} that do not hold."
-        )
+        print("\n".join(ledger_words.verified(told, spoken(lang))))
     if told["broken"] or told["broken_acts"] or told["broken_checks"]:
         raise typer.Exit(1)

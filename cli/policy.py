@@ -129,15 +129,20 @@ def simulate(
 
         if ledger is not None:
             months, distances = _replayed(ledger, policies, tell)
+            note = "実際の台帳の再現 / replayed from the ledger as it is"
         else:
             from enrollment.simulation import Simulation
 
             simulation = Simulation(_population(population, people, years), policies, seed)
             months = list(simulation.months(tell))
             distances = simulation.distances()
+            note = (
+                f"模擬の人口 {people:,} 人・{years} 年・乱数の種 {seed} / "
+                f"simulated: {people:,} people, {years} years, random seed {seed}"
+            )
     out.mkdir(parents=True, exist_ok=True)
     _write_csv(out / "summary.csv", months)
-    pictures = draw_all(out, months, distances)
+    pictures = draw_all(out, months, distances, note)
     totals = _totals(months)
     if as_json:
         print(json.dumps({"out": str(out), "pictures": pictures, "policies": totals}, ensure_ascii=False))

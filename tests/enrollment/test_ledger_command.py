@@ -8,9 +8,11 @@ from sqlalchemy import text
 from typer.testing import CliRunner
 
 from cli.ledger import app
+from cli.ledger_words import CHANNELS, KINDS
 from enrollment import acts, ledger, visits
+from enrollment.counters import CounterKind
 from enrollment.events import EventKind
-from enrollment.ledger import Happening
+from enrollment.ledger import ONLINE, Happening
 from enrollment.store import people as rows
 from tests.enrollment.officers import officer
 from tests.enrollment.town import AT, found, resident, seen
@@ -39,15 +41,49 @@ def test_show(deployment):
     folder, person = deployment
     shown = json.loads(run("show", folder, person, "--json").output)
     assert [event["kind"] for event in shown["events"]] == ["anchor", "remote-move", "remote-move"]
-    assert "2 of 3" in run("show", folder, person).output
+    assert "2 of 3" in run("show", folder, person, "--lang", "en").output
+    japanese = run("show", folder, person, "--lang", "ja").output
+    assert "2026-11-23 09:00  オンラインの住所変更  3回のうち2回目  オンライン" in japanese
+
+
+def test_what_was_taken_back_is_told_by_its_number(deployment, sqlite_database, random):
+    folder, person = deployment
+
+    def correct(conn):
+        named = ledger.history(conn, person)[1].event
+        ledger.record(conn, Happening(person, EventKind.CORRECTION, actor="boss", corrects=named), AT, random)
+
+    sqlite_database.transaction(correct)
+    assert "takes back no. 1" in run("show", folder, person, "--lang", "en").output
+    assert "番号1の取消し" in run("show", folder, person, "--lang", "ja").output
+
+
+def test_every_kind_and_channel_has_its_words():
+    assert set(KINDS) == set(EventKind)
+    assert {kind.value for kind in CounterKind if kind.sees_people} | {ONLINE, "gateway"} == set(CHANNELS)
+    for words in (*KINDS.values(), *CHANNELS.values()):
+        assert words[0] and words[1].isascii()
+
+
+def test_the_shells_language_is_spoken_and_never_both(deployment, monkeypatch):
+    folder, person = deployment
+    for locale, allowed, refused in (("ja_JP.UTF-8", "できます", "できません"), ("C.UTF-8", "allowed", "refused")):
+        monkeypatch.setenv("LC_ALL", locale)
+        good = run("explain", folder, person, "--at", "2026-11-24T00:00:00Z").output
+        late = run("explain", folder, person, "--at", "2031-11-24T00:00:00Z").output
+        assert allowed in good
+        assert refused in late
+        for told in (good, late, run("show", folder, person).output, run("verify", folder).output):
+            assert told.isascii() is False or locale == "C.UTF-8"
+            assert not (locale == "C.UTF-8" and any("\u3040" <= one <= "\u9fff" for one in told)), told
 
 
 def test_explain(deployment):
     folder, person = deployment
     told = json.loads(run("explain", folder, person, "--at", "2026-11-24T00:00:00Z", "--json").output)
     assert (told["allowed"], told["used"], told["limit"], told["anchor_date"]) == (True, 2, 3, "2026-11-23")
-    late = run("explain", folder, person, "--at", "2031-11-24T00:00:00Z")
-    assert "不可" in late.output
+    late = run("explain", folder, person, "--at", "2031-11-24T00:00:00Z", "--lang", "ja")
+    assert "できません" in late.output
     assert "窓口" in late.output
     assert run("explain", folder, person, "--procedure", "anchor").exception.code == "pki.invalid-value"
 
@@ -83,7 +119,8 @@ def test_verify_finds_an_act_that_no_card_signed(deployment, sqlite_database):
     assert told.exit_code == 1
     found = json.loads(told.output)
     assert (found["broken"], found["acts"], found["broken_acts"][0]["act"]) == ({}, 1, "0" * 64)
-    assert "1 that do not hold" in run("verify", folder).output
+    assert "1 that do not hold" in run("verify", folder, "--lang", "en").output
+    assert "職員の署名 1 件（異常 1）" in run("verify", folder, "--lang", "ja").output
 
 
 def test_verify_finds_a_check_of_which_one_octet_was_changed(deployment, sqlite_database, random):

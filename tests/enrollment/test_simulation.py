@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from cli.policy_picture import chart, draw_all, nice_top
+from cli.policy_picture import Axes, chart, draw_all, named, nice_top
 from enrollment.caps import decide
 from enrollment.events import GENESIS, EventId, EventKind, LedgerEvent
 from enrollment.person import PersonId
@@ -210,7 +210,7 @@ def test_the_pictures_are_xml_and_say_what_they_show(tmp_path):
     policies = [CapPolicy("<a> & b", START), CapPolicy("c", START, max_consecutive=1)]
     simulation = Simulation(Population(people=500, years=1), policies, 1)
     months = list(simulation.months())
-    written = draw_all(tmp_path, months, simulation.distances())
+    written = draw_all(tmp_path, months, simulation.distances(), "from a test")
     for name in written[1::2]:
         octets = (tmp_path / name).read_bytes()
         assert octets[:8] == b"\x89PNG\r\n\x1a\n"
@@ -221,14 +221,32 @@ def test_the_pictures_are_xml_and_say_what_they_show(tmp_path):
         texts = [part.text for part in root.iter("{http://www.w3.org/2000/svg}text")]
         assert "<a> & b" in texts
         assert len(root.findall("{http://www.w3.org/2000/svg}polyline")) == 2
-    assert ET.fromstring(chart("empty", [], {}))  # nothing to draw is no error
+        assert "from a test" in texts
+        assert {"人 / people", "件 / procedures", "分 / minutes", "日 / days", "年 / years"} & set(texts), "its unit"
+        assert {"年月 / month", "年 / years"} & set(texts)
+    assert ET.fromstring(chart(Axes("empty", "", ""), [], {}))  # nothing to draw is no error
 
 
 @pytest.mark.parametrize(
-    ("largest", "top"), [(0, 1), (1, 1), (1.1, 2), (3, 4), (990, 1000), (1001, 2000), (0.03, 0.04)]
+    ("largest", "top"), [(0, 1), (1, 1), (1.1, 1.2), (3, 3.2), (990, 1000), (1001, 1200), (0.03, 0.032)]
 )
 def test_axes_end_at_round_numbers(largest, top):
     assert nice_top(largest) == pytest.approx(top)
+
+
+@pytest.mark.parametrize("largest", [0.011, 0.3, 1, 1.1, 3, 7, 33, 990, 12_345])
+def test_the_steps_of_an_axis_are_written_differently(largest):
+    root = ET.fromstring(chart(Axes("t", "u", "a"), ["x"], {"p": [largest]}))
+    ends = [one.text for one in root.iter() if one.get("text-anchor") == "end"][-5:]
+    steps = [float(str(text).replace(",", "")) for text in ends]
+    assert steps == pytest.approx([nice_top(largest) * step / 4 for step in range(5)])
+
+
+def test_long_names_of_policies_go_on_below_and_are_cut_visibly():
+    assert named("short") == ["short"]
+    assert named("twice in three years") == ["twice in three years"]
+    assert named("２年に２回まで（郵便局も可・試案その三）") == ["２年に２回まで（郵便", "局も可・試案その三）"]
+    assert named("２年に２回まで（郵便局も可・試案その三の二）") == ["２年に２回まで（郵便", "局も可・試案その三…"]
 
 
 def test_policies_that_differ_only_by_name_behave_alike():
