@@ -75,10 +75,12 @@ def seats(
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, lambda *_: stop.set())
     with ExitStack() as stack:
-        ready = []
+        ready, agents = [], []
         for number, plan in enumerate(SEATS):
             port = first_port + number if first_port else 0
-            ready.append(stack.enter_context(_seat(settings, plan, port, cards, stop)))
+            opened, agent = stack.enter_context(_seat(settings, plan, port, cards, stop))
+            ready.append(opened)
+            agents.append(agent)
         if as_json:
             print(json.dumps({"seats": ready, "without_card": newcomer}), flush=True)
         else:
@@ -91,6 +93,8 @@ def seats(
             )
             sys.stdout.flush()
         stop.wait()
+        for agent in agents:  # all at once: each takes a moment to end
+            agent.terminate()
 
 
 def _cards(settings: "Settings") -> dict[str, Path]:
@@ -169,8 +173,8 @@ def _newcomer(settings: "Settings") -> dict[str, str]:
 @contextmanager
 def _seat(
     settings: "Settings", plan: SeatPlan, port: int, cards: dict[str, Path], stop: threading.Event
-) -> Iterator[dict[str, str]]:
-    """One seat's readers, cards and agent; all of it ends with the block."""
+) -> Iterator[tuple[dict[str, str], "subprocess.Popen[bytes]"]]:
+    """One seat's readers, cards and agent, whose process is handed out too; all of it ends with the block."""
     from cardio.private_pcscd import PrivatePcscd
     from cardio.virtual_card import FileStorage
     from cardio.virtual_jpki import VirtualJpkiCard
@@ -198,8 +202,5 @@ def _seat(
             if process.poll() is not None or waited > _PATIENCE or stop.wait(0.05):
                 raise ServiceSilent(f"the reader agent of {plan.name}")
             waited += 0.05
-        yield {
-            "name": plan.name,
-            "page": f"{settings.public_url}{plan.page}",
-            "agent": json.loads(ready.read_text())["url"],
-        }
+        told = json.loads(ready.read_text())
+        yield {"name": plan.name, "page": f"{settings.public_url}{plan.page}", "agent": told["url"]}, process

@@ -17,6 +17,12 @@ SCREENSHOTS = Path("var/screenshots")
 def log_in(page: Page, agent: Page, pc: Seat, card: Path, slot: int = 0) -> None:
     """Pair, put the card in, log in with the PIN on the agent's page."""
     pc.insert(card, slot)
+    pair(page, agent, pc)
+    enter_pin(page, agent)
+
+
+def pair(page: Page, agent: Page, pc: Seat) -> None:
+    """The log-in page and the agent belong together, and the page sees the card."""
     page.goto("/desk/login")
     code = page.locator("#code").inner_text()
     agent.goto(f"{pc.agent}/?lang=ja")
@@ -30,6 +36,10 @@ def log_in(page: Page, agent: Page, pc: Seat, card: Path, slot: int = 0) -> None
     agent.get_by_role("button", name="つなぐ").click()
     expect(page.locator("#paired")).to_be_attached()
     expect(page.locator("body")).to_have_attribute("data-readers", "1")
+
+
+def enter_pin(page: Page, agent: Page) -> None:
+    """Log in on a page that is paired."""
     page.locator("#card-do").click()
     agent.locator("#authentication").fill(STAFF_PIN)
     agent.get_by_role("button", name="決定").click()

@@ -21,7 +21,7 @@ def mark_children() -> str:
 def left_over(mark: str) -> Mapping[int, str]:
     """Process id → command line of every living process that carries `mark` or is our child, except ourselves."""
     wanted = f"{MARK}={mark}".encode()
-    return {pid: command for pid, command in _others() if _carries(pid, wanted) or _parent(pid) == os.getpid()}
+    return {pid: command for pid, command in _others() if _carries(pid, wanted) or parent_of(pid) == os.getpid()}
 
 
 def end(pid: int, patience: float = 10.0) -> None:
@@ -96,6 +96,7 @@ def _stat(pid: int) -> list[bytes]:
         return []
 
 
-def _parent(pid: int) -> int:
+def parent_of(pid: int) -> int:
+    """The process that started it, 0 if it is gone."""
     fields = _stat(pid)
     return int(fields[1]) if fields else 0
