@@ -49,9 +49,21 @@ class Folder:
             return None
 
     def put(self, name: str, load: Callable[[str], bytes]) -> None:
-        """Write the tile `name`, unless it is there already."""
-        if not (self.path / name).exists():
-            self._write(name, load(name))
+        """Write the tile `name`, unless it is there already as it should be.
+
+        What lies there otherwise was put there by nobody who knew it: no published checkpoint speaks of it yet.
+        """
+        octets = load(name)
+        try:
+            there = (self.path / name).read_bytes() == octets
+        except OSError:
+            there = False
+        if not there:
+            self._write(name, octets)
+
+    def has(self, name: str) -> bool:
+        """Whether a file of that name is there."""
+        return (self.path / name).exists()
 
     def put_checkpoint(self, signed: bytes) -> None:
         """Make a checkpoint known."""

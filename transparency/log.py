@@ -8,7 +8,8 @@ The order of deeds, and what a crash after each leaves behind:
     3. tiles        written to the folder under names that no later content ever gets; a crash leaves some of them out
     4. checkpoint   the file that makes them known, replaced whole and last
 
-`recover` runs 3 and 4 again, and refuses a store that is older than what was already published.
+`recover` runs 3 and 4 again, also for tiles that somebody deleted, and refuses a store that is older than what was
+already published.
 """
 
 from dataclasses import dataclass
@@ -78,7 +79,20 @@ class Log:
                 raise ForkDetected(self.origin, published.size, found.size)
         current = Checkpoint(self.origin, found.size, Hash(found.root))
         self._publish(current)
+        self._mend(current)
         return current
+
+    def _mend(self, current: Checkpoint) -> None:
+        """Write again what was published and is gone. What is there and wrong is for an audit to find and name."""
+        missing = [name for name in tiles.names_of(current.size) if not self._folder.has(name)]
+
+        def body(connection: Connection) -> None:
+            load = loader(connection, self.name)
+            for name in missing:
+                self._folder.put(name, load)
+
+        if missing:
+            self._database.read(body)
 
     def _round(self, connection: Connection, at: Instant) -> Checkpoint:
         found = store.head(connection, self.name)
@@ -152,11 +166,8 @@ class Log:
             if found is None or found.size != current.size:
                 return None  # another sequencer is ahead and publishes more than we would
             load = loader(connection, self.name)
-            for level, number, width in tiles.tiles_of(current.size, since):
-                self._folder.put(tiles.tile_path(level, number, width), load)
-            for number in range(since // tiles.WIDTH, -(-current.size // tiles.WIDTH)):
-                width = min(tiles.WIDTH, current.size - number * tiles.WIDTH)
-                self._folder.put(tiles.tile_path(None, number, width), load)
+            for name in tiles.names_of(current.size, since):
+                self._folder.put(name, load)
             return found.note
 
         signed = self._database.read(body)

@@ -59,6 +59,14 @@ def tiles_of(size: int, since: int = 0) -> Iterator[tuple[int, int, int]]:
         level += 1
 
 
+def names_of(size: int, since: int = 0) -> Iterator[str]:
+    """The path of every tile, of hashes and of entries, that a log of `size` has and one of `since` lacked."""
+    for level, index, width in tiles_of(size, since):
+        yield tile_path(level, index, width)
+    for index in range(since // WIDTH, -(-size // WIDTH)):
+        yield tile_path(None, index, min(WIDTH, size - index * WIDTH))
+
+
 def entry_tile(entries: Iterable[bytes]) -> bytes:
     """The octets of a tile of entries."""
     return b"".join(len(entry).to_bytes(2) + entry for entry in entries)

@@ -17,12 +17,13 @@ from pki.instant import Instant
 from transparency import monitor, note, store, tiles
 from transparency.checkpoint import parse_checkpoint
 from transparency.entry import EntryKind, entry, record
-from transparency.errors import BadNote, BadProof, ClockStepped, ForkDetected, LogBehind, NotFound
+from transparency.errors import BadNote, BadProof, ClockStepped, ForkDetected, LogBehind, NotFound, TransparencyError
 from transparency.folder import Folder
 from transparency.log import Log
 from transparency.merkle import leaf_hash, verify_inclusion
 from transparency.note import KeyType, Signer
 from transparency.proofs import prove
+from transparency.tiles import names_of
 
 ORIGIN = "mihon.example/access"
 SIGNER = Signer(ORIGIN, Ed25519PrivateKey.from_private_bytes(bytes(32)))
@@ -151,6 +152,37 @@ def test_a_crash_while_publishing_is_mended_by_recover(
     recovered = log.recover()
     assert recovered is not None
     assert (recovered.size, audit(folder)) == (1100, 1100)
+
+
+def test_tiles_that_were_deleted_come_back_and_none_put_there_beforehand_is_believed(
+    log: Log, database: Database, folder: Folder, at: Instant
+) -> None:
+    add(log, database, at, 300)
+    log.sequence(at)
+    add(log, database, at, 500, 300)
+    planted = [name for name in names_of(800, 300) if not folder.has(name)]
+    assert len(planted) > 4
+    for name in planted:
+        (folder.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder.path / name).write_bytes(b"planted" * 5)
+    log.sequence(at)
+    assert audit(folder) == 800
+    published = {name: (folder.path / name).read_bytes() for name in names_of(800)}
+    for name in published:
+        (folder.path / name).unlink()
+        with pytest.raises(TransparencyError):
+            audit(folder)
+        log.recover()
+        assert (folder.path / name).read_bytes() == published[name]
+    assert audit(folder) == 800
+    wrong = next(iter(published))
+    (folder.path / wrong).write_bytes(bytes(len(published[wrong])))
+    log.recover()
+    with pytest.raises(TransparencyError):
+        audit(folder)
+    (folder.path / wrong).unlink()
+    log.recover()
+    assert audit(folder) == 800, "what an audit names is deleted, and comes back at the next start"
 
 
 def test_a_store_older_than_what_was_published_is_refused(

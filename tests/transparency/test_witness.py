@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from tests.transparency.test_log import SIGNER, add, load
 from transparency import monitor, note
 from transparency.checkpoint import Checkpoint, parse_checkpoint
 from transparency.cosigning import SIZE_TYPE, Door, Reply, gather
-from transparency.errors import BadNote, BadSubmission, NotSeenLast, WitnessRefused
+from transparency.errors import BadNote, BadSubmission, ForkDetected, NotSeenLast, WitnessRefused
 from transparency.folder import Folder
 from transparency.log import Log
 from transparency.merkle import Hash
@@ -233,6 +234,39 @@ def test_a_witness_that_answers_nonsense_changes_nothing(folder: Folder, grow: G
     assert isinstance(gathered.refused[0], WitnessRefused)
     assert folder.checkpoint() == before
     assert folder.cosigned() is None
+
+
+def test_a_witness_that_lies_is_not_believed(folder: Folder, grow: Grow, tmp_path: Path) -> None:
+    """It signs with its own key: another history, an older checkpoint, or says that it saw what it never did."""
+    published = grow(3)
+    now = parse_checkpoint(note.parse(published).text)
+    at, door = AT, Door("http://w", ONE.verifier)
+    others = [
+        replace(now, root=Hash(bytes(32))), replace(now, size=2), replace(now, size=4), replace(now, origin="other"),
+    ]  # fmt: skip
+    answers = [Reply(200, "text/plain", ONE.line(other.text, at)) for other in others]
+    answers += [Reply(200, "text/plain", TWO.line(now.text, at)), Reply(200, "text/plain", SIGNER.line(now.text, at))]
+    for answer in answers:
+        gathered = gather(folder, SIGNER.verifier, [door], lambda _url, _body, answer=answer: answer)
+        assert gathered is not None
+        assert (gathered.cosigned, [type(one) for one in gathered.refused]) == ((), [WitnessRefused])
+    asked = []
+
+    def never_content(_url: str, body: bytes) -> Reply:
+        asked.append(body)
+        return Reply(409, SIZE_TYPE, b"%d\n" % (len(asked) % 4))
+
+    gathered = gather(folder, SIGNER.verifier, [door], never_content)
+    assert gathered is not None and gathered.cosigned == () and len(asked) == 2, "asked again once, not for ever"
+    assert folder.checkpoint() == published
+    assert folder.cosigned() is None
+    # One that cosigns a second history is found out by whoever has both: the two signed checkpoints are the proof.
+    fork = replace(now, root=Hash(bytes(32)))
+    signed = note.sign(fork.text, at, SIGNER) + ONE.line(fork.text, at)
+    older = tmp_path / "older"
+    older.write_bytes(signed)
+    line = ["verify", str(folder.path), "--older", str(older)]
+    assert isinstance(CliRunner().invoke(audit_app, line).exception, ForkDetected)
 
 
 def test_the_audit_falls_back_to_what_the_witnesses_saw_last(folder: Folder, grow: Grow, tmp_path: Path) -> None:
