@@ -81,13 +81,13 @@ def bars(rows: Sequence[tuple[str, int]], label: str) -> Picture:
     """One horizontal bar a row, with its number."""
     most = max((value for _, value in rows), default=0) or 1
     parts = []
-    for index, (name, value) in enumerate(rows):
-        y = 8 + 30 * index
-        width = round(360 * value / most, 1)
-        parts.append(Markup('<text x="0" y="%s">%s</text>') % (y + 16, name))
-        parts.append(Markup('<rect class="bar" x="210" y="%s" width="%s" height="20"/>') % (y, width))
-        parts.append(Markup('<text x="%s" y="%s">%s</text>') % (218 + width, y + 16, value))
-    height = 16 + 30 * len(rows)
+    for index, (name, value) in enumerate(rows):  # the name above its bar: at any width, in any language
+        y = 62 * index
+        width = round(560 * value / most, 1)
+        parts.append(Markup('<text x="0" y="%s">%s</text>') % (y + 22, name))
+        parts.append(Markup('<rect class="bar" x="0" y="%s" width="%s" height="18"/>') % (y + 30, width))
+        parts.append(Markup('<text x="%s" y="%s">%s</text>') % (width + 8, y + 46, value))
+    height = 62 * len(rows)
     svg = Markup('<svg viewBox="0 0 640 %s" role="img" aria-label="%s">%s</svg>') % (
         height,
         label,
