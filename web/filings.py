@@ -16,13 +16,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from enrollment.errors import FilingRejected
+from enrollment.errors import FilingFromFuture, FilingRejected
 from enrollment.filing import MAX_DOCUMENT, ResidenceStatement, VerifiedFiling, parse_filing
 from enrollment.moves import FilingResult, Moves
 from pki.errors import Malformed
 from pki.instant import Clock, Instant
 from pki.purpose import Purpose
 from verifier.indication import Indication
+from verifier.report import CheckName
 from web.filing_check import FilingCheck
 
 MAX_SIGNATURE = 256 * 1024
@@ -47,7 +48,8 @@ class VerifiedByUs:
         told = json.dumps(report.to_json(), ensure_ascii=False, sort_keys=True)
         if report.indication is not Indication.PASSED or report.signer is None:
             sub = report.sub_indication.value if report.sub_indication else ""
-            raise FilingRejected(report.indication.value, sub, told)
+            ahead = any(one.name is CheckName.CLAIMED_TIME and one.sub_indication for one in report.checks)
+            raise (FilingFromFuture if ahead else FilingRejected)(report.indication.value, sub, told)
         signer = report.signer
         return VerifiedFiling(filing, document, signature, signer.fingerprint.hex(), f"{signer.serial:x}", told, at)
 

@@ -80,6 +80,7 @@ TITLES: Mapping[str, Title] = MappingProxyType(
         "pki.invalid-value": BAD_REQUEST,
         "jitsuin.retryable": LATER,
         "enrollment.cap-reached": REFUSED,
+        "enrollment.filing-from-future": REFUSED,
         "enrollment.filing-malformed": BAD_REQUEST,
         "enrollment.filing-mismatch": REFUSED,
         "enrollment.filing-rejected": REFUSED,

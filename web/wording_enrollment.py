@@ -144,6 +144,10 @@ WHY_AND_WHAT_TO_DO: dict[str, tuple[str, str]] = {
         "届出の署名を確認できませんでした（{indication} {sub_indication}）。",
         "検証結果を確かめ、有効なカードで署名し直してください。",
     ),
+    "enrollment.filing-from-future": (
+        "署名したパソコンの時計が進んでいます。",
+        "パソコンの日付と時刻を合わせて、もう一度署名してください。",
+    ),
     "enrollment.filing-replayed": (
         "届出 {filing} はすでに受け付けています。",
         "最初の届出の結果を確かめるか、新しい届出を作ってください。",

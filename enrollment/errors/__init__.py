@@ -13,7 +13,7 @@ Error (pki)
     ├── presence   EvidenceTooWeak · EvidenceUsed · NotPresent · NotConfirmed · KioskNeverAnchors
     │              MunicipalDeskNeeded
     ├── ruling     CapReached · LooserPolicy · NotReversible · AlreadyAdopted
-    ├── filing     FilingMalformed · FilingRejected · FilingReplayed · FilingVoid · FilingMismatch
+    ├── filing     FilingMalformed · FilingRejected (FilingFromFuture) · FilingReplayed · FilingVoid · FilingMismatch
     │              NothingChanges · RemoteBlocked · SignatureInvalid · ResidenceUnproven · FilingTooEarly
     │              FilingTooLate · CodeWrong · LetterOver
     ├── card       CertificateEnded · CertificateExpired · CardNotUsable · WrongCard · KeyNotFromCard
@@ -63,6 +63,7 @@ from enrollment.errors.disclosure import (
 )
 from enrollment.errors.filing import (
     CodeWrong,
+    FilingFromFuture,
     FilingMalformed,
     FilingMismatch,
     FilingRejected,
@@ -123,6 +124,7 @@ __all__ = [
     "EvidenceUsed",
     "FilingMalformed",
     "FilingMismatch",
+    "FilingFromFuture",
     "FilingRejected",
     "FilingReplayed",
     "FilingTooEarly",

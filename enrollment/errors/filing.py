@@ -27,6 +27,15 @@ class FilingRejected(EnrollmentError):
 
 
 @dataclass(eq=False)
+class FilingFromFuture(FilingRejected):
+    """Signed at a time that is yet to come: the clock of the computer beside the reader is fast."""
+
+    code = "enrollment.filing-from-future"
+    why = "the computer that signed the filing believes that it is later than it is"
+    todo = "set that computer's clock right and sign again"
+
+
+@dataclass(eq=False)
 class FilingReplayed(EnrollmentError):
     code = "enrollment.filing-replayed"
     why = "filing {filing} was already accepted"

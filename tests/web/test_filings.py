@@ -144,6 +144,25 @@ def test_the_whole_story_of_the_cap(town):
 
 
 @SQLITE
+@pytest.mark.parametrize("days", [-3650, -1, 0, 1, 3650])
+def test_a_computer_s_clock_that_is_slow_changes_nothing_and_a_fast_one_is_named(town, days):
+    """The signature's own time is only a claim; what counts is when the filing came."""
+    filing = town.filing("東京都見本区南町１番")
+    certificate = parse_certificate(town.card.read(Purpose.SIGNATURE))
+    hashed = hashlib.new(cms.digest_name(certificate), filing["document"]).digest()
+    attributes = cms.to_be_signed(hashed, certificate, town.clock.now() + timedelta(days=days))
+    signature = cms.assemble(attributes, town.card.sign(Purpose.SIGNATURE, attributes), certificate)
+    answer = town.post({**filing, "signature": signature})
+    if days <= 0:
+        assert answer.status_code == 201, answer.text
+        assert answer.json()["accepted_at"] == AT.iso()
+    else:
+        assert (answer.status_code, answer.json()["code"]) == (422, "enrollment.filing-from-future")
+        assert "clock" in answer.json()["todo"]
+        assert town.post(filing).status_code == 201, "nothing was used up"
+
+
+@SQLITE
 def test_a_changed_octet_is_rejected_with_the_report(town):
     filing = town.filing("東京都見本区南町１番")
     changed = filing["document"].replace("南町".encode(), "北町".encode())
