@@ -15,6 +15,7 @@ from ca.directory import Directory
 from ca.file_key import Passphrase
 from ca.issuance import Registrar, Signer
 from ca.journal_file import JournaledDatabase, JournalFile
+from ca.orders import Order, ServiceOrder
 from ca.profiles import PROFILES
 from cli.child import end_with_parent
 from cli.database import Database
@@ -23,6 +24,8 @@ from cli.settings import load_settings
 from cli.unlocking import asked_once
 from pki.errors import Error
 from pki.instant import Instant
+
+Orders = Sequence[Order | ServiceOrder]
 
 
 class Worker:
@@ -37,9 +40,8 @@ class Worker:
         self._registrar = Registrar(PROFILES, directory, secrets.token_bytes)
         self._signer = Signer(open_authority_keys(settings, secrets.token_bytes, opened_with), PROFILES, directory)
 
-    def issue(self, lines: Sequence[bytes], at: Instant) -> list[tuple[bool, str]]:
-        """For each line whether it was issued, and its outcome as a line of JSON; committed when this returns."""
-        orders = [batch.parse_order(line) for line in lines]
+    def issue(self, orders: Orders, at: Instant) -> list[tuple[bool, str]]:
+        """For each order whether it was issued, and its outcome as a line of JSON; committed when this returns."""
         groups = batch.issue(self._database, self._registrar, self._signer, orders, at, len(orders))
         return [(outcome.issued is not None, outcome.to_json()) for outcomes in groups for outcome in outcomes]
 
@@ -50,6 +52,8 @@ class Worker:
 
 _mine: list[Worker | Error] = []
 """What this process works with, or why it cannot: told with the first group, for a pool only says that it broke."""
+_inherited: list[Orders] = []
+"""What a forked process finds here need not be sent to it and read once more: it is given a group's number."""
 _COLLECT_AFTER = 50_000
 
 
@@ -70,16 +74,16 @@ def _begin(folder: Path, parent: int, opened_with: Passphrase | None) -> None:
         _mine.append(refused)
 
 
-def _work(lines: Sequence[bytes], at: Instant) -> list[tuple[bool, str]]:
+def _work(group: Orders | int, at: Instant) -> list[tuple[bool, str]]:
     (worker,) = _mine
     if isinstance(worker, Error):
         raise worker
-    return worker.issue(lines, at)
+    return worker.issue(_inherited[group] if isinstance(group, int) else group, at)
 
 
 @contextmanager
 def issuing(
-    folder: Path, groups: Sequence[Sequence[bytes]], at: Instant, processes: int
+    folder: Path, groups: Sequence[Orders], at: Instant, processes: int
 ) -> Iterator[Iterator[list[tuple[bool, str]]]]:
     """The outcomes of each group in order, worked at by `processes` processes (one: this very one).
 
@@ -95,11 +99,17 @@ def issuing(
         finally:
             worker.close()
         return
-    context = get_context("fork" if threading.active_count() == 1 else "spawn")
-    with ProcessPoolExecutor(processes, context, _begin, (folder, os.getpid(), opened_with)) as pool:
+    forked = threading.active_count() == 1
+    given: Sequence[Orders | int] = range(len(groups)) if forked else groups
+    if forked:
+        _inherited[:] = groups
+    with ProcessPoolExecutor(
+        processes, get_context("fork" if forked else "spawn"), _begin, (folder, os.getpid(), opened_with)
+    ) as pool:
         try:
             # all are submitted, and so all processes are started, when this returns
-            yield pool.map(_work, groups, [at] * len(groups))
+            yield pool.map(_work, given, [at] * len(groups))
         finally:
             # whoever leaves early does not wait for groups that nobody began
             pool.shutdown(cancel_futures=True)
+            _inherited.clear()

@@ -4,9 +4,12 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from ca.orders import Order, ServiceOrder
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The deployment's folder.")]
 AtOption = Annotated[str | None, typer.Option("--at", metavar="TIME", help="As of then (RFC 3339); else now.")]
@@ -66,14 +69,14 @@ def _finished(results: Path) -> set[str]:
     return {json.loads(line)["idempotency_key"] for line in content[:whole].splitlines()}
 
 
-def _orders(file: Path, done: set[str]) -> tuple[int, list[bytes]]:
-    """How many orders the file has, and the lines of those that are not done. Every line is read before anything is
-    issued. Errors: InvalidValue naming the first wrong one."""
+def _orders(file: Path, done: set[str]) -> "tuple[int, list[Order | ServiceOrder]]":
+    """How many orders the file has, and those that are not done. Every line is read before anything is issued.
+    Errors: InvalidValue naming the first wrong one."""
     from ca.batch import parse_order
     from pki.errors import InvalidValue
 
     total = 0
-    wanted: list[bytes] = []
+    wanted: list[Order | ServiceOrder] = []
     with file.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
@@ -84,7 +87,7 @@ def _orders(file: Path, done: set[str]) -> tuple[int, list[bytes]]:
             except InvalidValue as error:
                 raise InvalidValue(f"line {number}: {error.what}") from error
             if order.idempotency_key not in done:
-                wanted.append(line)
+                wanted.append(order)
     return total, wanted
 
 

@@ -76,6 +76,10 @@ class Instant:
     def __hash__(self) -> int:
         return hash(self.seconds)
 
+    def __reduce__(self) -> "tuple[type[Instant], tuple[int]]":
+        # What else copies it would set its field one by one, which a frozen class refuses once it is compiled.
+        return Instant, (self.seconds,)
+
     def __lt__(self, other: object) -> bool:
         return self.seconds < other.seconds if isinstance(other, Instant) else NotImplemented
 

@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))
 from pki.compiled import PLACE, digest  # noqa: E402 - after the path is set
 
 HOT = {
-    "pki": ("algorithms", "der", "instant", "municipality", "names"),
+    "pki": ("algorithms", "der", "instant", "names"),
     "ca": (
         "authority",
         "batch",
@@ -37,7 +37,9 @@ HOT = {
         "lint_fields",
         "lint_profile",
         "lint_rule",
-        "orders",
+        "ocsp_answers",
+        "ocsp_request",
+        "ocsp_response",
         "planning",
         "points",
         "reading",
@@ -80,6 +82,7 @@ HOT = {
         "validator",
         "walk",
     ),
+    "web": ("responder_connection", "responder_fast", "responder_http"),
 }
 """The modules that are compiled, by package: the only list of them. Each package's share one library, `hot__mypyc`."""
 

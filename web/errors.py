@@ -21,6 +21,7 @@ WebError
 ├── NoSuchWork           no guided work of this office has that id
 ├── WorkRefused          the guided work is not where this step belongs
 ├── SigningSilent        nobody signs certificates just now
+├── StatusUnsure         the database could not be asked for statuses
 └── GlyphMissing         a document cannot be printed as it should read
 """
 
@@ -239,3 +240,13 @@ class NoSuchMessage(WebError):
     code = "web.no-such-message"
     why = "there is no such message of this municipality"
     todo = "Check the id; what did not pass is in the quarantine list."
+
+
+@dataclass(eq=False)
+class StatusUnsure(WebError):
+    """The database could not be asked; `what` is the kind of failure."""
+
+    code = "web.status-unsure"
+    why = "the status of certificates cannot be told just now ({what})"
+
+    what: str

@@ -71,8 +71,9 @@ class _Reading:
     more: bytearray | None = field(default=None)
 
 
-class OcspProtocol(asyncio.Protocol):
-    """One connection."""
+class OcspProtocol:
+    """One connection: an `asyncio.Protocol` by what it does. It is none by name, for a compiled class cannot inherit
+    from one that is not, and an event loop does not ask."""
 
     __slots__ = (
         "_behind_proxy",

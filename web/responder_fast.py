@@ -15,6 +15,7 @@ where HTTP has a word for it, and cut off. Forwarding headers of a proxy are pas
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from typing import cast
 from urllib.parse import unquote_to_bytes
 
 from ca.ocsp_answers import AnswerDesk
@@ -22,6 +23,7 @@ from pki.errors import Error
 from pki.instant import Clock, Instant
 from web import responder_http as said
 from web.client_certificate import told_fingerprint
+from web.errors import StatusUnsure
 from web.responder import REQUEST_TYPE, decode_path, http_date
 from web.responder_connection import Asked, Limits, OcspProtocol
 
@@ -71,7 +73,7 @@ class OcspServer:
         self._loop = loop
         self.limits = limits or Limits()
         self._alarm = alarm
-        self._inline = inline
+        self._in_loop = inline
         self.proxies = proxies
         self.counts = Counts()
         self.connections: set[OcspProtocol] = set()
@@ -90,11 +92,11 @@ class OcspServer:
         self.whole: dict[bytes, Asked] = {}
         """Requests whose answers are kept for everybody, by all their octets."""
 
-    def __call__(self) -> "OcspProtocol":
+    def __call__(self) -> asyncio.Protocol:
         """A protocol for a new connection."""
         if self._sweeper is None:
             self._sweeper = self._loop.call_later(1.0, self._sweep)
-        return OcspProtocol(self)
+        return cast(asyncio.Protocol, OcspProtocol(self))
 
     def close(self) -> None:
         """Cut every connection and stop."""
@@ -175,7 +177,7 @@ class OcspServer:
     def _flush(self) -> None:
         batch = [(connection, connection.take()) for connection in self._queue]
         self._queue.clear()
-        if self._inline:
+        if self._in_loop:
             self._scheduled = False
             self._answer(batch, self._refreshed())
         else:
@@ -265,16 +267,6 @@ class OcspServer:
             if connection.deadline < now:
                 connection.expire()
         self._sweeper = self._loop.call_later(1.0, self._sweep)
-
-
-@dataclass(eq=False)
-class StatusUnsure(Error):
-    """The database could not be asked; `what` is the kind of failure."""
-
-    code = "web.status-unsure"
-    why = "the status of certificates cannot be told just now ({what})"
-
-    what: str
 
 
 def _is_request_type(kind: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import pickle
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -105,6 +106,7 @@ def test_an_order_is_read_from_its_line(
     world = make_world(sqlite_database, tmp_path, at, random)
     order = world.order()
     assert parse_order(_line(order)) == order
+    assert pickle.loads(pickle.dumps(order)) == order, "it is sent to processes that cannot inherit it"
     service = world.service_order(ServiceKind.TLS_CLIENT)
     line = {
         "kind": "tls-client",

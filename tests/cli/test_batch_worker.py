@@ -23,6 +23,6 @@ def test_a_database_of_an_older_version_is_named(tmp_path: Path, processes: int)
     FileKeyStore.lock(settings.path(settings.authorities.keys), b"a passphrase", secrets.token_bytes)
     with (
         pytest.raises(DatabaseOutdated),
-        issuing(tmp_path, [[b"{}"], [b"{}"]], Instant(0), processes) as groups,
+        issuing(tmp_path, [[], []], Instant(0), processes) as groups,
     ):
         list(groups)

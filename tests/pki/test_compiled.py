@@ -14,6 +14,10 @@ from pki.compiled import PACKAGES, PLACE, SOURCES, digest, folder, modules
 
 SUITES = (
     "tests/pki/test_der.py",
+    "tests/pki/test_instant.py",
+    "tests/ca/test_ceremony.py",
+    "tests/ca/test_journal.py",
+    "tests/ca/test_ocsp.py",
     "tests/ca/test_batch.py",
     "tests/ca/test_issuance.py",
     "tests/ca/test_lint.py",

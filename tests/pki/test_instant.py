@@ -1,5 +1,7 @@
 """Instants, legal days in Japan, and birthdays."""
 
+import copy
+import pickle
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 
@@ -60,3 +62,15 @@ def test_a_zone_that_leads_out_of_all_years_is_refused(text: str) -> None:
     with pytest.raises(InvalidValue):
         Instant.parse(text)
     assert Instant.parse(text[:19] + "Z").iso() == text[:19] + "Z"
+
+
+def test_instants_compare_copy_and_travel_as_the_seconds_they_are() -> None:
+    one, two = Instant(1), Instant(2)
+    assert one == Instant(1) != two
+    assert hash(one) == hash(Instant(1))
+    assert (one < two, one <= two, one > two, one >= two) == (True, True, False, False)
+    assert one <= Instant(1) >= one
+    assert one != 1
+    with pytest.raises(TypeError):
+        _ = one < 1
+    assert pickle.loads(pickle.dumps(one)) == copy.deepcopy(one) == one
