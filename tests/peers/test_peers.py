@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import select
 
 from enrollment.store import gate, peers, tables_care
-from tests.peers.world import FRIDAY, OLD, TUESDAY_NOON, values, wait_for
+from fixtures.peers.plan import FaultPlan
+from tests.peers.world import FRIDAY, OLD, TOWN_KEY, TUESDAY_NOON, values, wait_for
 from tests.support.processes import end
 from tests.support.service import command
 
@@ -83,6 +84,68 @@ def test_changes_wait_and_come_out_the_same_however_they_came(world):
         wait_for(lambda: {world.address(person) for person in people} == {NEW})
         counts = world.database.read(lambda conn: gate.count_by_state(conn, world.owner))
         assert counts == {"released": 4, "retracted": 1, "quarantined": 2}
+
+
+def unlucky_seed(names, first, second):
+    """The first seed with which `first` goes out before `second`, although it was written after it."""
+    for seed in range(1000):
+        line = FaultPlan(seed=seed, reordered=1.0).line([name.encode() for name in names])
+        if line.index(first.encode()) < line.index(second.encode()):
+            return seed
+    raise AssertionError("no seed changes the order")
+
+
+@pytest.mark.slow
+def test_out_of_order_down_and_far_too_much_at_once(world):
+    """A retraction before what it retracts; a national server that is down; more changes than a town ever has."""
+    people = [world.resident() for _ in range(24)]
+    right, wrong, back = (digit * 32 for digit in "abc")
+    events = [
+        {"kind": "attributes-changed", "person": people[0], "values": values(NEW), "message": right},
+        {"kind": "attributes-changed", "person": people[0], "values": values(WRONG), "message": wrong},
+        {"kind": "retraction", "person": people[0], "values": {"supersedes": wrong}, "message": back},
+    ]
+    with (
+        world.served(FRIDAY),
+        world.peer("national-server") as national,
+        world.peer("resident-record", owner=world.owner, key=TOWN_KEY, by=national.url) as town,
+    ):
+
+        def tell(told):
+            answer = httpx.post(f"{town.url}/own/events", json=told)
+            assert answer.status_code == 202
+            return answer.json()
+
+        town.plan(reordered=1.0, seed=unlucky_seed([right, wrong, back], back, wrong))
+        assert tell(events)["messages"] == [right, wrong, back]
+        assert town.own("sent").index(back) < town.own("sent").index(wrong)
+        wait_for(lambda: len(town.own("receipts")) == 3)
+
+        def state(message):
+            return world.ask("first", "GET", f"/v1/office/messages/{message}")["state"]
+
+        assert [state(one) for one in (right, wrong, back)] == ["held", "retracted", "released"]
+        town.plan()
+        national.plan(outage=True)
+        waits = tell(events[0] | {"person": people[1], "message": "d" * 32})["message"]
+        assert httpx.get(f"{national.url}/anything").status_code == 503
+        assert waits not in town.own("receipts")
+        national.plan()
+        assert wait_for(lambda: town.own("receipts").get(waits))["state"] == "held"
+        assert "gateway-braked" not in world.alarms()
+        many = [{"kind": "attributes-changed", "person": one, "values": values(NEW)} for one in people[2:]]
+        told = tell(many)["messages"]
+        wait_for(lambda: set(told) <= set(town.own("receipts")))
+        wait_for(lambda: "gateway-braked" in world.alarms())
+        assert world.ask("first", "GET", "/v1/office/brake")["braked"] is True
+    with world.served(TUESDAY_NOON):
+        assert "gateway-braked" in world.alarms(), "it stands until two have looked"
+        assert {world.address(person) for person in people} == {OLD}
+        asked = world.do("first", "/v1/office/brake/releases", {"reason": "a new estate"})["approval"]
+        assert {world.address(person) for person in people} == {OLD}, "one is not enough"
+        world.do("second", f"/v1/office/brake/releases/{asked}/approval")
+        wait_for(lambda: {world.address(person) for person in people} == {NEW})
+        wait_for(lambda: "gateway-braked" not in world.alarms())
 
 
 @pytest.mark.slow

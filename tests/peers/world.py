@@ -20,8 +20,10 @@ from cli.database import Database
 from cli.deployment import _operator_certificate
 from cli.keys import DeploymentKeys
 from cli.office_work import office_key
+from cli.officer_keys import OfficerKeys
 from cli.settings import load_settings
 from enrollment import protection, registry, signed
+from enrollment.acts import What
 from enrollment.operators import Operator, Role
 from enrollment.person import PersonId
 from enrollment.signed import CHANNEL, MUNICIPALITY
@@ -168,13 +170,30 @@ class World:
 
     def ask(self, who: str, method: str, path: str, body: Any = None) -> Any:
         """A signed request by an officer; its JSON."""
+        answer = self._answer(who, method, path, body)
+        assert answer.is_success, answer.text
+        return answer.json() if answer.content else None
+
+    def do(self, who: str, path: str, body: Any = None) -> Any:
+        """A deed that the officer's card has to sign: what the refusal names is signed, and then it is done."""
+        refused = self._answer(who, "POST", path, body)
+        assert refused.json()["code"] == "enrollment.act-not-signed", refused.text
+        act = refused.json()["fields"]
+        self._sign_act(who, What(act["what"]), act["subject"], act["content"])
+        return self.ask(who, "POST", path, body)
+
+    def _answer(self, who: str, method: str, path: str, body: Any) -> httpx.Response:
         octets = b"" if body is None else json.dumps(body).encode()
         headers = self.officers[who].headers(method, f"{self.url}{path}", octets, self.now(), secrets.token_urlsafe(16))
         if octets:
             headers["content-type"] = "application/json"
-        answer = httpx.request(method, f"{self.url}{path}", content=octets, headers=headers)
-        assert answer.is_success, answer.text
-        return answer.json() if answer.content else None
+        return httpx.request(method, f"{self.url}{path}", content=octets, headers=headers)
+
+    def _sign_act(self, who: str, what: What, subject: str, content: str) -> None:
+        """An officer's card signs what they are about to do."""
+        officers = OfficerKeys(self.settings, secrets.token_bytes)
+        operator = f"{self.owner}-{who}"
+        self.database.transaction(lambda conn: officers.act(conn, operator, what, subject, content, self.now()))
 
     def alarms(self) -> list[str]:
         return [one["kind"] for one in self.ask("first", "GET", "/v1/office/alarms")["alarms"]]
