@@ -300,6 +300,31 @@ def test_coming_with_the_card_is_noted_once_a_month_and_a_code_is_not(
     assert len(contacts()) == 1
 
 
+FORM = b"application/x-www-form-urlencoded"
+GARBAGE: tuple[bytes, ...] = (
+    b"x", b"a" * 64, b"0" * 63, b"g" * 64, b"a" * 5000, b'"' + b"a" * 62 + b'"', b"%00" * 20,
+    b"' OR 1=1 --" + b" " * 40, "実印".encode() * 10, bytes(range(0x80, 0xC0)), b"\xff" * 64, b"../" * 20, b"",
+)  # fmt: skip
+
+
+def test_a_cookie_of_garbage_or_of_another_place_opens_nothing(pages: Pages, hanako: tuple[PersonId, Any]) -> None:
+    good = pages.logged_in(hanako[0]).client.cookies["__Host-jitsuin-citizen"].encode()
+    desk = Sessions("desk", pages.office.database, pages.clock, pages.office.random)
+    of_desk = desk.log_in(desk.begin(), "clerk", "", "passkey").cookie.encode()
+    tried = (*GARBAGE, of_desk, good.upper(), good[:-1], good + b"0", good[::-1])
+    for value in tried:
+        if value == good:
+            continue  # turned about, it may be the same
+        for cookie in (b"__Host-jitsuin-citizen=" + value, b"__Host-jitsuin-citizen=" + value + b"; a; =b;;;"):
+            for path in ("/citizen/", "/citizen/history.json", "/incidents/x/../x"):
+                answer = pages.browser().get(path, headers=[(b"cookie", cookie)])
+                assert answer.status_code in (303, 404), (value, path)
+                assert answer.headers.get("location", "/citizen/login") == "/citizen/login"
+            headers = [(b"cookie", cookie), (b"origin", SERVICE.encode()), (b"content-type", FORM)]
+            sent = pages.browser().post("/citizen/lock", content=b"form=" + b"0" * 64, headers=headers)
+            assert sent.status_code == 403, value
+
+
 def test_only_the_own_towns_clerk_gives_a_code(pages: Pages, hanako: tuple[PersonId, Any]) -> None:
     from enrollment.errors import NotYours
 
