@@ -5,6 +5,7 @@ It is made from the JSON form of a report, so that a stored verdict looks the sa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Final
@@ -26,7 +27,7 @@ h2{font-size:1.15rem;margin:2rem 0 .5rem;border-bottom:2px solid #ddd}
 table{border-collapse:collapse;width:100%}
 td,th{text-align:left;vertical-align:top;padding:.45rem .5rem;border-bottom:1px solid #e4e4e4}
 td.mark{font-weight:bold;white-space:nowrap}td.PASSED{color:#0a6b3d}td.FAILED{color:#a3161a}
-td.INDETERMINATE{color:#8a5a00}td.SKIPPED,td.NOTE{color:#555}.why{color:#444}.clause{color:#666;font-size:.82rem}code{font-size:.82rem;word-break:break-all}
+td.INDETERMINATE{color:#8a5a00}td.SKIPPED,td.NOTE{color:#555}.why{color:#444}.time{white-space:nowrap}.clause{color:#666;font-size:.82rem}code{font-size:.82rem;word-break:break-all}
 .warning{border-left:.3rem solid #a3161a;padding:.3rem .8rem;background:#fdf3f3}
 @media print{body{margin:0}h1{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 """
@@ -53,6 +54,20 @@ _HEADINGS: Final[Mapping[str, Said]] = {
     "part": Said("署名", "Signature"),
     "warnings": Said("署名の外にあるもの", "What lies outside the signature"),
 }
+_POLICIES: Final[Mapping[str, Said]] = {
+    "filing": Said("届出", "filing"),
+    "log-in": Said("ログイン", "log-in"),
+    "command line": Said("コマンドでの指定", "command line"),
+}
+"""Names of policies of ours; another's name is shown as it is."""
+_FORMATS: Final = {
+    "cms": "CMS (CAdES)",
+    "xml": "XML (XAdES)",
+    "pdf": "PDF (PAdES)",
+    "jws": "JWS (JAdES)",
+    "raw": "PKCS#1, ECDSA",
+}
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 def render_page(report: Mapping[str, Any], tongue: Tongue) -> str:
@@ -73,6 +88,15 @@ def render_page(report: Mapping[str, Any], tongue: Tongue) -> str:
     )
 
 
+def _text(sentence: str) -> str:
+    """The sentence in HTML; a time in it is not torn apart at a line's end."""
+    return _TIME.sub(r'<span class="time">\g<0></span>', escape(sentence))
+
+
+def _words(sentence: str) -> str:
+    return sentence.casefold().rstrip(".。")
+
+
 def _head(report: Mapping[str, Any], tongue: Tongue, prefix: str = "") -> str:
     indication = Indication(report["indication"])
     lead = f"{escape(prefix)}: " if prefix else ""
@@ -84,7 +108,8 @@ def _head(report: Mapping[str, Any], tongue: Tongue, prefix: str = "") -> str:
             f'<p class="reason">{escape(meaning.what.in_(tongue))} <code>{indication}/{escape(code)}</code></p>'
         )
         said = in_tongue(str(report["reason"]), tongue, sub_indication=code)
-        html.append(f'<p class="why">{escape(said)}</p>')
+        if _words(said) != _words(meaning.what.in_(tongue)):
+            html.append(f'<p class="why">{_text(said)}</p>')
         html.append(
             f'<div class="todo"><strong>{_HEADINGS["todo"].in_(tongue)}</strong><br>'
             f"{escape(meaning.todo.in_(tongue))}</div>"
@@ -107,7 +132,7 @@ def _checks(report: Mapping[str, Any], tongue: Tongue) -> str:
         rows.append(
             f'<tr><td class="mark {outcome}">{_MARKS[outcome]} {escape(OUTCOMES[outcome].in_(tongue))}</td>'
             f"<td>{escape(CHECKS[name].in_(tongue))}"
-            f'<br><span class="why">{escape(told(check, tongue))}</span>'
+            f'<br><span class="why">{_text(told(check, tongue))}</span>'
             f'<br><span class="clause">{escape(in_tongue(str(check["clause"]), tongue))}</span></td></tr>'
         )
     return f"<h2>{_HEADINGS['checks'].in_(tongue)}</h2><table>{''.join(rows)}</table>"
@@ -115,11 +140,12 @@ def _checks(report: Mapping[str, Any], tongue: Tongue) -> str:
 
 def _facts(report: Mapping[str, Any], tongue: Tongue) -> str:
     covered, signer = report.get("covered") or {}, report.get("signer") or {}
+    policy = _POLICIES.get(str(report.get("policy")))
     facts = {
         **{name: report.get(name) for name in ("at", "best_signature_time", "claimed_signing_time")},
-        "format": report.get("format"),
+        "format": _FORMATS.get(str(report.get("format")), report.get("format")),
         "level": report.get("level"),
-        "policy": report.get("policy"),
+        "policy": policy.in_(tongue) if policy is not None else report.get("policy"),
         "covered": in_tongue(str(covered["what"]), tongue) if covered else None,
         "sha256": covered.get("sha256"),
         "signer": signer.get("sha256"),

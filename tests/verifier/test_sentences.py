@@ -22,6 +22,7 @@ from verifier.page import render_page
 from verifier.policy import ProofOfExistence, SignatureFormat, SignatureLevel
 from verifier.report import CheckName, Outcome, Report
 from verifier.sentences import ROWS, in_tongue, japanese, told
+from verifier.words import MEANINGS
 
 SOURCES = sorted((Path(__file__).parents[2] / "verifier").glob("*.py"))
 ENGLISH = re.compile(r"\b[a-z]{2,} [a-z]{2,}\b")
@@ -138,7 +139,7 @@ def reports() -> list[Report]:
 def _shown(page: str) -> str:
     """What a reader sees, without names, digests and codes."""
     text = re.sub(r"<style>.*?</style>|<code>.*?</code>", "", page, flags=re.DOTALL)
-    return unescape(re.sub(r"<[^>]+>", "\n", text))
+    return unescape(re.sub(r"<[^>]+>", "\n", re.sub(r"</?span[^>]*>", "", text)))
 
 
 def test_no_page_in_japanese_has_english_left(reports: list[Report]) -> None:
@@ -147,6 +148,14 @@ def test_no_page_in_japanese_has_english_left(reports: list[Report]) -> None:
         text = _shown(render_page(report.to_json(), "ja"))
         left = [line for line in text.splitlines() if ENGLISH.search(line)]
         assert left == [], report.reason
+
+
+def test_a_reason_that_says_no_more_than_the_meaning_is_not_said_twice() -> None:
+    meaning = MEANINGS[SubIndication.HASH_FAILURE].what.en
+    head = {"indication": "FAILED", "sub_indication": "HASH_FAILURE", "checks": []}
+    page = render_page({**head, "reason": "the document is not the one that was signed"}, "en")
+    assert page.casefold().count(meaning.casefold().rstrip(".")) == 1
+    assert "by Tuesday" in render_page({**head, "reason": "it changed by Tuesday"}, "en")
 
 
 def test_the_english_page_says_exactly_what_the_report_says(reports: list[Report]) -> None:
