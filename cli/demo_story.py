@@ -14,6 +14,7 @@ from cli.demo_artifacts import Artifacts
 from cli.demo_cards import NotingSlot
 from cli.demo_office import Office
 from cli.demo_record import Mark, Record, Span, Step
+from cli.demo_relying import open_counters
 from cli.demo_sight import Sight, on_card
 from cli.demo_world import World
 from cli.errors import FilingRefused, StoryBroken
@@ -188,9 +189,16 @@ class Story:
         )  # fmt: skip
         verdict = self.sight.verdict(filing, signature)
         self.artifacts.verdict("filing-1.verdict.json", verdict)
+        told = open_counters(self.world).verdicts(filing, signature, verdict["evidence"], self._now())
+        for party, answer in told.items():
+            self.artifacts.verdict(f"filing-1.{party}.verdict.json", answer)
+        handles = {answer["person"] for answer in told.values()}
         self._step(
-            "filing-verified", verdict["indication"] == "PASSED", indication=verdict["indication"],
-            checks=_outcomes(verdict),
+            "filing-verified",
+            {one["indication"] for one in (verdict, *told.values())} == {"PASSED"} and len(handles) == len(told),
+            indication=verdict["indication"], checks=_outcomes(verdict),
+            **{f"handle for {party}": answer["person"] for party, answer in told.items()},
+            distance_from_trust=", ".join(sorted({_distance_from_trust(answer) for answer in told.values()})),
         )  # fmt: skip
         changed = bytes([filing[0], filing[1] ^ 1]) + filing[2:]
         tampered = self.sight.verdict(changed, signature)
@@ -369,6 +377,14 @@ class Story:
 
 def _outcomes(verdict: dict[str, Any]) -> str:
     return ", ".join(f"{check['name']} {check['outcome']}" for check in verdict["checks"])
+
+
+def _distance_from_trust(answer: dict[str, Any]) -> str:
+    """As a registered party is told it: a level, and what it is made of, in buckets."""
+    level = answer["assurance"]
+    return f"{level['level']}: in person within {level['in_person_within_years']} year, remote changes: " + str(
+        level["remote_changes"]
+    )
 
 
 def _decision(refusal: FilingRefused) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Everything that is started here ends here, by its pid; the kernel ends it too sh
 """
 
 import fcntl
+import json
 import os
 import shutil
 import socket
@@ -79,11 +80,17 @@ class World:
 
     def start_service(self) -> str:
         """Start `jitsuin serve` and wait until it answers; its address. Errors: ServiceSilent."""
-        ready = self.out / "service.ready"
+        url = self.start("service")
+        self.http = self._stack.enter_context(httpx.Client(base_url=url, timeout=30))
+        return url
+
+    def start(self, name: str, *more: str) -> str:
+        """Start `jitsuin serve` with `more` options and wait until it answers; its address. Errors: ServiceSilent."""
+        ready = self.out / f"{name}.ready"
         ready.unlink(missing_ok=True)
-        command = [sys.executable, "-P", "-m", "cli", "serve", str(self.out), "--ready-file", str(ready)]
+        command = [sys.executable, "-P", "-m", "cli", "serve", str(self.out), "--ready-file", str(ready), *more]
         command += ["--parent", str(os.getpid()), "--shift", str(self.clock.shift)]
-        log = self._stack.enter_context((self.out / "service.log").open("wb"))
+        log = self._stack.enter_context((self.out / f"{name}.log").open("wb"))
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=self.out
         )
@@ -91,10 +98,9 @@ class World:
         deadline = time.monotonic() + _PATIENCE
         while not ready.exists():
             if process.poll() is not None or time.monotonic() > deadline:
-                raise ServiceSilent("the service (see service.log)")
+                raise ServiceSilent(f"the service (see {name}.log)")
             time.sleep(0.02)
-        self.http = self._stack.enter_context(httpx.Client(base_url=self.settings.public_url, timeout=30))
-        return self.settings.public_url
+        return str(json.loads(ready.read_bytes())["url"])
 
 
 @contextmanager

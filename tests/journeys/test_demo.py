@@ -160,6 +160,31 @@ def test_the_verdicts_say_what_the_story_says(demo: Demo) -> None:
         assert verdict["checks"]
 
 
+def test_two_registered_parties_are_told_the_same_of_a_person_whom_each_knows_by_a_handle_of_its_own(
+    demo: Demo,
+) -> None:
+    library, city = (
+        json.loads(demo.der(f"people/1/filing-1.{party}.verdict.json").read_text())
+        for party in ("sandbox-library", "sandbox-city")
+    )
+    (step,) = (
+        one for one in json.loads(demo.der("report.json").read_text())["steps"] if one["name"] == "filing-verified"
+    )
+    for party, told in (("sandbox-library", library), ("sandbox-city", city)):
+        assert told["indication"] == "PASSED"
+        assert told["person"].startswith("p-")
+        assert told["assurance"]["level"] == "fresh"
+        assert told["assurance"]["met"] is True
+        assert step["detail"][f"handle for {party}"] == told["person"]
+    assert step["detail"]["distance_from_trust"].startswith("fresh: in person within 1 year")
+    for what in ("person", "certificate", "signature"):
+        assert library[what] != city[what], what
+    assert "evidence" not in library, "it would name the certificate"
+    seen = demo.der("people/1/history.json").read_text()
+    assert "見本図書館" in seen, "the person can read who was told"
+    assert "見本市役所" in seen
+
+
 def test_the_log_holds_every_apdu_and_no_pin(demo: Demo) -> None:
     log = demo.der("cards/apdu.log").read_text()
     assert log.count("00A4040C0AD392F000260100000001") + log.count("00 A4 04 0C 0A D3 92 F0 00 26 01 00 00 00 01") > 3
