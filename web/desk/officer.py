@@ -8,7 +8,7 @@ from typing import Final
 from enrollment.counters import Counter
 from enrollment.errors import EnrollmentError, RoleMissing
 from enrollment.operators import Operator, Role
-from enrollment.store import Database
+from enrollment.store import Connection, Database
 from enrollment.store import people as people_rows
 from pki.instant import Clock
 from web.errors import NoSession
@@ -64,8 +64,7 @@ class Door:
             raise NoSession
         now = self.clock.now()
         try:
-            operator = self.database.read(lambda conn: people_rows.operator_of(conn, session.subject))
-            counter = self.database.read(lambda conn: people_rows.counter_of(conn, operator.counter))
+            operator, counter = self.database.read(lambda conn: _seated(conn, session.subject))
         except EnrollmentError:
             raise NoSession from None
         replaced = session.row.method == CARD and operator.card_fingerprint != session.row.fingerprint
@@ -114,3 +113,8 @@ class Door:
         # The readers are away for a moment (pcscd was restarted), or have not said anything yet. Longer, and it may be
         # somebody who unplugged the reader to take the card along and leave the session.
         return line.empty_since is not None and self.clock.now() - line.empty_since < GRACE
+
+
+def _seated(conn: Connection, operator: str) -> tuple[Operator, Counter]:
+    known = people_rows.operator_of(conn, operator)
+    return known, people_rows.counter_of(conn, known.counter)
