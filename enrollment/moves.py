@@ -9,9 +9,11 @@ alone makes both anew.
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from ca.errors import WrongState as IntentNotSignable
 from ca.intents import IntentId
 from ca.issuance import Registrar
 from ca.orders import Assurance
@@ -244,13 +246,15 @@ class Moves:
 
     def result(self, filing: str, at: Instant) -> FilingResult:
         """Where a filing stands; what the authority has signed meanwhile is noted first, and asked for where it lives
-        in this process. Repeatable. Errors: UnknownFiling.
+        in this process. Of a card that was lost meanwhile nothing is signed any more: the application is withdrawn, and
+        there is no certificate. Repeatable. Errors: UnknownFiling.
         """
         stored = self.database.read(lambda conn: _stored(conn, filing))
         promised = self.database.read(lambda conn: rows.certificates_of_application(conn, stored.application))
         for held in promised.values():
-            if self.sign is not None and not held.is_signed:
-                self.sign(IntentId(held.intent), at)
+            if self.sign is not None and not held.is_signed and held.ended_at is None:
+                with suppress(IntentNotSignable):  # withdrawn in this very moment
+                    self.sign(IntentId(held.intent), at)
 
         def note(conn: Connection) -> FilingResult:
             return _result(conn, stored, at)

@@ -242,6 +242,24 @@ def test_a_signature_by_an_ended_expired_or_unknown_certificate(office):
         office.moves.accept(replace(again, signer=stale.signer), request, "key-0003", AT)
 
 
+def test_a_card_that_is_lost_before_its_certificate_is_signed_gets_none_and_the_answer_says_so(office):
+    """Accepted, and in the moment before the authority signs somebody reports the loss: no error, no certificate."""
+    person, card = office.enrolled()
+    request = office.request(card)
+    verified = office.verified(card, request, "東京都見本区南町１番")
+
+    def lost_first(intent, at):
+        office.database.transaction(lambda conn: loss.report(conn, "CARD0001", "clerk", at, office.random))
+        return office.signer.sign(office.database, intent, at)
+
+    moves = replace(office.moves, sign=lost_first)
+    result = moves.accept(verified, request, "key-0001", AT)
+    assert (result.state, result.certificate) == (ApplicationState.WITHDRAWN, None)
+    assert moves.accept(verified, request, "key-0001", AT) == result
+    assert [one for one in office.certificates(person) if one.ended_at is None] == []
+    assert [one.kind for one in office.events(person)] == [EventKind.ANCHOR, EventKind.REMOTE_MOVE]
+
+
 def test_a_lost_card_ends_everything_and_nothing_more_is_accepted(office):
     person, card = office.enrolled()
     office.move(card, "東京都見本区南町１番")
