@@ -16,7 +16,6 @@ import json
 import logging
 import os
 import secrets
-import signal
 import subprocess
 import sys
 import threading
@@ -31,6 +30,7 @@ import typer
 
 from cli.child import end_with_parent, leave_network
 from cli.errors import PartStopped
+from cli.stopping import Stop
 from pki.errors import Error
 
 if TYPE_CHECKING:
@@ -117,9 +117,7 @@ def _sign(settings: "Settings", clock: "SystemClock") -> None:
     if will_ask(settings):
         print(json.dumps({"asking": "ca"}), flush=True)  # whoever started us waits for people now, not for a machine
     alone = _may_leave_network(settings) and leave_network()
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = Stop()
     with open_signing(settings, secrets.token_bytes) as signing:
         print(json.dumps({"ready": "ca", "network": not alone}), flush=True)
         while not stop.is_set():
@@ -131,9 +129,7 @@ def _office(settings: "Settings", clock: "SystemClock") -> None:
     """The periodic work alone: its doors are the database and the channels' addresses."""
     from cli.office_work import open_office
 
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = Stop()
     with open_office(settings, secrets.token_bytes, monotonic) as office:
         print(json.dumps({"ready": "office"}), flush=True)
         while not stop.wait(_ROUND):
@@ -169,9 +165,7 @@ def _keep_cards(settings: "Settings", clock: "SystemClock") -> None:
     from cli.card_keeper import open_card_keeper
 
     alone = _may_leave_network(settings) and leave_network()
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = Stop()
     with open_card_keeper(settings, clock, secrets.token_bytes) as keeper:
         print(json.dumps({"ready": Role.CARD_KEYS.value, "network": not alone}), flush=True)
         while not stop.is_set():
