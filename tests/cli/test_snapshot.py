@@ -119,6 +119,27 @@ def test_no_room_on_the_disk_leaves_no_file(place, tmp_path):
 
 
 @pytest.mark.slow
+def test_no_room_where_the_copy_goes_leaves_none_there(place, tmp_path):
+    """Enough for the database, none for the copy: a file system that only this process sees, and that is full."""
+    away = tmp_path / "away"
+    away.mkdir()
+    script = 'mount -t tmpfs -o size=8k tmpfs "$1" && head -c 8192 /dev/zero > "$1/filler"; shift; "$@"; told=$?; '
+    script += 'ls -A "$AWAY"; exit $told'
+    line = command("snapshot", "make", str(place.folder), "--keys", str(place.keys), "--out", str(away / "t.snapshot"))
+    alone = ["unshare", "--mount", "--map-root-user", "sh", "-c", script, "sh", str(away), *line]
+    environment = {**os.environ, "AWAY": str(away)}
+    ran = subprocess.run(alone, capture_output=True, text=True, timeout=120, check=False, env=environment)
+    assert (ran.returncode, ran.stdout) == (1, "filler\n"), ran.stderr
+    assert "cli.disk-full" in ran.stderr
+    assert len(ran.stderr.strip().splitlines()) == 1
+    assert place.database.read(lambda conn: peers.snapshots_of(conn, place.owner)) == []
+    lines = place.database.read(lambda conn: registry.own_lines(conn, place.person))
+    assert [line.result for line in lines] == [registry.COPIED], (
+        "a copy that never came to be: written down, not hidden"
+    )
+
+
+@pytest.mark.slow
 def test_killed_at_any_moment_there_is_a_whole_snapshot_or_none(place, tmp_path):
     chance = dice.Random(7)
     for number in range(8):

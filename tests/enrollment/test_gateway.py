@@ -196,6 +196,19 @@ def test_a_late_correction_writes_the_right_value_and_names_who_saw_the_wrong_on
     assert [(one.recipient, one.at) for one in told] == [("見本区 税務課", NOON + timedelta(minutes=5))]
 
 
+def test_who_saw_a_wrong_name_beside_a_masked_address_received_it_too(line, person, random):
+    wrong = line.send(line.change(person, name="実印　花代"))
+    line.release()
+    clerk = line.database.read(lambda conn: rows.operator_of(conn, "clerk"))
+    line.database.transaction(lambda conn: protection.apply(conn, person, clerk, NOON, random))
+    access = Access("inquiry", "question", "tax", TOWN, "見本区 税務課", FOUR_ATTRIBUTES, "地方税法")
+    registry.look(line.database, person, access, NOON + timedelta(minutes=5), random)
+    told = line.database.read(lambda conn: gateway_desk.who_received(conn, TOWN, wrong.message))
+    assert [(one.recipient, one.fields) for one in told] == [
+        ("見本区 税務課", FOUR_ATTRIBUTES - {registry.Field.ADDRESS})
+    ]
+
+
 def test_a_correction_of_nothing_is_quarantined(line, person):
     held = correction(line, person, "f" * 32)
     assert (held.state, held.due_at) == (MessageState.HELD, AT + gate.ORIGINAL_WITHIN)
