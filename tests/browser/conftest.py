@@ -91,7 +91,8 @@ def browser() -> Iterator[Browser]:
     """Debian's chromium, found by PATH: Playwright's own is never fetched."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     assert chromium is not None, "apt install chromium"
-    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
+    # --lang: the order in which a date field is typed into is the browser's own, whatever language a page asks for
+    flags = ["--lang=en-US", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with sync_playwright() as playwright:
         one = playwright.chromium.launch(executable_path=chromium, args=flags)
         yield one

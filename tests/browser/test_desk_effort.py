@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, Page, expect
 
 from cli.deployment import CLERK
 from tests.browser.conftest import Open
@@ -63,3 +63,49 @@ def test_a_card_costs_the_operators_at_most_twelve_inputs_besides_the_name(
     )
     assert len(mine) >= 8 and len(theirs) >= 2, "the counter counts"
     assert len(mine) + len(theirs) <= LIMIT, (mine, theirs)
+
+
+def to(page: Page, wanted: Locator) -> None:
+    """Go there as a keyboard does; what has the focus is to be seen."""
+    expect(wanted).to_have_count(1)
+    for _ in range(80):
+        if wanted.evaluate("one => one === document.activeElement"):
+            break
+        page.keyboard.press("Tab")
+    else:
+        raise AssertionError(f"no Tab leads to {wanted}")
+    style = wanted.evaluate("one => { const s = getComputedStyle(one); return [s.outlineStyle, s.outlineWidth]; }")
+    assert style[0] != "none" and style[1] != "0px", f"nothing shows where the keyboard is: {wanted}"
+
+
+def test_a_check_by_keyboard_alone(world: World, open_page: Open, clerk_pc: Seat) -> None:
+    name = "鍵盤　打子"
+    resident(world, name)
+    page = open_page()
+    log_in(page, open_page(), clerk_pc, world.staff[CLERK])
+    page.keyboard.press("F2")
+    page.keyboard.type(name)
+    page.keyboard.press("Tab")
+    page.keyboard.type("03041971")  # month, day, year: the field's own order in this browser
+    page.keyboard.press("Enter")
+    to(page, page.locator("main a[href^='/desk/people/']"))
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/desk/people/*")
+    to(page, page.locator("button[name=kind][value=check]"))
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/desk/work/*")
+    to(page, page.locator("#document1"))
+    for _ in range(page.locator("#document1 option[value=driving-licence]").evaluate("one => one.index")):
+        page.keyboard.press("ArrowDown")
+    expect(page.locator("#document1")).to_have_value("driving-licence")
+    to(page, page.locator("#expires1"))
+    page.keyboard.type("01012031")
+    for box in ("photo", "present"):
+        to(page, page.locator(f"[name={box}]"))
+        page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    expect(page.locator(".good").first).to_contain_text("本人確認を記録しました")
+    page.keyboard.press("Escape")
+    page.wait_for_url("**/desk/")
+    page.keyboard.press("F9")
+    page.wait_for_url("**/desk/day")
