@@ -196,6 +196,26 @@ def test_a_late_correction_writes_the_right_value_and_names_who_saw_the_wrong_on
     assert [(one.recipient, one.at) for one in told] == [("見本区 税務課", NOON + timedelta(minutes=5))]
 
 
+def test_a_clock_that_steps_while_changes_wait_shortens_nobodys_wait(line, person):
+    """Behind when a message comes: it came from the future, and does not pass. Behind or ahead while it waits: nothing
+    passes before the hour that was promised, and what has passed stays passed."""
+    behind = AT + timedelta(days=-7)
+    early = line.send(line.change(person), behind)
+    assert (early.state, early.reason) == (MessageState.QUARANTINED, "it was sent in the future")
+    held = line.send(line.change(person))
+    before = line.address(person)
+    for steps in (behind, AT, NOON + timedelta(seconds=-1), AT + timedelta(hours=-1)):
+        assert line.release(steps) == 0
+        assert line.address(person) == before
+    again = line.database.read(lambda c: gate_rows.find(c, TOWN, held.message))
+    assert again is not None
+    assert again.due_at == held.due_at == NOON
+    assert line.release(NOON) == 1
+    assert line.address(person) == VALUES["address"]
+    assert line.release(behind) == 0
+    assert line.address(person) == VALUES["address"]
+
+
 def test_who_saw_a_wrong_name_beside_a_masked_address_received_it_too(line, person, random):
     wrong = line.send(line.change(person, name="実印　花代"))
     line.release()
