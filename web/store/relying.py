@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Table, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from pki.errors import Retryable
 from pki.instant import Instant
@@ -69,7 +69,7 @@ def keys_of(conn: Connection, party: str) -> dict[str, str]:
 
 def put_certificate(conn: Connection, party: str, fingerprint: str, at: Instant) -> bool:
     """Add a client certificate; False if it was ever anybody's: one is never given to another party, nor revived."""
-    return _is_new(conn, insert(PARTY_CERTIFICATES).values(fingerprint=fingerprint, party=party, added_at=at.seconds))
+    return _is_new(conn, PARTY_CERTIFICATES, fingerprint=fingerprint, party=party, added_at=at.seconds)
 
 
 def end_certificate(conn: Connection, party: str, fingerprint: str, at: Instant) -> bool:
@@ -94,7 +94,7 @@ def party_of_certificate(conn: Connection, fingerprint: str) -> str | None:
 def is_first_use(conn: Connection, party: str, jti: str, expires: Instant, at: Instant) -> bool:
     """Note an assertion's id; False if it was used before. Expired ones are swept on the way."""
     conn.execute(delete(ASSERTIONS).where(ASSERTIONS.c.expires < at.seconds))
-    return _is_new(conn, insert(ASSERTIONS).values(party=party, jti=jti, expires=expires.seconds))
+    return _is_new(conn, ASSERTIONS, party=party, jti=jti, expires=expires.seconds)
 
 
 def count_use(conn: Connection, party: str, at: Instant) -> int:
@@ -104,7 +104,7 @@ def count_use(conn: Connection, party: str, at: Instant) -> int:
     changed = conn.execute(update(USAGE).where(here).values(used=USAGE.c.used + 1))
     if changed.rowcount == 0:
         conn.execute(delete(USAGE).where(USAGE.c.party == party, USAGE.c.minute < minute))
-        if not _is_new(conn, insert(USAGE).values(party=party, minute=minute, used=1)):
+        if not _is_new(conn, USAGE, party=party, minute=minute, used=1):
             raise Retryable
     return int(conn.execute(select(USAGE.c.used).where(here)).scalar_one())
 
@@ -117,7 +117,7 @@ def is_first_signature(
     A verification that ended without a verdict, or whose process died (it runs since before `abandoned`), told nobody
     anything: it gives its place up, to one of those who ask.
     """
-    if _is_new(conn, insert(SEEN).values(party=party, signature=signature, at=at.seconds, verification=verification)):
+    if _is_new(conn, SEEN, party=party, signature=signature, at=at.seconds, verification=verification):
         return True
     place = (SEEN.c.party == party) & (SEEN.c.signature == signature)
     holder = conn.execute(select(SEEN.c.verification).where(place)).scalar_one_or_none()
@@ -139,7 +139,7 @@ def begin_verification(
 ) -> bool:
     """Reserve an id (and the idempotency key) before anything is verified; False if the key is taken."""
     row = {"id": id_, "party": party, "created_at": at.seconds, "state": "running", "request_sha256": request_sha256}
-    return _is_new(conn, insert(VERIFICATIONS).values(idempotency_key=key, **row))
+    return _is_new(conn, VERIFICATIONS, idempotency_key=key, **row)
 
 
 def finish_verification(conn: Connection, id_: str, answer: str, verdict: str | None) -> bool:
@@ -240,7 +240,7 @@ def take_challenge(conn: Connection, party: str, id_: str) -> tuple[str, str, In
 
 def keep_handle(conn: Connection, party: str, handle: str, subject: str) -> None:
     """Remember what a party's handle stands for; once known it stays."""
-    _is_new(conn, insert(HANDLES).values(party=party, handle=handle, subject=subject))
+    _is_new(conn, HANDLES, party=party, handle=handle, subject=subject)
 
 
 def subject_of(conn: Connection, party: str, handle: str) -> str | None:
@@ -267,11 +267,8 @@ def count_challenges(conn: Connection, party: str) -> int:
     return int(conn.execute(select(func.count()).where(CHALLENGES.c.party == party)).scalar_one())
 
 
-def _is_new(conn: Connection, statement: Any) -> bool:
-    """Whether an insert took its place; the transaction goes on either way."""
-    try:
-        with conn.begin_nested():
-            conn.execute(statement)
-    except IntegrityError:
-        return False
-    return True
+def _is_new(conn: Connection, table: Table, **values: object) -> bool:
+    """Insert a row unless its place is taken; whether it took it. The transaction goes on either way."""
+    dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
+    first = dialect.insert(table).values(**values).on_conflict_do_nothing()
+    return conn.execute(first.execution_options(preserve_rowcount=True)).rowcount == 1
