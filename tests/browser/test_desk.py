@@ -11,7 +11,7 @@ from cli.deployment import CLERK, POSTAL_CLERK, SUPERVISOR
 from tests.browser.conftest import Open
 from tests.browser.issuing import leaving
 from tests.browser.seats import Seat
-from tests.browser.steps import begin, decide, find, go, judge, log_in, shoot, show_documents
+from tests.browser.steps import begin, decide, find, go, judge, log_in, pair, shoot, show_documents
 from tests.browser.town import HANAKO, HIDDEN, HIDDEN_ADDRESS, NEWCOMER, TARO, World
 from web.desk.beginnings import AT_A_POST_OFFICE
 
@@ -36,7 +36,7 @@ def wait_for(holds: Callable[[], bool], seconds: float = 60) -> None:
 def test_a_check_leaves_a_receipt_and_the_session_ends_with_the_card(
     world: World, open_page: Open, clerk: tuple[Page, Page], clerk_pc: Seat
 ) -> None:
-    page, _ = clerk
+    page, agent = clerk
     judge(page)
     shoot(page, "desk-home-ja")
     find(page, HANAKO, "1980-02-17")
@@ -64,7 +64,8 @@ def test_a_check_leaves_a_receipt_and_the_session_ends_with_the_card(
     go(page, "/desk/login")  # the page that was left is nobody's any more
     wait_for(lambda: page.request.get("/desk/", max_redirects=0).status == 303)
     clerk_pc.insert(world.staff[CLERK])
-    time.sleep(0.3)
+    agent.goto(f"{clerk_pc.agent}/?lang=ja")
+    expect(agent.locator("#reader-list")).to_contain_text("カードが入っています")
     assert page.request.get("/desk/", max_redirects=0).status == 303, "the card is back, the session is not"
 
 
@@ -323,14 +324,7 @@ def test_a_security_key_registered_with_the_card_logs_in_without_it(clerk: tuple
 def test_a_wrong_pin_costs_a_try_and_is_not_a_lost_card(world: World, open_page: Open, clerk_pc: Seat) -> None:
     page, agent = open_page(), open_page()
     clerk_pc.insert(world.staff[CLERK])
-    go(page, "/desk/login")
-    agent.goto(f"{clerk_pc.agent}/?lang=ja")
-    unpair = agent.get_by_role("button", name="接続をやめる")
-    if unpair.count():
-        unpair.click()
-    agent.get_by_label("接続番号").fill(page.locator("#code").inner_text())
-    agent.get_by_role("button", name="つなぐ").click()
-    expect(page.locator("body")).to_have_attribute("data-readers", "1")
+    pair(page, agent, clerk_pc)
     page.locator("#card-do").click()
     agent.locator("#authentication").fill("0000")
     agent.get_by_role("button", name="決定").click()

@@ -25,7 +25,7 @@ from pki.purpose import Purpose
 from tests.browser.conftest import Open
 from tests.browser.issuing import BORN, cards_in, resident, wait_for, within
 from tests.browser.seats import Seat, seat
-from tests.browser.steps import begin, find, go, judge, log_in, shoot, show_documents
+from tests.browser.steps import begin, find, go, judge, log_in, pair, shoot, show_documents
 from tests.browser.town import World
 from tests.support.processes import end
 from web.desk.words import WORDS
@@ -100,15 +100,7 @@ def test_a_blocked_pin_is_called_blocked_at_the_reader_and_at_the_desk(
     block(mine)
     wait_for(lambda: page.request.get("/desk/", max_redirects=0).status == 303)
     clerk_pc.insert(mine)
-    go(page, "/desk/login")
-    if page.locator("#code").count():
-        agent.goto(f"{clerk_pc.agent}/?lang=ja")
-        unpair = agent.get_by_role("button", name="接続をやめる")
-        if unpair.count():
-            unpair.click()
-        agent.get_by_label("接続番号").fill(page.locator("#code").inner_text())
-        agent.get_by_role("button", name="つなぐ").click()
-    expect(page.locator("body")).to_have_attribute("data-readers", "1")
+    pair(page, agent, clerk_pc)
     page.locator("#card-do").click()
     # both pages say it at once and what to do: nobody has to press a button first, and there is no field to type into
     expect(page.locator("#card-state")).to_have_text(plain(WORDS["state-blocked"].ja))
