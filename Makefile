@@ -64,7 +64,7 @@ types:
 	$(BIN)/mypy $(PACKAGES) tests/support tests/conftest.py
 
 .PHONY: compile
-compile: ## the verifier's hot modules in C, by mypyc: half of the time; everything works without
+compile: ## the hot modules (verifier, issuing, fast responder) in C, by mypyc: everything works without, more slowly
 	@scripts/setup
 	@$(BIN)/python scripts/compile.py
 
