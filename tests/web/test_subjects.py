@@ -1,6 +1,7 @@
 """Whose certificate it is and how far that person is from trust, over the real registry and ledger."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from sqlalchemy import text
 
 from enrollment import ledger, registry
 from enrollment.assurance import Grade
+from enrollment.canonical import digest
 from enrollment.events import EventKind
 from enrollment.ledger import Happening
 from enrollment.person import PersonId
@@ -18,6 +20,8 @@ from pki.instant import Instant
 from pki.purpose import Purpose
 from tests.enrollment.town import AT, TOWN, found, resident
 from tests.web.test_relying_api import CITY
+from transparency import store as log
+from transparency.entry import EntryKind, entry
 from web.subjects import NOTHING_KNOWN, Level, Nobody, Recorded, RegisteredSubjects
 
 FINGERPRINT = bytes(range(32))
@@ -94,6 +98,30 @@ def test_the_record_is_in_the_persons_own_history(
     assert line.access.fields == frozenset({registry.Field.NAME})
     assert line.access.legal_basis == "住民基本台帳法"
     assert database.read(lambda conn: registry.broken_accesses(conn, person)) == ()
+
+
+def test_what_the_log_shows_gives_two_parties_nothing_to_join_by(
+    subjects: RegisteredSubjects, person: PersonId, database: Any, random: Callable[[int], bytes]
+) -> None:
+    """They know everything of what they asked, the person's id and place in the chain even; each record's identifier
+    of 128 random bits they do not: no entry can be told to be of one person, or of the other."""
+    bank = replace(CITY, party="bank", name_ja="見本銀行")
+    people = [person, database.transaction(lambda conn: resident(conn, random))]
+    for one in (0, 1, 1, 0):
+        for party in (CITY, bank):
+            subjects.record(people[one], party, "x", frozenset(), AT, "法")
+    shown = [one.entry for one in database.read(lambda conn: log.waiting(conn, TOWN, 100))]
+    assert len(shown) == len(set(shown)) == 8
+    assert len({(len(one), one[: one.index(b"\n")]) for one in shown}) == 1, "all of one kind and length"
+    mine: list[set[bytes]] = [set(), set()]
+    for one, who in enumerate(people):
+        for body in database.read(lambda conn, who=who: registry.bodies(conn, who)):
+            mine[one].add(entry(EntryKind.ACCESS, bytes.fromhex(digest(body))))
+            secret = str(body["record"])
+            assert len(secret) == 32 and not any(bytes.fromhex(secret) in octets for octets in shown)
+            for guess in ("", "0" * 32, secret[::-1] if secret[::-1] != secret else "f" * 32, str(body["previous"])):
+                assert entry(EntryKind.ACCESS, bytes.fromhex(digest({**body, "record": guess}))) not in shown
+    assert mine[0] | mine[1] == set(shown) and not mine[0] & mine[1], "who holds the records can tell, and nobody else"
 
 
 def test_a_use_is_noted_once_a_month_and_never_for_whom(
