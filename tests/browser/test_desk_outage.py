@@ -109,7 +109,8 @@ def test_safe_acts_are_noted_while_the_database_is_away_and_signed_and_done_when
     go(page, "/desk/")
     expect(page.locator("form[action='/desk/notes']")).to_contain_text("3 件")
     assert [card_of(world, name)[1] for name in (HANAKO, TARO, HIKARI)] == [CardState.ACTIVE] * 3
-    looks(page, "desk-notes-waiting")
+    judge(page)
+    shoot(page, "desk-notes-waiting-ja")
     page.locator("form[action='/desk/notes'] button").click()
     page.wait_for_url("**/desk/day")
     expect(page.locator("main")).to_contain_text("控え")

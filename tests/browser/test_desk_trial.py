@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open
-from tests.browser.steps import begin, decide, find, looks, press, show_documents
+from tests.browser.steps import begin, decide, find, press, shoot, show_documents
 from tests.browser.town import World
 from tests.support.processes import MARK, end, left_over, parent_of, wait_gone
 
@@ -116,7 +116,7 @@ def test_a_first_card_is_issued_by_hand_with_what_is_printed(trial: Trial, world
     log_in(page, agent, trial.seat("clerk"), pin)
     log_in(second, open_page(), trial.seat("supervisor"), pin)
     find(page, name, trial.named(r"born (\d{4}-\d\d-\d\d)"))
-    looks(page, "serve-newcomer")
+    shoot(page, "serve-newcomer-ja")
     begin(page, "first-issue")
     show_documents(page)
     decide(second, name, "書類を確認した")
