@@ -96,7 +96,8 @@ def test_who_moves_in_from_another_town_keeps_the_card(
     by_card(page)
     kinds = {one.get_attribute("value") for one in page.locator("button[name=kind]").all()}
     assert kinds == {"change", "household"}, "until they are ours, nothing but moving in"
-    looks(page, "desk-moving-in")
+    judge(page)
+    shoot(page, "desk-moving-in-ja")
     moved_in(page, second, name)
     expect(page.locator("[data-state=certificates]")).to_be_visible()
     press(page, page.locator("form[action$='/card'] button"))
@@ -122,7 +123,8 @@ def test_who_moves_in_from_another_town_keeps_the_card(
     agent.locator("#authentication").fill(PIN)
     agent.get_by_role("button", name="決定").click()
     expect(page.locator(".good").first).to_contain_text("引き続きこの市区町村で使えます")
-    looks(page, "desk-continue-done")
+    judge(page)
+    shoot(page, "desk-continue-done-ja")
     find(page, child, "2018-05-06")
     expect(page.locator("section[aria-labelledby=cards] .warn")).to_have_count(0)
 
