@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -197,14 +196,17 @@ def start(
 ) -> None:
     """Put the card into a virtual reader, and again after each restart of pcscd, until SIGTERM or Ctrl-C."""
     from cardio.vpcd import Insertion, keep_inserted
+    from cli.stopping import Stop
 
-    stop = threading.Event()
     inserted: list[Insertion] = []
 
-    def leave(*_: object) -> None:
-        stop.set()
+    def leave() -> None:  # in a thread: an insertion has a lock of its own, which no signal's handler may want
+        stop.wait()
         for insertion in inserted:
             insertion.eject()
+
+    stop = Stop()
+    threading.Thread(target=leave, name="leaving", daemon=True).start()
 
     def started(insertion: Insertion) -> None:
         inserted[:] = [insertion]
@@ -214,8 +216,6 @@ def start(
     def tell(what: str) -> None:
         print(json.dumps({"event": what, "port": port}) if as_json else f"{what} ({host}:{port})", flush=True)
 
-    signal.signal(signal.SIGTERM, leave)
-    signal.signal(signal.SIGINT, leave)
     with _alone(file):
         keep_inserted(_load(file), port, host, stop.wait, tell, started)
 

@@ -4,11 +4,9 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ import typer
 
 if TYPE_CHECKING:
     from cli.settings import Settings
+    from cli.stopping import Stop
 
 app = typer.Typer()
 
@@ -66,14 +65,13 @@ def seats(
     from cli.child import end_with_parent
     from cli.settings import load_settings
     from cli.staff_cards import STAFF_PIN
+    from cli.stopping import Stop
 
     if parent is not None and not end_with_parent(parent):
         raise typer.Exit(1)
     settings = load_settings(folder)
     cards, newcomer = _cards(settings), _newcomer(settings)
-    stop = threading.Event()
-    for ending in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(ending, lambda *_: stop.set())
+    stop = Stop()
     with ExitStack() as stack:
         ready, agents = [], []
         for number, plan in enumerate(SEATS):
@@ -172,7 +170,7 @@ def _newcomer(settings: "Settings") -> dict[str, str]:
 
 @contextmanager
 def _seat(
-    settings: "Settings", plan: SeatPlan, port: int, cards: dict[str, Path], stop: threading.Event
+    settings: "Settings", plan: SeatPlan, port: int, cards: dict[str, Path], stop: "Stop"
 ) -> Iterator[tuple[dict[str, str], "subprocess.Popen[bytes]"]]:
     """One seat's readers, cards and agent, whose process is handed out too; all of it ends with the block."""
     from cardio.private_pcscd import PrivatePcscd

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 
 class Stop:
-    """Whether this process was told to stop; to be made and asked in its main thread.
+    """Whether this process was told to stop; to be made in its main thread, and waited for in any.
 
     Not a `threading.Event`: a handler runs between any two instructions of the main thread, so also while an event's
     `wait` holds the event's own lock, and its `set` would then wait for that lock for ever.
@@ -29,8 +29,8 @@ class Stop:
         """Whether it was told."""
         return self._told
 
-    def wait(self, seconds: float) -> bool:
-        """Wait so long, or until it is told; whether it was."""
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait so long, or for ever, or until it is told; whether it was."""
         if not self._told:
             select.select([self._read], [], [], seconds)
         return self._told
