@@ -29,7 +29,7 @@ def test_every_attack_has_a_test_that_exists() -> None:
         for path, test in named:
             file = path or file
             text = (ROOT / file).read_text(encoding="utf-8")
-            assert not test or re.search(rf"def {test}\b", text), f"{file}::{test}"
+            assert not test or re.search(rf"(?:def|class) {test}\b", text), f"{file}::{test}"
 
 
 def test_every_step_has_its_row_with_code_and_tests_that_exist() -> None:
