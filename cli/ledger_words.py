@@ -33,7 +33,8 @@ CHANNELS: Final[Mapping[str, Words]] = {
 """Where; another word stands as it is."""
 
 
-def _pick(words: Words, language: Language) -> str:
+def pick(words: Words, language: Language) -> str:
+    """The one of the two."""
     return words[0 if language is Language.JA else 1]
 
 
@@ -44,36 +45,36 @@ def minute(at: Instant) -> str:
 
 def events(history: Sequence[LedgerEvent], language: Language) -> Iterator[str]:
     """A line for each event, below one that says when, what, which place, where, which level, which record."""
-    yield _pick(("番号  日時（日本時間）  できごと", "no.  when (in Japan)  what"), language)
+    yield pick(("番号  日時（日本時間）  できごと", "no.  when (in Japan)  what"), language)
     numbers = {event.event: event.position for event in history}
     for event in history:
-        parts = [f"{event.position:3}", minute(event.at), _pick(KINDS[event.kind], language)]
+        parts = [f"{event.position:3}", minute(event.at), pick(KINDS[event.kind], language)]
         if event.seq is not None and event.cap:
             place = event.seq + event.adjustment
-            parts.append(_pick((f"{event.cap}回のうち{place}回目", f"{place} of {event.cap}"), language))
+            parts.append(pick((f"{event.cap}回のうち{place}回目", f"{place} of {event.cap}"), language))
         if event.corrects is not None:
             number = numbers[event.corrects]
-            parts.append(_pick((f"番号{number}の取消し", f"takes back no. {number}"), language))
-        parts.append(_pick(CHANNELS.get(event.channel, (event.channel, event.channel)), language))
+            parts.append(pick((f"番号{number}の取消し", f"takes back no. {number}"), language))
+        parts.append(pick(CHANNELS.get(event.channel, (event.channel, event.channel)), language))
         yield "  ".join(filter(None, [*parts, event.level.upper(), f"[{event.hash[:16]}]"]))
     if not history:
-        yield _pick(("まだ何もありません。", "Nothing yet."), language)
+        yield pick(("まだ何もありません。", "Nothing yet."), language)
 
 
 def card_work(proofs: Sequence[Any], language: Language) -> Iterator[str]:
     """What was done on cards for this person's keys, in order of time."""
     talks = sorted(((talk, proof.spki) for proof in proofs for talk in proof.talks), key=lambda one: one[0].at.seconds)
     if talks:
-        yield _pick(("カードとのやりとりの記録", "Evidence of work on cards"), language)
+        yield pick(("カードとのやりとりの記録", "Evidence of work on cards"), language)
     for talk, key in talks:
-        word = _pick(("鍵", "key"), language)
+        word = pick(("鍵", "key"), language)
         yield f"  {minute(talk.at)}  {talk.card_id}  {talk.operation:8}  {word} {key[:16]}  [{talk.digest[:16]}]"
 
 
 def decision(told: Decision, language: Language) -> Iterator[str]:
     """The decision as a clerk would say it."""
     japanese = language is Language.JA
-    what = _pick(KINDS[told.procedure], language)
+    what = pick(KINDS[told.procedure], language)
     if japanese:
         yield f"{what}：{'できます' if told.allowed else 'できません'}（{minute(told.at)} 現在）"
         since, in_all = f"{told.used} 回（{told.limit} 回まで）", f"{told.total_used} 回（{told.total_limit} 回まで）"
@@ -94,12 +95,12 @@ def verified(told: Mapping[str, Any], language: Language) -> Iterator[str]:
     """What does not hold, and then how much was looked at."""
     for one, faults in told["broken"].items():
         for fault in faults:
-            number = _pick((f"番号{fault['position']}", f"no. {fault['position']}"), language)
+            number = pick((f"番号{fault['position']}", f"no. {fault['position']}"), language)
             yield f"{one} {number}: {fault['what']}"
     for bad in told["broken_acts"]:
-        yield f"{_pick(('職員の署名', 'act'), language)} {bad['act']}: {bad['what']}"
+        yield f"{pick(('職員の署名', 'act'), language)} {bad['act']}: {bad['what']}"
     for bad in told["broken_checks"]:
-        yield f"{_pick(('本人確認の署名', 'check'), language)} {bad['check']}: {bad['what']}"
+        yield f"{pick(('本人確認の署名', 'check'), language)} {bad['check']}: {bad['what']}"
     counts = tuple(told[name] for name in ("people", "acts", "checks"))
     bad_counts = tuple(len(told[name]) for name in ("broken", "broken_acts", "broken_checks"))
     if language is Language.JA:

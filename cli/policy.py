@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.language import Language, spoken
+
 if TYPE_CHECKING:
     from enrollment.policy import CapPolicy
     from enrollment.simulation import Month
 
 app = typer.Typer(no_args_is_help=True, help="Cap policies: check, compare, simulate.")
 
-PolicyFile = Annotated[
-    Path, typer.Argument(metavar="FILE", help="A policy as TOML or JSON.", exists=True, dir_okay=False)
-]
+PolicyFile = Annotated[Path, typer.Argument(metavar="FILE", help="A policy as TOML or JSON.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Lang = Annotated[Language | None, typer.Option("--lang", help="ja or en; by default the shell's.")]
 
 
 @app.callback()
@@ -60,21 +61,25 @@ def check(
         Path | None, typer.Option("--common", metavar="FILE", help="The common policy that it must not be looser than.")
     ] = None,
     as_json: AsJson = False,
+    lang: Lang = None,
 ) -> None:
     """Read a policy and say what is in it; with --common, refuse it where it is looser."""
+    from cli import policy_words
+
     policy = read_policy(file)
     if common is not None:
         policy.require_not_looser(read_policy(common))
     if as_json:
         print(json.dumps({"ok": True, "policy": _told(policy)}, ensure_ascii=False))
         return
-    for name, value in _told(policy).items():
-        print(f"{name:24} {', '.join(value) if isinstance(value, list) else value}")
+    print("\n".join(policy_words.rules(_told(policy), spoken(lang))))
 
 
 @app.command()
-def diff(before: PolicyFile, after: PolicyFile, as_json: AsJson = False) -> None:
+def diff(before: PolicyFile, after: PolicyFile, as_json: AsJson = False, lang: Lang = None) -> None:
     """What changes from one policy to another, and whether each change is looser or stricter."""
+    from cli import policy_words
+
     old, new = read_policy(before), read_policy(after)
     looser, stricter = set(new.loosened(old)), set(old.loosened(new))
     was, becomes = _told(old), _told(new)
@@ -91,17 +96,12 @@ def diff(before: PolicyFile, after: PolicyFile, as_json: AsJson = False) -> None
     if as_json:
         print(json.dumps({"changes": changes}, ensure_ascii=False))
         return
-    for change in changes:
-        print(f"{change['field']:24} {change['before']} → {change['after']}  ({change['direction']})")
-    if not changes:
-        print("The two policies are the same.")
+    print("\n".join(policy_words.differences(changes, spoken(lang))))
 
 
 @app.command()
 def simulate(
-    policy: Annotated[
-        list[Path], typer.Option("--policy", metavar="FILE", help="A candidate; may be repeated.", exists=True)
-    ],
+    policy: Annotated[list[Path], typer.Option("--policy", metavar="FILE", help="A candidate; may be repeated.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where summary.csv and the pictures go.")],
     people: Annotated[int, typer.Option("--people", min=1, max=10_000_000, help="Size of the population.")] = 100_000,
     years: Annotated[int, typer.Option("--years", min=1, max=50, help="How long they live.")] = 10,
@@ -114,10 +114,12 @@ def simulate(
         Path | None, typer.Option("--ledger", metavar="DIR", help="Replay this deployment's own ledger instead.")
     ] = None,
     as_json: AsJson = False,
+    lang: Lang = None,
 ) -> None:
     """Try policies on a synthetic population, or on the ledger as it happened: summary.csv and pictures in DIR."""
     from rich.progress import Progress
 
+    from cli import policy_words
     from cli.policy_picture import draw_all
 
     policies = _distinct([read_policy(path) for path in policy])
@@ -148,11 +150,7 @@ def simulate(
         print(json.dumps({"out": str(out), "pictures": pictures, "policies": totals}, ensure_ascii=False))
         return
     for name, total in totals.items():
-        print(
-            f"{name}: {total['remote']:,} remote, {total['refused']:,} sent to a counter "
-            f"({total['refused_percent']} % of those who filed online), busiest month {total['busiest_month']} "
-            f"with {total['busiest_visits']:,} visits"
-        )
+        print(policy_words.outcome(name, total, spoken(lang)))
     print(f"{out}/summary.csv, {', '.join(pictures)}")
 
 

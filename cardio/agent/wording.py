@@ -247,22 +247,51 @@ WORDS: Final[Mapping[str, tuple[str, str, str]]] = {
         "It has been changed.",
     ),
     "said-blocked-authentication": (
-        "利用者証明用の暗証番号がロックされています。この番号はもう入力できません。カードと本人確認書類を持って、窓口で「暗証番号の再設定」をお申し出ください。",
-        "{暗証番号|あんしょうばんごう}が ロックされました。もう {入|い}れられません。カードを もって {窓口|まどぐち}に {行|い}ってください。",
-        "The authentication PIN is locked and cannot be entered any more. Ask a counter for a PIN reset: bring the card "
-        "and proof of who you are.",
+        (
+            "利用者証明用の暗証番号がロックされています。"
+            "この番号はもう入力できません。"
+            "カードと本人確認書類を持って、窓口で「暗証番号の再設定」をお申し出ください。"
+        ),
+        (
+            "{暗証番号|あんしょうばんごう}が ロックされました。"
+            "もう {入|い}れられません。"
+            "カードを もって {窓口|まどぐち}に {行|い}ってください。"
+        ),
+        (
+            "The authentication PIN is locked and cannot be entered any more. "
+            "Ask a counter for a PIN reset: bring the card and proof of who you are."
+        ),
     ),
     "said-blocked-signature": (
-        "署名用パスワードがロックされています。このパスワードはもう入力できません。カードと本人確認書類を持って、窓口で「暗証番号の再設定」をお申し出ください。",
-        "{署名用|しょめいよう}パスワードが ロックされました。もう {入|い}れられません。カードを もって {窓口|まどぐち}に {行|い}ってください。",
-        "The signature password is locked and cannot be entered any more. Ask a counter for a PIN reset: bring the card "
-        "and proof of who you are.",
+        (
+            "署名用パスワードがロックされています。"
+            "このパスワードはもう入力できません。"
+            "カードと本人確認書類を持って、窓口で「暗証番号の再設定」をお申し出ください。"
+        ),
+        (
+            "{署名用|しょめいよう}パスワードが ロックされました。"
+            "もう {入|い}れられません。"
+            "カードを もって {窓口|まどぐち}に {行|い}ってください。"
+        ),
+        (
+            "The signature password is locked and cannot be entered any more. "
+            "Ask a counter for a PIN reset: bring the card and proof of who you are."
+        ),
     ),
     "said-blocked-staff": (
-        "職員カードの暗証番号がロックされています。このカードでは仕事を続けられません。管理者に連絡して、新しい職員カードを受け取ってください。",
-        "{職員|しょくいん}カードの {暗証番号|あんしょうばんごう}が ロックされました。{管理者|かんりしゃ}に {言|い}って {新|あたら}しい カードを もらってください。",
-        "The PIN of this staff card is locked: no work can go on with it. Tell your administrator, who gives you a new "
-        "staff card.",
+        (
+            "職員カードの暗証番号がロックされています。"
+            "このカードでは仕事を続けられません。"
+            "管理者に連絡して、新しい職員カードを受け取ってください。"
+        ),
+        (
+            "{職員|しょくいん}カードの {暗証番号|あんしょうばんごう}が ロックされました。"
+            "{管理者|かんりしゃ}に {言|い}って {新|あたら}しい カードを もらってください。"
+        ),
+        (
+            "The PIN of this staff card is locked: no work can go on with it. "
+            "Tell your administrator, who gives you a new staff card."
+        ),
     ),
     "said-busy": (
         "いまはほかのことをしています。終わってからもう一度押してください。",
