@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pki.instant import Instant
+from pki.json_text import NameTwice, each_once
 
 if TYPE_CHECKING:
     from cli.path_case import Files
@@ -70,27 +71,19 @@ def _judge(
 
     identifier: object = None
     try:
-        case: Any = json.loads(line, object_pairs_hook=_each_once, parse_float=_finite, parse_constant=_finite)
+        case: Any = json.loads(line, object_pairs_hook=each_once, parse_float=_finite, parse_constant=_finite)
         if not isinstance(case, dict):
             return None, "a case must be a JSON object"
         identifier = case.get("id")
         return identifier, _validate(case, files, now, cache)
     except CaseUnusable as unusable:
         return identifier, unusable.reason
+    except NameTwice:
+        return identifier, "a field stands twice in one object"
     except ValueError:
         return identifier, "the line is not JSON"
     except Exception as fault:
         return identifier, f"the case could not be judged: {type(fault).__name__}"
-
-
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON, in which no name stands twice: of two leaves nobody could say which one was judged."""
-    from cli.errors import CaseUnusable
-
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise CaseUnusable("a field stands twice in one object")
-    return found
 
 
 def _finite(written: str) -> float:

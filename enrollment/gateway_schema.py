@@ -18,6 +18,7 @@ from enrollment.errors import GatewayRefused
 from pki.attributes import MAX_ADDRESS, MAX_NAME, Attributes, Gender, seen_characters
 from pki.errors import InvalidValue
 from pki.instant import Instant
+from pki.json_text import NameTwice, each_once
 
 MAX_OCTETS: Final = 8 * 1024
 SCHEMA: Final = 1
@@ -178,13 +179,6 @@ FIELDS: Final[Mapping[MessageKind, Mapping[str, Callable[[Any], Json]]]] = {
 """Exactly these fields, each read by its own rule."""
 
 
-def _no_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    record = dict(pairs)
-    if len(record) != len(pairs):
-        raise _refuse("one key stands twice")
-    return record
-
-
 def _no_fraction(_text: str) -> None:
     raise _refuse("no fractions here")
 
@@ -217,11 +211,13 @@ def parse_message(octets: bytes) -> GatewayMessage:
     try:
         record: Any = json.loads(
             octets.decode("utf-8"),  # json would guess at UTF-16 and UTF-32 too
-            object_pairs_hook=_no_twice,
+            object_pairs_hook=each_once,
             parse_int=_no_giant,
             parse_float=_no_fraction,
             parse_constant=_no_fraction,
         )
+    except NameTwice:
+        raise _refuse("one key stands twice") from None
     except (ValueError, RecursionError):
         raise _refuse("not JSON in UTF-8") from None
     envelope = {"kind", "message", "owner", "person", "schema", "sent_at", "values"}

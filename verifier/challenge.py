@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from pki.certificate import Certificate, parse_certificate
 from pki.errors import InvalidValue, Malformed
 from pki.instant import Instant
+from pki.json_text import each_once, no_constant
 from verifier.candidate import Candidate, identify
 from verifier.errors import ChallengeRefused, UnacceptableAlgorithm, UnacceptableKey
 from verifier.indication import SubIndication
@@ -128,7 +129,7 @@ def parse_token(text: str) -> Token:
     if not _SHORTEST <= len(text) <= _LONGEST:
         raise Malformed(f"a token of {_SHORTEST} to {_LONGEST} characters expected")
     try:
-        fields = json.loads(text, object_pairs_hook=_each_once)
+        fields = json.loads(text, object_pairs_hook=each_once, parse_constant=no_constant)
     except (ValueError, RecursionError) as bad:
         raise Malformed("a token in JSON expected") from bad
     if not isinstance(fields, dict) or set(fields) - _FIELDS or not all(isinstance(v, str) for v in fields.values()):
@@ -147,13 +148,6 @@ def parse_token(text: str) -> Token:
         raise Malformed("a token with base64 in it expected") from bad
     salt = hashlib.new(hash_name).digest_size if kind is Kind.PSS else 0
     return Token(certificate, Scheme(kind, hash_name, salt), signature)
-
-
-def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ValueError("a name occurs twice")
-    return fields
 
 
 def read_login(token: Token, origin: str, nonce: str, policy: Policy) -> Candidate:

@@ -11,6 +11,7 @@ import json
 import re
 from typing import Final
 
+from pki.json_text import each_once, no_constant
 from verifier.errors import FormatFailure
 
 URL_TEXT: Final = re.compile(rb"[A-Za-z0-9_-]*\Z")
@@ -22,7 +23,7 @@ def strict_json(text: bytes) -> dict[str, object]:
     if len(text) > 1 << 26 or _depth(text) > _DEPTH:
         raise FormatFailure("JSON that is too large or too deep", "limits")
     try:
-        value = json.loads(text.decode("utf-8"), object_pairs_hook=_each_once, parse_constant=_no_constant)
+        value = json.loads(text.decode("utf-8"), object_pairs_hook=each_once, parse_constant=no_constant)
     except (ValueError, RecursionError) as bad:
         raise FormatFailure("it is not JSON with each name once", "RFC 7515 4; RFC 8259") from bad
     if not isinstance(value, dict):
@@ -39,17 +40,6 @@ def _depth(text: bytes) -> int:
         elif bracket in (b"]", b"}"):
             depth -= 1
     return deepest
-
-
-def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ValueError("a name occurs twice")
-    return fields
-
-
-def _no_constant(text: str) -> object:
-    raise ValueError(text)
 
 
 def from_base64url(text: bytes) -> bytes:

@@ -6,6 +6,7 @@ from typing import Final
 from pydantic_core import from_json
 
 from pki.errors import Malformed
+from pki.json_text import NameTwice, each_once, no_constant
 
 
 def read_json(octets: bytes) -> object:
@@ -38,7 +39,7 @@ def _read_plain(octets: bytes) -> object:
         elif isinstance(one, list):
             waiting += one
     if octets.count(b'"') != 2 * texts:
-        raise ValueError("a name occurs twice")
+        raise NameTwice("a name stands twice in one object")
     return value
 
 
@@ -51,15 +52,4 @@ def _read_escaped(octets: bytes) -> object:
     return value
 
 
-def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ValueError("a name occurs twice")
-    return fields
-
-
-def _no_constant(text: str) -> object:
-    raise ValueError(text)  # NaN and the infinities
-
-
-_READER: Final = json.JSONDecoder(object_pairs_hook=_each_once, parse_constant=_no_constant)
+_READER: Final = json.JSONDecoder(object_pairs_hook=each_once, parse_constant=no_constant)
