@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ def _peered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     line = command("init", str(folder), "--clock", "2026-11-19T00:00:00Z")
     made = subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
     assert made.returncode == 0, made.stderr
-    add_officers(folder, FRIDAY)
+    add_officers(folder, FRIDAY + timedelta(hours=-1))
     return folder
 
 

@@ -30,7 +30,7 @@ def test_flags_reach_every_channel_whatever_goes_wrong(world):
         world.channel("forgetful", 14, forgetful=True) as forgets,
     ):
         wait_for(lambda: len(world.ask("first", "GET", "/v1/office/channels")["channels"]) == 4)
-        flag = world.ask("first", "POST", f"/v1/office/protection/{person}")["flag"]
+        flag = world.do("first", f"/v1/office/protection/{person}")["flag"]
         wait_for(lambda: good.own("flags")["flags"] == {flag: 1})
         wait_for(lambda: silent.own("flags")["flags"] == {flag: 1})
         wait_for(lambda: _unacknowledged(world) == {"silent", "down"})
