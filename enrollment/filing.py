@@ -74,20 +74,21 @@ FIELDS: Final[Mapping[str, _Field]] = {
 }
 
 
+@dataclass(frozen=True, slots=True, repr=False)
 class _Document:
     """What is common to all that is signed from afar: fields checked when made, octets, and a name without contents."""
 
-    __slots__ = ()
     kind: ClassVar[str]
+
     filing: str
 
     def __post_init__(self) -> None:
-        for one in fields(self):  # type: ignore[arg-type] # every subclass is a dataclass
+        for one in fields(self):
             _require(FIELDS[one.name].holds(getattr(self, one.name)), f"{one.name}: {FIELDS[one.name].rule}")
 
     def document(self) -> bytes:
         """The octets to sign."""
-        record = {one.name: FIELDS[one.name].write(getattr(self, one.name)) for one in fields(self)}  # type: ignore[arg-type]
+        record = {one.name: FIELDS[one.name].write(getattr(self, one.name)) for one in fields(self)}
         return canonical({"kind": self.kind, **record})
 
     def __repr__(self) -> str:
@@ -106,7 +107,6 @@ class MoveFiling(_Document):
 
     kind: ClassVar[str] = "remote-move"
 
-    filing: str
     municipality: str
     address: str
     moved_on: date
@@ -125,7 +125,6 @@ class ReissueFiling(_Document):
 
     kind: ClassVar[str] = "remote-reissue"
 
-    filing: str
     request_digest: str
     void_after: Instant
 
@@ -139,7 +138,6 @@ class RenewalFiling(_Document):
 
     kind: ClassVar[str] = "remote-renewal"
 
-    filing: str
     request_digest: str
     authentication_request_digest: str
     void_after: Instant
@@ -151,7 +149,6 @@ class HouseholdFiling(_Document):
 
     kind: ClassVar[str] = "household-move"
 
-    filing: str
     municipality: str
     address: str
     moved_on: date
@@ -165,7 +162,6 @@ class Consent(_Document):
 
     kind: ClassVar[str] = "household-consent"
 
-    filing: str
     document_digest: str
     void_after: Instant
 
@@ -176,7 +172,6 @@ class MoveOutFiling(_Document):
 
     kind: ClassVar[str] = "move-out"
 
-    filing: str
     municipality: str
     planned_on: date
     void_after: Instant
@@ -192,7 +187,6 @@ class ResidenceStatement(_Document):
 
     kind: ClassVar[str] = "residence-statement"
 
-    filing: str
     municipality: str
     address: str
     void_after: Instant
